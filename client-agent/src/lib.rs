@@ -1,0 +1,1 @@
+//! The agent: fetches, verifies and applies recipes on a client.

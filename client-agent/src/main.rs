@@ -1,0 +1,3 @@
+//! The agent: fetches, verifies and applies recipes on a client.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The release engineers' tool: writes, signs and publishes recipes.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Mulberry's server: ledger, store, services and HTTP.

@@ -1,0 +1,3 @@
+//! Mulberry's server: ledger, store, services and HTTP.
+
+fn main() {}

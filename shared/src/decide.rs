@@ -1,0 +1,1 @@
+//! The decision: edition, client facts, enrolments and a time in; a plan out.

@@ -1,0 +1,1 @@
+//! A client's record of a recipe revision that it applied.

@@ -1,0 +1,1 @@
+//! How far one revision of a published recipe is open now.

@@ -1,0 +1,1 @@
+//! Strict, bounded JSON and its canonical form.

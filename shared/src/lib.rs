@@ -1,0 +1,42 @@
+//! Mulberry's pure core: bytes, facts and a time in; a verdict or a plan out.
+//!
+//! Nothing here opens a socket or a file, reads a clock, keeps a global or starts a thread. The server, the release
+//! engineers' tool and the agent decide with this same code. The way in:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`limits`] | every ceiling on bytes from outside, in one struct, each with its reason |
+//! | [`json`] | strict, bounded JSON and its canonical form (what signatures cover) |
+//! | [`digest`] | SHA-256 as a type |
+//! | [`x509`] | certificates, distrust and path building for add-on signatures |
+//! | [`xpi`] | inspection of one signed add-on, and its verdict |
+//! | [`trust`] | The Update Framework: keys, thresholds, the client workflow, editions, and the writing side |
+//! | [`recipe`] | what to do, for whom, how widely, until when: source form and published form |
+//! | [`version`], [`targeting`], [`sampling`] | whom a recipe reaches |
+//! | [`gates`] | how far a published recipe is open now |
+//! | [`enrolment`] | what a client applied |
+//! | [`decide`] | edition, facts, enrolments and time in, a plan out; [`status`] is the closed list of outcomes |
+//! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
+//! | [`operators`] | the messages of the operators' HTTP interface |
+//! | [`exit`], [`rehearsal`] | habits all binaries share: exit codes, a clock that starts elsewhere |
+
+pub mod addon_trust;
+pub mod decide;
+pub mod digest;
+pub mod enrolment;
+pub mod exit;
+pub mod gates;
+pub mod json;
+pub mod limits;
+pub mod never_worse;
+pub mod operators;
+pub mod pass;
+pub mod recipe;
+pub mod rehearsal;
+pub mod sampling;
+pub mod status;
+pub mod targeting;
+pub mod trust;
+pub mod version;
+pub mod x509;
+pub mod xpi;

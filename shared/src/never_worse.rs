@@ -1,0 +1,1 @@
+//! The check before any commit: nothing that works may break.

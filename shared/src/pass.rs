@@ -1,0 +1,1 @@
+//! Which add-ons a verification pass enables or disables.

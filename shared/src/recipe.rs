@@ -1,0 +1,1 @@
+//! Recipes: what to do, for whom, how widely, until when.

@@ -1,0 +1,1 @@
+//! Who is in a percentage: Normandy's buckets.

@@ -1,0 +1,1 @@
+//! The closed list of outcomes of a recipe in a run.

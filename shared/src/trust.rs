@@ -1,0 +1,1 @@
+//! The Update Framework: keys, thresholds, client workflow, editions, and the writing side.

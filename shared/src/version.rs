@@ -1,0 +1,1 @@
+//! Product versions and ranges.

@@ -1,0 +1,1 @@
+//! Certificates, distrust and path building for add-on signatures.

@@ -1,0 +1,1 @@
+//! Inspection of one signed add-on, and its verdict.

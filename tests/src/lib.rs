@@ -1,0 +1,1 @@
+//! Mulberry's laboratory: a PKI, an add-on signer, the incident replay and the journeys.

@@ -1,0 +1,3 @@
+//! Mulberry's laboratory: a PKI, an add-on signer, the incident replay and the journeys.
+
+fn main() {}
