@@ -1,0 +1,3 @@
+//! The commands of `mulberry-agent`, one module each.
+
+pub mod verify;
