@@ -1,1 +1,15 @@
 //! Mulberry's laboratory: a PKI, an add-on signer, the incident replay and the journeys.
+//!
+//! Every fixture of the test suites has a maker here, so no opaque signed file needs to be kept in the repository.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`pki`] | keys made once a run, certificates of every shape the field has, and the certificates of the incident |
+//! | [`commands`] | the command line of `mulberry-lab` |
+
+pub mod commands;
+
+mod error;
+pub mod pki;
+
+pub use error::LabError;

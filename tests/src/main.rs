@@ -1,3 +1,10 @@
 //! Mulberry's laboratory: a PKI, an add-on signer, the incident replay and the journeys.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use mulberry_lab::commands;
+
+fn main() -> ExitCode {
+    commands::run(commands::Cli::parse())
+}

@@ -1,0 +1,35 @@
+//! The command line of `mulberry-lab`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod recipe_certificates;
+
+/// Mulberry's laboratory: fixtures of add-ons and certificates, and the incident replay.
+#[derive(Debug, Parser)]
+#[command(name = "mulberry-lab", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the laboratory certificates that the example recipes use.
+    RecipeCertificates(recipe_certificates::Arguments),
+}
+
+/// Runs one command. Exit code 0 when done, 2 when input was unreadable or output could not be written.
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match &cli.command {
+        Command::RecipeCertificates(arguments) => recipe_certificates::run(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mulberry-lab: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
