@@ -1,1 +1,350 @@
-//! The messages of the operators' HTTP interface.
+//! The messages of the operators' HTTP interface (`/api/v1/…`), used by the server and the release engineers' tool.
+//!
+//! Requests refuse unknown fields; responses may grow, so readers must ignore fields they do not know. Percentages are
+//! basis points, 0 to 10,000, everywhere. With the feature `openapi` each message also describes itself.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::digest::Sha256Digest;
+
+/// Media type of every error answer (RFC 9457 section 3).
+pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+
+/// Path of `GET` status.
+pub const STATUS_PATH: &str = "/api/v1/status";
+
+/// Path prefix of `POST` lane metadata: `/api/v1/lanes/{lane}`.
+pub const LANES_PATH: &str = "/api/v1/lanes";
+
+/// Path prefix of `PUT` gate: `/api/v1/gates/{lane}/{slug}`.
+pub const GATES_PATH: &str = "/api/v1/gates";
+
+/// Bytes that travel as standard base64 text with padding.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl std::fmt::Debug for Base64 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Base64({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a bearer token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Submit lane metadata that people signed.
+    Publish,
+    /// Open, pause and end gates.
+    Gate,
+    /// Read status. Every token may.
+    Read,
+}
+
+impl Scope {
+    /// The name used on command lines and in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Gate => "gate",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// The state of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum GateState {
+    /// Open at a percentage.
+    Open,
+    /// No new enrolments; nothing is undone.
+    Paused,
+    /// No new enrolments; an undo may start.
+    Ended,
+}
+
+/// `POST /api/v1/lanes/{lane}`: the next metadata of a lane, and the recipes that the server does not hold yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PublishRequest {
+    /// The lane's targets metadata exactly as people signed it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Byte))]
+    pub metadata: Base64,
+    /// Published recipe bytes by path (`emergency/<slug>.json`); only those that are new.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    pub recipes: BTreeMap<String, Base64>,
+    /// Slugs that are meant to disappear from the lane. A recipe that disappears without being named here is refused.
+    #[serde(default)]
+    pub withdraw: Vec<String>,
+}
+
+/// Answer to a publish: it is durable and served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PublishResponse {
+    /// The edition (snapshot version) that first contains it.
+    pub edition: u64,
+    /// The lane, `emergency` or `routine`.
+    pub lane: String,
+    /// Version of the lane's metadata.
+    pub lane_version: u64,
+    /// Slugs that the lane no longer contains.
+    pub withdrawn: Vec<String>,
+    /// Recipes of the lane as they stand now, by path.
+    pub recipes: Vec<RecipeStatus>,
+    /// Head of the ledger after it.
+    pub ledger: LedgerHead,
+}
+
+/// `PUT /api/v1/gates/{lane}/{slug}`: how far one revision is open from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GateRequest {
+    /// The revision that is meant; must be the published one.
+    pub revision: u64,
+    /// The state wanted.
+    pub state: GateState,
+    /// Basis points, 0 to 10,000. Required to open; without it, pausing and ending keep the percentage they find.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u16>,
+    /// Why, for people: 1 to 500 characters.
+    pub reason: String,
+}
+
+/// Answer to a gate request: it is durable and served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GateResponse {
+    /// The edition (snapshot version) that first contains it.
+    pub edition: u64,
+    /// The recipe with its gate as it stands now.
+    pub recipe: RecipeStatus,
+    /// Head of the ledger after it.
+    pub ledger: LedgerHead,
+}
+
+/// `GET /api/v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StatusResponse {
+    /// The server's time.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub now: Timestamp,
+    /// Whether that time was shifted by `--clock-start`: a rehearsal.
+    pub clock_shifted: bool,
+    /// The served edition (snapshot version).
+    pub edition: u64,
+    /// All published recipes, by path.
+    pub recipes: Vec<RecipeStatus>,
+    /// Every metadata document that is served, root first.
+    pub expiries: Vec<ExpiryStatus>,
+    /// Head of the ledger.
+    pub ledger: LedgerHead,
+}
+
+/// One published recipe and its gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecipeStatus {
+    /// `emergency/<slug>.json` or `routine/<slug>.json`.
+    pub path: String,
+    /// The lane.
+    pub lane: String,
+    /// The slug.
+    pub slug: String,
+    /// The published revision.
+    pub revision: u64,
+    /// Its name, for people.
+    pub name: String,
+    /// Its action, such as `install-certificates`.
+    pub action: String,
+    /// SHA-256 of the published bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Sha256Digest,
+    /// The most that people signed, in basis points.
+    pub max_percent: u16,
+    /// Start of its window, if it has one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub starts: Option<Timestamp>,
+    /// End of its window.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires: Timestamp,
+    /// The gate of this revision; none means closed.
+    pub gate: Option<GateStatus>,
+    /// The share it is open to now, in basis points: the smaller of `max_percent` and an open gate, 0 when closed,
+    /// paused, ended or outside its window.
+    pub effective_percent: u16,
+}
+
+/// One gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GateStatus {
+    /// The revision it speaks for.
+    pub revision: u64,
+    /// Its state.
+    pub state: GateState,
+    /// Basis points, 0 to 10,000.
+    pub percent: u16,
+    /// Why it was set.
+    pub reason: String,
+    /// When it was set.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub since: Timestamp,
+}
+
+/// Who keeps a role's metadata alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SignedBy {
+    /// People, with offline keys: due 14 days before expiry.
+    People,
+    /// The server: due at half its life, which means that re-signing does not work.
+    Server,
+}
+
+/// Expiry of one role's metadata.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExpiryStatus {
+    /// The role: `root`, `targets`, `emergency`, `routine`, `gates`, `snapshot`, `timestamp`.
+    pub role: String,
+    /// Version of its metadata.
+    pub version: u64,
+    /// When it expires.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires: Timestamp,
+    /// From when on it is due.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub due_from: Timestamp,
+    /// Whether it is due at the server's time.
+    pub due: bool,
+    /// Who signs it.
+    pub signed_by: SignedBy,
+}
+
+/// The head of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LedgerHead {
+    /// Number of the last event; the first is 1.
+    pub sequence: u64,
+    /// Hash of the last event, which covers all before it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub head: Sha256Digest,
+}
+
+/// What kind of problem: stable, for machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemKind {
+    /// 400: the request is not what the interface describes.
+    MalformedRequest,
+    /// 401: no token, or one the server does not know.
+    Unauthenticated,
+    /// 403: the token's scopes do not cover this.
+    Forbidden,
+    /// 404: no such address.
+    NotFound,
+    /// 404: no such recipe is published.
+    UnknownRecipe,
+    /// 405: the address does not take this method.
+    MethodNotAllowed,
+    /// 408 or 413: the request took too long or is larger than the limit.
+    TooLarge,
+    /// 409: a recipe would disappear without being withdrawn by name.
+    WouldDisappear,
+    /// 409: a withdrawn slug is not in the lane, or is still in the new metadata.
+    WithdrawMismatch,
+    /// 409: the slug is taken by the other lane.
+    SlugTaken,
+    /// 409: the version of the metadata, or a changed recipe's revision, does not rise.
+    NotNewer,
+    /// 409: the gate request names a revision that is not the published one.
+    RevisionMismatch,
+    /// 409: the gate of this revision has ended, which is final.
+    GateEnded,
+    /// 422: the signatures or the form of the metadata were refused.
+    TrustRefused,
+    /// 422: a recipe's bytes are missing, differ from the metadata or are not a valid recipe.
+    RecipeRefused,
+    /// 422: the gate request is impossible: percentage, state or reason.
+    GateRefused,
+    /// 500: a fault of the server; its log says more.
+    Internal,
+    /// 503: the server could not make it durable or is shutting down; nothing was changed, or a later status shows it.
+    Unavailable,
+    /// A kind that this version of the reader does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// An error answer (RFC 9457), with two members of our own: `kind` and `remedy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// `urn:mulberry:problem:<kind>`.
+    #[serde(rename = "type")]
+    pub type_uri: String,
+    /// The kind in a few words; the same for every occurrence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was wrong here, and where.
+    pub detail: String,
+    /// What kind of problem.
+    pub kind: ProblemKind,
+    /// What to do next.
+    pub remedy: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_travel_as_base64_and_bad_text_is_refused() {
+        let request = PublishRequest {
+            metadata: Base64(vec![0, 255]),
+            recipes: BTreeMap::from([("emergency/a.json".to_owned(), Base64(b"{}".to_vec()))]),
+            withdraw: vec![],
+        };
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(text, r#"{"metadata":"AP8=","recipes":{"emergency/a.json":"e30="},"withdraw":[]}"#);
+        assert_eq!(serde_json::from_str::<PublishRequest>(&text).unwrap(), request);
+        assert!(serde_json::from_str::<PublishRequest>(r#"{"metadata":"AP8","recipes":{}}"#).is_err());
+        assert!(serde_json::from_str::<PublishRequest>(r#"{"metadata":"","recipes":{},"force":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_kind_from_a_newer_server_is_read_as_unknown() {
+        assert_eq!(serde_json::from_str::<ProblemKind>(r#""gate-ended""#).unwrap(), ProblemKind::GateEnded);
+        assert_eq!(serde_json::from_str::<ProblemKind>(r#""of-tomorrow""#).unwrap(), ProblemKind::Unknown);
+    }
+}
