@@ -1,0 +1,100 @@
+//! Certificates in PEM (RFC 7468), read leniently as to line lengths and text between blocks, strictly as to content.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::{CertificateError, CertificateErrorKind};
+use crate::limits::X509Limits;
+
+const BEGIN: &str = "-----BEGIN ";
+const DASHES: &str = "-----";
+
+/// The DER of every certificate in a PEM document, in order.
+pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8>>, CertificateError> {
+    if pem.len() > limits.pem_bytes {
+        return Err(CertificateError::new(
+            CertificateErrorKind::TooLarge,
+            format!("the PEM document has {} bytes, more than {}", pem.len(), limits.pem_bytes),
+        ));
+    }
+    // Looked for before anything else, so that a broken block does not hide it.
+    if pem.windows(PRIVATE_KEY.len()).any(|window| window == PRIVATE_KEY) {
+        return Err(CertificateError::new(
+            CertificateErrorKind::PrivateKey,
+            "the PEM document holds a private key; give a file with certificates only",
+        ));
+    }
+    let text = std::str::from_utf8(pem)
+        .map_err(|_| not_pem("it is not text; a DER file must be named as such or converted"))?;
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once(BEGIN) {
+        let (label, after) =
+            after.split_once(DASHES).ok_or_else(|| not_pem("a BEGIN line does not end in dashes"))?;
+        let end = format!("-----END {label}{DASHES}");
+        let (body, after) =
+            after.split_once(end.as_str()).ok_or_else(|| not_pem("a block has no END line"))?;
+        rest = after;
+        if !matches!(label, "CERTIFICATE" | "X509 CERTIFICATE") {
+            continue;
+        }
+        if found.len() >= limits.pem_certificates {
+            return Err(CertificateError::new(
+                CertificateErrorKind::TooLarge,
+                format!("the PEM document has more than {} certificates", limits.pem_certificates),
+            ));
+        }
+        let base64: String = body.split_ascii_whitespace().collect();
+        found.push(STANDARD.decode(base64).map_err(|_| not_pem("a block is not base64"))?);
+    }
+    if found.is_empty() {
+        return Err(not_pem("it has no CERTIFICATE block"));
+    }
+    Ok(found)
+}
+
+/// Part of every label of a private key: `PRIVATE KEY`, `ENCRYPTED PRIVATE KEY`, `RSA PRIVATE KEY`, `EC PRIVATE KEY`.
+const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
+
+fn not_pem(what: &str) -> CertificateError {
+    CertificateError::new(CertificateErrorKind::NotPem, format!("this is not a PEM document: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pem: &str) -> Result<Vec<Vec<u8>>, CertificateErrorKind> {
+        certificates(pem.as_bytes(), &X509Limits::default()).map_err(|e| e.kind)
+    }
+
+    #[test]
+    fn finds_blocks_between_text_and_with_any_line_length() {
+        let pem = "subject=x\n-----BEGIN CERTIFICATE-----\r\nAQ\r\nID\r\n-----END CERTIFICATE-----\nmore\n\
+                   -----BEGIN CRL-----\n?\n-----END CRL-----\n-----BEGIN CERTIFICATE-----\nBA==\n-----END CERTIFICATE-----";
+        assert_eq!(read(pem), Ok(vec![vec![1, 2, 3], vec![4]]));
+    }
+
+    #[test]
+    fn refuses_private_keys_even_beside_broken_blocks() {
+        for label in ["PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY"] {
+            let pem = format!("-----BEGIN CERTIFICATE-----\nno end\n-----BEGIN {label}-----\nAQID\n");
+            assert_eq!(read(&pem), Err(CertificateErrorKind::PrivateKey));
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_pem() {
+        for pem in [
+            "",
+            "text",
+            "-----BEGIN CERTIFICATE",
+            "-----BEGIN CERTIFICATE-----\nAQID",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----",
+        ] {
+            assert_eq!(read(pem), Err(CertificateErrorKind::NotPem), "{pem:?}");
+        }
+        let small = X509Limits { pem_bytes: 10, ..X509Limits::default() };
+        assert_eq!(certificates(&[0; 11], &small).unwrap_err().kind, CertificateErrorKind::TooLarge);
+    }
+}
