@@ -82,5 +82,65 @@ impl Default for X509Limits {
 }
 
 /// Ceilings of signed add-on archives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct XpiLimits {}
+///
+/// Content streams through fixed buffers, so these bound work; only `directory_bytes`, `manifest_bytes` and
+/// `signature_bytes` bound memory (see [`memory_ceiling`](crate::xpi::memory_ceiling)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XpiLimits {
+    /// Bytes of one archive. The public add-on site accepts 200 MB; twice that and a little.
+    pub archive_bytes: u64,
+    /// Bytes of all content of one archive, expanded. About two seconds of hashing.
+    pub content_bytes: u64,
+    /// Entries of one archive, folders included. The largest add-ons have some ten thousand files.
+    pub entries: usize,
+    /// Bytes of the zip directory: `entries` records with names of 80 bytes.
+    pub directory_bytes: usize,
+    /// Bytes of an entry's name. The longest path a file system takes is 4096; real ones stay below 300.
+    pub name_bytes: usize,
+    /// How many times larger an entry may get by expanding. Deflate cannot do more than 1032; bitmaps and padded
+    /// fonts reach a few hundred.
+    pub ratio: u64,
+    /// Entries that expand to no more than this need not keep to `ratio`.
+    pub ratio_free_bytes: u32,
+    /// Bytes of a manifest or signature file: `entries` sections of 120 bytes.
+    pub manifest_bytes: usize,
+    /// How many times larger a manifest may get by expanding. Digests do not compress, so real ones stay below 6.
+    pub manifest_ratio: u64,
+    /// Bytes of a logical line in a manifest: a name of `name_bytes` and its key.
+    pub line_bytes: usize,
+    /// Bytes of a PKCS#7 or COSE signature. Real ones have 4 to 10 KB; the rest is room for unsigned junk that must not matter.
+    pub signature_bytes: usize,
+    /// Nesting of CBOR in a COSE signature. Real ones have 4 levels.
+    pub cbor_depth: usize,
+    /// Signers of a COSE signature. Real ones have one.
+    pub cose_signers: usize,
+    /// Embedded certificates with the issuer and serial (or key identifier) that the signature names. Only junk makes it more than one.
+    pub signer_candidates: usize,
+    /// Bytes of `manifest.json` and `install.rdf`, read for the id. Real ones stay below 50 KB.
+    pub identity_bytes: usize,
+    /// XML nodes of `install.rdf`.
+    pub xml_nodes: u32,
+}
+
+impl Default for XpiLimits {
+    fn default() -> Self {
+        Self {
+            archive_bytes: 448 << 20,
+            content_bytes: 1 << 30,
+            entries: 32_768,
+            directory_bytes: 4 << 20,
+            name_bytes: 1024,
+            ratio: 500,
+            ratio_free_bytes: 1 << 20,
+            manifest_bytes: 4 << 20,
+            manifest_ratio: 16,
+            line_bytes: 4096,
+            signature_bytes: 64 << 10,
+            cbor_depth: 16,
+            cose_signers: 8,
+            signer_candidates: 16,
+            identity_bytes: 512 << 10,
+            xml_nodes: 20_000,
+        }
+    }
+}

@@ -42,3 +42,13 @@ impl ReadAt for Vec<u8> {
         self.as_slice().read_exact_at(buf, offset)
     }
 }
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn len(&self) -> u64 {
+        (**self).len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_exact_at(buf, offset)
+    }
+}

@@ -1,0 +1,164 @@
+//! The content of entries, through buffers of fixed size.
+
+use libdeflater::{Crc, DecompressionError, Decompressor};
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+
+use super::{Directory, Entry, Method, Stop};
+use crate::xpi::ReadAt;
+use crate::xpi::verdict::Fault;
+
+/// Entries up to this size, stored and expanded, are inflated whole: twice as fast. Larger ones stream.
+const WHOLE: usize = 256 << 10;
+/// The streaming buffers.
+const CHUNK: usize = 32 << 10;
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Read {
+    /// All of it, and the CRC-32 is the stated one.
+    Whole,
+    /// All of it, but the CRC-32 is not the stated one.
+    WrongCrc,
+}
+
+/// Reads entries of one archive, whatever their size, in at most about 600 KiB of buffers.
+pub struct ContentReader<'a> {
+    archive: &'a dyn ReadAt,
+    directory: &'a Directory,
+    inflater: Decompressor,
+    stream: Option<Box<InflateState>>,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl<'a> ContentReader<'a> {
+    /// A reader of the entries of `directory`, which is that of `archive`.
+    #[must_use]
+    pub fn new(archive: &'a dyn ReadAt, directory: &'a Directory) -> Self {
+        let (input, output) = (Vec::new(), Vec::new());
+        Self { archive, directory, inflater: Decompressor::new(), stream: None, input, output }
+    }
+
+    /// Hands the content of `entry` to `sink`, piece by piece.
+    ///
+    /// # Errors
+    /// The medium fails, or the stored bytes do not expand to exactly the stated size.
+    pub fn read(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<Read, Stop> {
+        let mut crc = Crc::new();
+        let mut sink = |piece: &[u8]| {
+            crc.update(piece);
+            sink(piece);
+        };
+        let small = entry.compressed.max(entry.uncompressed) as usize <= WHOLE;
+        match entry.method {
+            Method::Stored => self.stored(entry, &mut sink)?,
+            Method::Deflated if small => self.inflated_whole(entry, &mut sink)?,
+            Method::Deflated => self.inflated_streaming(entry, &mut sink)?,
+        }
+        Ok(if crc.sum() == entry.crc32 { Read::Whole } else { Read::WrongCrc })
+    }
+
+    /// The whole content of `entry`.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; also if it is larger than `max` or its CRC-32 is wrong.
+    pub fn read_to_vec(&mut self, entry: &Entry, max: usize) -> Result<Vec<u8>, Stop> {
+        let name = self.directory.name(entry);
+        if entry.uncompressed as usize > max {
+            let size = entry.uncompressed;
+            return Err(Fault::limit(format!("{name:?} has {size} bytes, more than the {max} that are read")).into());
+        }
+        let mut bytes = Vec::with_capacity(entry.uncompressed as usize);
+        match self.read(entry, &mut |piece| bytes.extend_from_slice(piece))? {
+            Read::Whole => Ok(bytes),
+            Read::WrongCrc => Err(Fault::archive(format!("{name:?}: its CRC-32 is wrong")).into()),
+        }
+    }
+
+    fn stored(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
+        let mut done: u64 = 0;
+        let len = u64::from(entry.compressed);
+        while done < len {
+            let piece = self.fill_input(entry, done, CHUNK)?;
+            sink(&self.input);
+            done += piece;
+        }
+        Ok(())
+    }
+
+    fn inflated_whole(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
+        self.fill_input(entry, 0, WHOLE)?;
+        self.output.resize(entry.uncompressed as usize, 0);
+        match self.inflater.deflate_decompress(&self.input, &mut self.output) {
+            Ok(len) if len == self.output.len() => {
+                sink(&self.output);
+                Ok(())
+            }
+            Ok(_) | Err(DecompressionError::InsufficientSpace) => Err(self.wrong_size(entry)),
+            Err(DecompressionError::BadData) => Err(self.bad_data(entry)),
+        }
+    }
+
+    fn inflated_streaming(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
+        let mut state = self.stream.take().unwrap_or_default();
+        state.reset(DataFormat::Raw);
+        let result = self.run_stream(&mut state, entry, sink);
+        self.stream = Some(state);
+        result
+    }
+
+    fn run_stream(
+        &mut self,
+        state: &mut InflateState,
+        entry: &Entry,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Stop> {
+        let (mut read, mut written): (u64, u64) = (0, 0);
+        self.output.resize(CHUNK, 0);
+        loop {
+            let filled = self.fill_input(entry, read, CHUNK)?;
+            read += filled;
+            let mut consumed = 0;
+            loop {
+                let input = self.input.get(consumed..).unwrap_or_default();
+                let step = inflate(state, input, &mut self.output, MZFlush::None);
+                consumed += step.bytes_consumed;
+                written += step.bytes_written as u64;
+                if written > u64::from(entry.uncompressed) {
+                    return Err(self.wrong_size(entry));
+                }
+                sink(self.output.get(..step.bytes_written).unwrap_or_default());
+                match step.status {
+                    Ok(MZStatus::StreamEnd) if written == u64::from(entry.uncompressed) => return Ok(()),
+                    Ok(MZStatus::StreamEnd) => return Err(self.wrong_size(entry)),
+                    // Nothing moved: this input is used up. Without any more of it the stream is cut off.
+                    Ok(_) | Err(MZError::Buf) if step.bytes_consumed == 0 && step.bytes_written == 0 => break,
+                    Ok(_) => {}
+                    Err(_) => return Err(self.bad_data(entry)),
+                }
+            }
+            if filled == 0 || consumed < self.input.len() {
+                return Err(self.bad_data(entry));
+            }
+        }
+    }
+
+    /// Fills `input` with the stored bytes of `entry` from `from` on, at most `max`; answers how many.
+    fn fill_input(&mut self, entry: &Entry, from: u64, max: usize) -> Result<u64, Stop> {
+        let len = u64::from(entry.compressed).saturating_sub(from).min(max as u64);
+        self.input.resize(len as usize, 0);
+        self.archive.read_exact_at(&mut self.input, entry.data.saturating_add(from))?;
+        Ok(len)
+    }
+
+    fn wrong_size(&self, entry: &Entry) -> Stop {
+        let name = self.directory.name(entry);
+        Fault::archive(format!("{name:?} does not expand to the {} bytes it says", entry.uncompressed)).into()
+    }
+
+    fn bad_data(&self, entry: &Entry) -> Stop {
+        Fault::archive(format!("{:?}: its compressed data is damaged", self.directory.name(entry))).into()
+    }
+}
