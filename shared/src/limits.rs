@@ -37,8 +37,46 @@ impl Default for JsonLimits {
 pub struct TrustLimits {}
 
 /// Ceilings of recipes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecipeLimits {}
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipeLimits {
+    /// Bytes of one published recipe, and of one recipe.toml. Sixteen certificates of 8 KiB fit, in Base64.
+    pub bytes: usize,
+    /// Bytes of one certificate file beside recipe.toml: a chain with its comments fits.
+    pub file: usize,
+    /// Certificates or distrust entries in one recipe. The incident of 2019 needed one; several are a plan B.
+    pub certificates: usize,
+    /// Entries of one list in targeting: more than all locales a product ships in.
+    pub list: usize,
+    /// Bytes of one entry of such a list, of a namespace and of a capability.
+    pub word: usize,
+    /// Bytes of a recipe's name: it stands in one line.
+    pub name: usize,
+    /// Bytes of a recipe's comment: a page.
+    pub comment: usize,
+    /// Days for which one recipe may hold the periodic pass, as for any departure from normal verification.
+    pub hold_days: u16,
+    /// Gates in one gates.json: as many as recipes anyone can oversee.
+    pub gates: usize,
+    /// Bytes of a gate's reason: it stands in a table.
+    pub reason: usize,
+}
+
+impl Default for RecipeLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 256 << 10,
+            file: 64 << 10,
+            certificates: 16,
+            list: 256,
+            word: 64,
+            name: 120,
+            comment: 4 << 10,
+            hold_days: 30,
+            gates: 1_000,
+            reason: 500,
+        }
+    }
+}
 
 /// Ceilings of certificates and path building.
 #[derive(Clone, Debug, PartialEq, Eq)]

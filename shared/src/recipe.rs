@@ -1,1 +1,239 @@
 //! Recipes: what to do, for whom, how widely, until when.
+//!
+//! A recipe has two forms. People write `recipes/<slug>/recipe.toml` (`source` reads it and reports every problem);
+//! what is signed and delivered is canonical JSON (`published`). Both obey the same rules. `words` says in
+//! plain language what a recipe will do.
+
+use jiff::Timestamp;
+
+use crate::digest::Sha256Digest;
+use crate::sampling::BasisPoints;
+use crate::targeting::Targeting;
+use crate::x509::Certificate;
+
+mod names;
+
+pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
+
+/// The only `schema_version` there is.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// What `capabilities` may ask for: everything this code can do that an older one may not.
+pub const CAPABILITIES: [&str; 4] = [
+    "action.distrust-certificates",
+    "action.hold-verification",
+    "action.install-certificates",
+    "action.reverify-addons",
+];
+
+/// A recipe that was read and obeys the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The version of this schema: [`SCHEMA_VERSION`].
+    pub schema_version: u64,
+    /// Its name in paths, commands and outputs, unique across lanes.
+    pub slug: Slug,
+    /// Raised by one with every change, from 1; gates speak for one revision.
+    pub revision: u64,
+    /// A line for people.
+    pub name: String,
+    /// Which group of people must sign it.
+    pub lane: Lane,
+    /// What the user must have left switched on.
+    pub consent: ConsentKind,
+    /// Who may open its gate.
+    pub opens: Opens,
+    /// What it does.
+    pub action: Action,
+    /// What an agent must be able to do beyond the schema, some of [`CAPABILITIES`].
+    pub capabilities: Vec<String>,
+    /// Whom it is for.
+    pub targeting: Targeting,
+    /// At most how widely.
+    pub rollout: Rollout,
+    /// When it begins; absent: at once.
+    pub starts: Option<Timestamp>,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// What becomes of its effects when it ends.
+    pub on_end: OnEnd,
+    /// For whoever reads it later.
+    pub comment: Option<String>,
+}
+
+impl Recipe {
+    /// Where it is published.
+    #[must_use]
+    pub fn path(&self) -> RecipePath {
+        RecipePath { lane: self.lane, slug: self.slug.clone() }
+    }
+
+    /// What its end does: [`OnEnd::Revert`] for the actions that leave nothing to keep, else `on_end`.
+    #[must_use]
+    pub fn end(&self) -> OnEnd {
+        match self.action {
+            Action::HoldVerification { .. } | Action::ReverifyAddons { .. } => OnEnd::Revert,
+            Action::InstallCertificates { .. } | Action::DistrustCertificates { .. } => self.on_end,
+        }
+    }
+}
+
+/// What the user must have left switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConsentKind {
+    /// Updates: repairs something that broke.
+    Hotfix,
+    /// Updates: protects.
+    Security,
+    /// Messages.
+    Message,
+    /// Studies.
+    Study,
+}
+
+impl ConsentKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Hotfix, Self::Security, Self::Message, Self::Study];
+
+    /// Its name in a recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hotfix => "hotfix",
+            Self::Security => "security",
+            Self::Message => "message",
+            Self::Study => "study",
+        }
+    }
+}
+
+/// Who may open a recipe's gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Opens {
+    /// The server, within what people signed.
+    Server,
+}
+
+impl Opens {
+    /// All kinds.
+    pub const ALL: [Self; 1] = [Self::Server];
+
+    /// Its name in a recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+        }
+    }
+}
+
+/// What becomes of a recipe's effects when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnEnd {
+    /// They stay.
+    Keep,
+    /// They are undone, if that breaks no add-on that works.
+    Revert,
+}
+
+impl OnEnd {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Keep, Self::Revert];
+
+    /// Its name in a recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Revert => "revert",
+        }
+    }
+}
+
+/// How widely a recipe may be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// What sampling mixes with the client id; the slug, unless the recipe says otherwise.
+    pub namespace: String,
+    /// The widest share that people signed; a gate only narrows it.
+    pub max_percent: BasisPoints,
+}
+
+/// What a recipe does, with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Adds certificates to the local pool, with no special trust.
+    InstallCertificates {
+        /// The certificates: at least one, none self-issued.
+        certificates: Vec<Certificate>,
+    },
+    /// Verifies add-ons again.
+    ReverifyAddons {
+        /// Which.
+        which: WhichAddons,
+    },
+    /// Suspends the periodic verification pass.
+    HoldVerification {
+        /// When the pass resumes by itself; not after the recipe's `expires`.
+        until: Timestamp,
+    },
+    /// Refuses certificates; beats [`Action::InstallCertificates`].
+    DistrustCertificates {
+        /// Which: at least one entry.
+        by: Vec<DistrustEntry>,
+    },
+}
+
+impl Action {
+    /// The names of all actions, sorted.
+    pub const NAMES: [&str; 4] =
+        ["distrust-certificates", "hold-verification", "install-certificates", "reverify-addons"];
+
+    /// Its name in a recipe.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InstallCertificates { .. } => "install-certificates",
+            Self::ReverifyAddons { .. } => "reverify-addons",
+            Self::HoldVerification { .. } => "hold-verification",
+            Self::DistrustCertificates { .. } => "distrust-certificates",
+        }
+    }
+}
+
+/// Which add-ons are verified again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WhichAddons {
+    /// All.
+    All,
+    /// Those that are disabled.
+    Disabled,
+}
+
+impl WhichAddons {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::All, Self::Disabled];
+
+    /// Its name in a recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What is distrusted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DistrustEntry {
+    /// One certificate.
+    IssuerSerial {
+        /// The issuer's name, DER.
+        issuer: Vec<u8>,
+        /// The serial number's content bytes, as in the certificate.
+        serial: Vec<u8>,
+    },
+    /// A key: every certificate for it, siblings included.
+    Spki(Sha256Digest),
+}

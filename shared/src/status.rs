@@ -1,1 +1,148 @@
 //! The closed list of outcomes of a recipe in a run.
+//!
+//! Every recipe gets exactly one in every run. The reasons not to act come first, in the order in which
+//! [`decide`](crate::decide) tests them (the first that holds is the status); the results of applying follow. The
+//! same names serve `status`, `why`, metrics, documents and reports.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The outcome of one recipe in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Not JSON, a field missing or of the wrong type, or lane and slug differ from the path.
+    Unreadable,
+    /// A `schema_version` that this agent does not know.
+    UnknownSchema,
+    /// An action that this agent does not have.
+    UnknownAction,
+    /// A capability, field or value that this agent does not know; the detail names it.
+    UnknownCapability,
+    /// The action's arguments do not hold, or lane, consent and action do not go together.
+    InvalidArguments,
+    /// `starts` lies ahead.
+    NotStarted,
+    /// `expires` has passed.
+    Expired,
+    /// The user has switched off what this recipe needs.
+    ConsentWithheld,
+    /// The client is not among those the recipe is for; the detail names the first field that differs.
+    NotTargeted,
+    /// The lane's signatures have expired, so nothing new is taken from it.
+    LaneExpired,
+    /// No valid gate speaks for this revision, or it is open at zero percent.
+    GateClosed,
+    /// The gate is ended.
+    Ended,
+    /// The gate is paused: no new enrolments.
+    Paused,
+    /// The gate is open, but not yet for this client.
+    NotSampled,
+    /// Applied in this run.
+    Applied,
+    /// Applied earlier, nothing to do.
+    Unchanged,
+    /// Ended, and what it did was undone.
+    Reverted,
+    /// Withdrawn by the people who sign the lane; what it did stays, as the recipe asked.
+    WithdrawnKept,
+    /// Ended, but undoing it would break an add-on that works, so what it did stays.
+    KeptWouldBreak,
+    /// Not applied: it would break an add-on that works.
+    WouldBreakAddons,
+    /// Not applied: an error; the detail says which.
+    ApplyFailed,
+}
+
+impl Status {
+    /// All statuses, in the order of the list.
+    pub const ALL: [Self; 21] = [
+        Self::Unreadable,
+        Self::UnknownSchema,
+        Self::UnknownAction,
+        Self::UnknownCapability,
+        Self::InvalidArguments,
+        Self::NotStarted,
+        Self::Expired,
+        Self::ConsentWithheld,
+        Self::NotTargeted,
+        Self::LaneExpired,
+        Self::GateClosed,
+        Self::Ended,
+        Self::Paused,
+        Self::NotSampled,
+        Self::Applied,
+        Self::Unchanged,
+        Self::Reverted,
+        Self::WithdrawnKept,
+        Self::KeptWouldBreak,
+        Self::WouldBreakAddons,
+        Self::ApplyFailed,
+    ];
+
+    /// The name in every output and document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::UnknownSchema => "unknown-schema",
+            Self::UnknownAction => "unknown-action",
+            Self::UnknownCapability => "unknown-capability",
+            Self::InvalidArguments => "invalid-arguments",
+            Self::NotStarted => "not-started",
+            Self::Expired => "expired",
+            Self::ConsentWithheld => "consent-withheld",
+            Self::NotTargeted => "not-targeted",
+            Self::LaneExpired => "lane-expired",
+            Self::GateClosed => "gate-closed",
+            Self::Ended => "ended",
+            Self::Paused => "paused",
+            Self::NotSampled => "not-sampled",
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Reverted => "reverted",
+            Self::WithdrawnKept => "withdrawn-kept",
+            Self::KeptWouldBreak => "kept-would-break",
+            Self::WouldBreakAddons => "would-break-addons",
+            Self::ApplyFailed => "apply-failed",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text is none of the statuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a status of a recipe: {0:?}")]
+pub struct NotAStatus(String);
+
+impl FromStr for Status {
+    type Err = NotAStatus;
+
+    fn from_str(text: &str) -> Result<Self, NotAStatus> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| NotAStatus(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_text_and_in_json_and_the_list_is_complete_and_ordered() {
+        for (index, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(status as usize, index);
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        // One past the last would be a variant missing from ALL.
+        assert_eq!(Status::ApplyFailed as usize + 1, Status::ALL.len());
+    }
+}
