@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod corpus;
 pub mod recipe_certificates;
 
 /// Mulberry's laboratory: fixtures of add-ons and certificates, and the incident replay.
@@ -16,6 +17,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write many signed add-ons, their certificates and the verdicts to expect.
+    Corpus(corpus::Arguments),
     /// Write the laboratory certificates that the example recipes use.
     RecipeCertificates(recipe_certificates::Arguments),
 }
@@ -23,6 +26,7 @@ enum Command {
 /// Runs one command. Exit code 0 when done, 2 when input was unreadable or output could not be written.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match &cli.command {
+        Command::Corpus(arguments) => corpus::run(arguments),
         Command::RecipeCertificates(arguments) => recipe_certificates::run(arguments),
     };
     match result {

@@ -5,11 +5,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`pki`] | keys made once a run, certificates of every shape the field has, and the certificates of the incident |
+//! | [`xpi_signer`] | signed add-ons, right or wrong in one named way |
+//! | [`corpus`] | many add-ons in groups, with the verdicts to expect |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
 pub mod commands;
-
+pub mod corpus;
 mod error;
 pub mod pki;
+pub mod xpi_signer;
 
 pub use error::LabError;
