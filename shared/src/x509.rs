@@ -23,6 +23,7 @@ mod certificate;
 mod distrust;
 mod error;
 mod memo;
+mod name_constraints;
 mod parse;
 mod path;
 mod pem;

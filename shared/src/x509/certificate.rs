@@ -216,10 +216,10 @@ impl Certificate {
         &self.0.extensions
     }
 
-    /// Name and serial as sentences have them: `"signingca1.addons.mozilla.org" (serial 100004)`.
+    /// Name (its first 200 characters) and serial as sentences have them: `"signingca1.addons.mozilla.org" (serial 100004)`.
     #[must_use]
     pub fn described(&self) -> String {
-        let name = self.common_name().unwrap_or_else(|| self.subject());
+        let name: String = self.common_name().unwrap_or_else(|| self.subject()).chars().take(200).collect();
         format!("{name:?} (serial {})", self.serial_hex())
     }
 
