@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Sha256Digest;
+pub use crate::gates::GateState;
 
 /// Media type of every error answer (RFC 9457 section 3).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
@@ -72,19 +73,6 @@ impl Scope {
     }
 }
 
-/// The state of a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum GateState {
-    /// Open at a percentage.
-    Open,
-    /// No new enrolments; nothing is undone.
-    Paused,
-    /// No new enrolments; an undo may start.
-    Ended,
-}
-
 /// `POST /api/v1/lanes/{lane}`: the next metadata of a lane, and the recipes that the server does not hold yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -126,7 +114,8 @@ pub struct PublishResponse {
 pub struct GateRequest {
     /// The revision that is meant; must be the published one.
     pub revision: u64,
-    /// The state wanted.
+    /// The state wanted: `open`, `paused` or `ended`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: GateState,
     /// Basis points, 0 to 10,000. Required to open; without it, pausing and ending keep the percentage they find.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,7 +195,8 @@ pub struct RecipeStatus {
 pub struct GateStatus {
     /// The revision it speaks for.
     pub revision: u64,
-    /// Its state.
+    /// Its state: `open`, `paused` or `ended`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: GateState,
     /// Basis points, 0 to 10,000.
     pub percent: u16,

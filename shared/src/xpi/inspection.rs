@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::digest::Sha256Digest;
-use crate::x509::Certificate;
 use crate::limits::Limits;
+use crate::x509::Certificate;
 use crate::xpi::verdict::Fault;
 use crate::xpi::{Policy, ReadAt};
 

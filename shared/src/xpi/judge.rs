@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 
 use crate::limits::Limits;
-use crate::x509::{
-    Anchors, Distrust, Path, PathError, PathErrorKind, Pool, SignatureMemo,
-};
+use crate::x509::{Anchors, Distrust, Path, PathError, PathErrorKind, Pool, SignatureMemo};
 use crate::xpi::inspection::Inspection;
 use crate::xpi::{Policy, Verdict, VerdictKind};
 
@@ -67,7 +65,9 @@ fn sentence(path: &Path) -> String {
     let mut certificates = path.certificates().iter();
     let signer = certificates.next().map(|end_entity| end_entity.described()).unwrap_or_default();
     match certificates.min_by_key(|issuer| issuer.not_after()) {
-        Some(first) => format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after()),
+        Some(first) => {
+            format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after())
+        }
         None => format!("signed by {signer}, itself an anchor"),
     }
 }

@@ -68,7 +68,10 @@ impl<'a> ContentReader<'a> {
         let name = self.directory.name(entry);
         if entry.uncompressed as usize > max {
             let size = entry.uncompressed;
-            return Err(Fault::limit(format!("{name:?} has {size} bytes, more than the {max} that are read")).into());
+            return Err(Fault::limit(format!(
+                "{name:?} has {size} bytes, more than the {max} that are read"
+            ))
+            .into());
         }
         let mut bytes = Vec::with_capacity(entry.uncompressed as usize);
         match self.read(entry, &mut |piece| bytes.extend_from_slice(piece))? {

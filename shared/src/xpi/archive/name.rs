@@ -37,8 +37,20 @@ mod tests {
     #[test]
     fn path_tricks_are_refused() {
         let tricks: [&[u8]; 14] = [
-            b"", b"/", b"/etc/passwd", b"..", b"../a", b"a/../b", b"a/..", b"./a", b"a//b", b"a\\b", b"C:/a", b"a\0b",
-            b"a\nb", b"\xff",
+            b"",
+            b"/",
+            b"/etc/passwd",
+            b"..",
+            b"../a",
+            b"a/../b",
+            b"a/..",
+            b"./a",
+            b"a//b",
+            b"a\\b",
+            b"C:/a",
+            b"a\0b",
+            b"a\nb",
+            b"\xff",
         ];
         for name in tricks {
             assert!(fault(name, 100).is_some(), "{:?}", String::from_utf8_lossy(name));
@@ -48,7 +60,9 @@ mod tests {
 
     #[test]
     fn ordinary_names_pass() {
-        for name in ["a", "META-INF/manifest.mf", "dir/", "a..b/.c", "lib/ünï.js", "x y.txt", "#manifest.json#"] {
+        for name in
+            ["a", "META-INF/manifest.mf", "dir/", "a..b/.c", "lib/ünï.js", "x y.txt", "#manifest.json#"]
+        {
             assert_eq!(fault(name.as_bytes(), 100), None, "{name}");
         }
     }

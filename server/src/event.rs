@@ -1,0 +1,145 @@
+//! What can happen, and the record that the ledger keeps of it.
+//!
+//! A record is JSON followed by nothing. Its hash is over exactly those bytes, and the next record names it: so one
+//! hash vouches for everything before it. Records are written once and never rewritten; a new kind of event is a new
+//! `type`, a changed meaning a new format number.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::gates::Gate;
+use mulberry_shared::operators::Base64;
+use mulberry_shared::recipe::{Lane, RecipePath, Slug};
+use serde::{Deserialize, Serialize};
+
+/// The format of records that this program writes, and the newest that it reads.
+pub const FORMAT: u64 = 1;
+
+/// One entry of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Format number.
+    pub format: u64,
+    /// Its number; the first is 1.
+    pub sequence: u64,
+    /// Hash of the record before it; 64 zeros for the first.
+    pub previous: Sha256Digest,
+    /// When the server accepted it, by the server's clock.
+    pub at: Timestamp,
+    /// Who asked for it: the name of a token, or of a command.
+    pub actor: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// The server was given its first metadata.
+    Initialised {
+        /// The root chain, from the root that agents pin, as signed.
+        roots: Vec<Base64>,
+        /// Targets metadata as signed.
+        targets: Base64,
+        /// Lane metadata as signed.
+        lanes: BTreeMap<Lane, Base64>,
+    },
+    /// A lane's metadata was replaced by its next version.
+    LanePublished {
+        /// The lane.
+        lane: Lane,
+        /// Its metadata as signed.
+        metadata: Base64,
+        /// Bytes of the recipes that the lane did not hold before.
+        recipes: BTreeMap<RecipePath, Base64>,
+        /// Slugs that left the lane, as the request named them.
+        withdrawn: Vec<Slug>,
+    },
+    /// A gate was set.
+    GateSet {
+        /// The recipe.
+        path: RecipePath,
+        /// Its gate from now on.
+        gate: Gate,
+    },
+}
+
+/// A record cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableRecord {
+    /// It was written by a newer program.
+    #[error("it has format {0}, this program knows {FORMAT}; use a newer program, nothing was changed")]
+    NewerFormat(u64),
+    /// It is not a record.
+    #[error("it is not a record of the ledger: {0}")]
+    Malformed(String),
+}
+
+impl Record {
+    /// The bytes that are stored and hashed.
+    ///
+    /// # Errors
+    /// None is known: all parts can be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`UnreadableRecord::NewerFormat`] before anything else is looked at.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnreadableRecord> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u64,
+        }
+        let malformed = |error: serde_json::Error| UnreadableRecord::Malformed(error.to_string());
+        let Format { format } = serde_json::from_slice(bytes).map_err(malformed)?;
+        if format > FORMAT {
+            return Err(UnreadableRecord::NewerFormat(format));
+        }
+        serde_json::from_slice(bytes).map_err(malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_format_is_named_even_when_nothing_else_fits() {
+        let newer = br#"{"format":2,"what":"ever"}"#;
+        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(2)));
+        assert!(matches!(Record::from_bytes(b"{}"), Err(UnreadableRecord::Malformed(_))));
+    }
+
+    #[test]
+    fn the_stored_form_is_stable() {
+        let record = Record {
+            format: FORMAT,
+            sequence: 2,
+            previous: Sha256Digest([0; 32]),
+            at: "2026-05-04T00:00:00Z".parse().unwrap(),
+            actor: "mei".to_owned(),
+            event: Event::LanePublished {
+                lane: Lane::Emergency,
+                metadata: Base64(b"{}".to_vec()),
+                recipes: BTreeMap::from([("emergency/a.json".parse().unwrap(), Base64(vec![1]))]),
+                withdrawn: vec!["b".parse().unwrap()],
+            },
+        };
+        let text = String::from_utf8(record.to_bytes().unwrap()).unwrap();
+        assert_eq!(
+            text,
+            format!(
+                r#"{{"format":1,"sequence":2,"previous":"{}","at":"2026-05-04T00:00:00Z","actor":"mei","event":{}}}"#,
+                "0".repeat(64),
+                r#"{"type":"lane-published","lane":"emergency","metadata":"e30=","recipes":{"emergency/a.json":"AQ=="},"withdrawn":["b"]}"#
+            )
+        );
+        assert_eq!(Record::from_bytes(text.as_bytes()), Ok(record));
+    }
+}

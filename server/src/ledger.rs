@@ -1,0 +1,307 @@
+//! The append-only, hash-chained list of events: the database and the audit log.
+//!
+//! Each stored entry is the SHA-256 of a record (32 bytes) followed by the record, and each record names the hash of the
+//! one before it. So a changed byte anywhere is found at start, and so is a removed or exchanged record; what the chain
+//! alone cannot show, a ledger cut off at its end, is found by comparing it with the head in the signed timestamp
+//! ([`check_witness`]).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::operators::LedgerHead;
+
+use crate::event::{Event, FORMAT, Record, UnreadableRecord};
+use crate::store::{Store, StoreError};
+
+/// The head of a ledger without events.
+pub const EMPTY: LedgerHead = LedgerHead { sequence: 0, head: Sha256Digest([0; 32]) };
+
+/// The ledger cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The store failed.
+    #[error("ledger: {0}")]
+    Store(#[from] StoreError),
+    /// A record is not what was written: the ledger was damaged or altered.
+    #[error(
+        "ledger: event {sequence} {wrong}; the ledger was damaged or altered, restore the state folder from a backup"
+    )]
+    Broken {
+        /// The event.
+        sequence: u64,
+        /// What is wrong with it.
+        wrong: String,
+    },
+    /// A record was written by a newer program.
+    #[error("ledger: event {sequence}: {unreadable}")]
+    Newer {
+        /// The event.
+        sequence: u64,
+        /// The sentence.
+        unreadable: UnreadableRecord,
+    },
+    /// An earlier append failed half way, so it is unknown what the store holds.
+    #[error(
+        "ledger: an earlier write failed and its outcome is unknown; check the disk and restart the server"
+    )]
+    Uncertain,
+}
+
+/// The ledger's writing end. There is one in a process, and one process, by the lock file.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    head: LedgerHead,
+    uncertain: bool,
+}
+
+impl Ledger {
+    /// Reads and checks the whole chain, giving every record with the head after it to `each`, in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`], and whatever `each` returns.
+    pub async fn open<E: From<LedgerError>>(
+        store: Arc<dyn Store>,
+        mut each: impl FnMut(Record, LedgerHead) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut head = EMPTY;
+        loop {
+            let page = store.read(next_of(head)).await.map_err(LedgerError::from)?;
+            if page.is_empty() {
+                return Ok(Self { store, head, uncertain: false });
+            }
+            for entry in page {
+                let (record, after) = check_entry(&entry, head)?;
+                head = after;
+                each(record, head)?;
+            }
+        }
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn head(&self) -> LedgerHead {
+        self.head
+    }
+
+    /// Whether a failed write left the ledger unusable until restart.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        self.uncertain
+    }
+
+    /// Appends an event; when it returns, the event is durable.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; after any of them the ledger takes no more events, since the store may or may not hold this one.
+    pub async fn append(&mut self, at: Timestamp, actor: &str, event: Event) -> Result<Record, LedgerError> {
+        if self.uncertain {
+            return Err(LedgerError::Uncertain);
+        }
+        let sequence = next_of(self.head);
+        let record =
+            Record { format: FORMAT, sequence, previous: self.head.head, at, actor: actor.to_owned(), event };
+        let bytes = record.to_bytes().map_err(|error| LedgerError::Broken {
+            sequence,
+            wrong: format!("cannot be written: {error}"),
+        })?;
+        let hash = Sha256Digest::of(&bytes);
+        // Set before the write and cleared after it, so that a caller who gives up in between leaves it set.
+        self.uncertain = true;
+        self.store.append(sequence, [hash.0.as_slice(), &bytes].concat()).await?;
+        self.uncertain = false;
+        self.head = LedgerHead { sequence, head: hash };
+        Ok(record)
+    }
+}
+
+/// Checks that `witness`, a head that was signed and published earlier, is part of the chain whose heads are `heads`
+/// (the head after event 1 first).
+///
+/// # Errors
+/// [`LedgerError::Broken`] when the ledger was cut off before it or holds another event in its place.
+pub fn check_witness(witness: LedgerHead, heads: &[LedgerHead]) -> Result<(), LedgerError> {
+    let broken =
+        |wrong: &str| Err(LedgerError::Broken { sequence: witness.sequence, wrong: wrong.to_owned() });
+    if witness == EMPTY {
+        return Ok(());
+    }
+    match heads.iter().find(|head| head.sequence == witness.sequence) {
+        Some(head) if head.head == witness.head => Ok(()),
+        Some(_) => broken("is not the one that the last signed timestamp names"),
+        None => broken("is missing, but the last signed timestamp names it"),
+    }
+}
+
+fn next_of(head: LedgerHead) -> u64 {
+    head.sequence.saturating_add(1)
+}
+
+fn check_entry(entry: &[u8], head: LedgerHead) -> Result<(Record, LedgerHead), LedgerError> {
+    let sequence = next_of(head);
+    let broken = |wrong: String| LedgerError::Broken { sequence, wrong };
+    let (stored, bytes) =
+        entry.split_first_chunk::<32>().ok_or_else(|| broken("is shorter than its hash".to_owned()))?;
+    let hash = Sha256Digest::of(bytes);
+    if hash.0 != *stored {
+        return Err(broken("does not have the hash stored with it".to_owned()));
+    }
+    let record = Record::from_bytes(bytes).map_err(|unreadable| match unreadable {
+        UnreadableRecord::NewerFormat(_) => LedgerError::Newer { sequence, unreadable },
+        UnreadableRecord::Malformed(why) => broken(format!("cannot be read ({why})")),
+    })?;
+    if record.sequence != sequence {
+        return Err(broken(format!("calls itself event {}", record.sequence)));
+    }
+    if record.previous != head.head {
+        return Err(broken(format!("does not follow event {}: it names another hash", head.sequence)));
+    }
+    Ok((record, LedgerHead { sequence, head: hash }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::doubles::{Failure, Flaky};
+    use crate::store::memory::MemoryStore;
+    use proptest::prelude::*;
+
+    fn event(n: u64) -> Event {
+        let gate = format!(
+            r#"{{"revision":{n},"state":"open","percent":100,"reason":"r{n}","since":"2026-01-01T00:00:00Z"}}"#
+        );
+        Event::GateSet {
+            path: "emergency/a.json".parse().unwrap(),
+            gate: serde_json::from_str(&gate).unwrap(),
+        }
+    }
+
+    async fn open(store: Arc<dyn Store>) -> Result<(Ledger, Vec<LedgerHead>), LedgerError> {
+        let mut heads = Vec::new();
+        let ledger = Ledger::open::<LedgerError>(store, |_, head| {
+            heads.push(head);
+            Ok(())
+        })
+        .await?;
+        Ok((ledger, heads))
+    }
+
+    async fn filled(events: u64) -> Arc<MemoryStore> {
+        let store = Arc::new(MemoryStore::new());
+        let (mut ledger, _) = open(store.clone()).await.unwrap();
+        for n in 1..=events {
+            ledger.append(Timestamp::UNIX_EPOCH, "mei", event(n)).await.unwrap();
+        }
+        store
+    }
+
+    fn reopen(records: Vec<Vec<u8>>) -> Result<(Ledger, Vec<LedgerHead>), LedgerError> {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(open(Arc::new(MemoryStore::holding(records))))
+    }
+
+    #[tokio::test]
+    async fn reopening_gives_the_same_head() {
+        let store = filled(600).await;
+        let (ledger, heads) = open(store.clone()).await.unwrap();
+        assert_eq!(ledger.head().sequence, 600);
+        assert_eq!(heads.last(), Some(&ledger.head()));
+        check_witness(heads[41], &heads).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_chain_altered_with_new_hashes_breaks_at_the_next_event() {
+        let mut records = filled(3).await.records();
+        let mut second = Record::from_bytes(&records[1][32..]).unwrap();
+        second.actor = "eve".to_owned();
+        let bytes = second.to_bytes().unwrap();
+        records[1] = [Sha256Digest::of(&bytes).0.as_slice(), &bytes].concat();
+        let error = open(Arc::new(MemoryStore::holding(records))).await.err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "ledger: event 3 does not follow event 2: it names another hash; the ledger was damaged or altered, \
+             restore the state folder from a backup"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_removed_exchanged_or_cut_off_event_is_found() {
+        let records = filled(4).await.records();
+        let (_, heads) = open(Arc::new(MemoryStore::holding(records.clone()))).await.unwrap();
+        let mut removed = records.clone();
+        removed.remove(1);
+        let mut exchanged = records.clone();
+        exchanged.swap(1, 2);
+        for altered in [removed, exchanged] {
+            let error = open(Arc::new(MemoryStore::holding(altered))).await.err().unwrap();
+            assert!(error.to_string().contains("event 2 calls itself event 3"), "{error}");
+        }
+        let cut = open(Arc::new(MemoryStore::holding(records[..3].to_vec()))).await.unwrap().1;
+        let error = check_witness(heads[3], &cut).unwrap_err();
+        assert!(error.to_string().contains("event 4 is missing"), "{error}");
+        let other = LedgerHead { sequence: 2, head: heads[2].head };
+        assert!(check_witness(other, &heads).unwrap_err().to_string().contains("event 2 is not the one"));
+    }
+
+    #[tokio::test]
+    async fn an_event_of_a_newer_format_is_refused() {
+        let mut records = filled(1).await.records();
+        let bytes =
+            String::from_utf8(records[0][32..].to_vec()).unwrap().replace("\"format\":1", "\"format\":9");
+        records[0] = [Sha256Digest::of(bytes.as_bytes()).0.as_slice(), bytes.as_bytes()].concat();
+        let error = open(Arc::new(MemoryStore::holding(records))).await.err().unwrap();
+        assert!(error.to_string().contains("event 1: it has format 9"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_write_nothing_more_is_accepted_until_it_is_read_again() {
+        for failure in [Failure::Before, Failure::After] {
+            let inner = filled(2).await;
+            let store = Arc::new(Flaky::new(inner.clone(), failure));
+            let (mut ledger, _) = open(store.clone()).await.unwrap();
+            store.fail(true);
+            assert!(ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await.is_err());
+            store.fail(false);
+            assert_eq!(
+                ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await,
+                Err(LedgerError::Uncertain)
+            );
+            assert_eq!(store.appends(), 1);
+            assert_eq!(ledger.head().sequence, 2);
+            let (ledger, _) = open(inner).await.unwrap();
+            assert_eq!(ledger.head().sequence, if failure == Failure::Before { 2 } else { 3 });
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Every byte of every part: stored hash, format, sequence, previous, time, actor, event.
+        #[test]
+        fn any_changed_byte_is_found_at_its_event(event in 0_usize..4, at in any::<prop::sample::Index>(), flip in 1_u8..=255) {
+            thread_local! {
+                static RECORDS: Vec<Vec<u8>> = tokio::runtime::Builder::new_current_thread().build().unwrap()
+                    .block_on(async { filled(4).await.records() });
+            }
+            let mut records = RECORDS.with(Clone::clone);
+            let at = at.index(records[event].len());
+            records[event][at] ^= flip;
+            match reopen(records) {
+                Err(LedgerError::Broken { sequence, .. }) => prop_assert_eq!(sequence, event as u64 + 1),
+                Err(other) => prop_assert!(false, "{other}"),
+                Ok(_) => prop_assert!(false, "not found"),
+            }
+        }
+
+        #[test]
+        fn any_truncated_entry_is_found(event in 0_usize..4, keep in any::<prop::sample::Index>()) {
+            let rt = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let mut records = rt.block_on(async { filled(4).await.records() });
+            let keep = keep.index(records[event].len());
+            records[event].truncate(keep);
+            prop_assert!(reopen(records).is_err());
+        }
+    }
+}
