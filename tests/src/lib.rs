@@ -7,12 +7,14 @@
 //! | [`pki`] | keys made once a run, certificates of every shape the field has, and the certificates of the incident |
 //! | [`xpi_signer`] | signed add-ons, right or wrong in one named way |
 //! | [`corpus`] | many add-ons in groups, with the verdicts to expect |
+//! | [`real`] | where the real material lies that is not part of the repository |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
 pub mod commands;
 pub mod corpus;
 mod error;
 pub mod pki;
+pub mod real;
 pub mod xpi_signer;
 
 pub use error::LabError;

@@ -124,7 +124,7 @@ fn dns(base: &str, name: &str, side: Side) -> Option<bool> {
 /// A mailbox is itself, a host all mailboxes on it, `.example.com` all mailboxes on hosts below it. Nothing is a wildcard.
 fn mail(base: &str, name: &str) -> Option<bool> {
     let (local, host) = name.rsplit_once('@')?;
-    if local.is_empty() || !is_host(host) {
+    if local.is_empty() || local.contains('@') || !is_host(host) {
         return None;
     }
     match base.rsplit_once('@') {
@@ -254,6 +254,7 @@ mod tests {
             (".example.com", "a@b.example.com", Some(true)),
             ("*@example.com", "a@example.com", Some(false)),
             ("example.com", "nobody", None),
+            ("example.com", "a@b@example.com", None),
         ] {
             assert_eq!(mail(base, name), expected, "{base} {name}");
         }

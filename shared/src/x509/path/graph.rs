@@ -166,19 +166,24 @@ impl<'a> Graph<'a> {
         Ok(genuine)
     }
 
-    /// A certificate whose signature algorithm is not accepted, where that may be why nothing chains: the target, or a
-    /// certificate whose key made the target's signature.
+    /// A certificate that no candidate of its issuer's name can have signed in a form that is accepted, where that may be
+    /// why nothing chains: the target, or a certificate whose key made the target's signature.
     pub(super) fn unsupported(&mut self) -> Result<Option<usize>, Exceeded> {
         for position in 0..self.nodes.len() {
             let Some(node) = self.node(position) else { continue };
-            if node.role == Role::Anchor || signature::is_supported(&node.certificate) {
+            let mut issuers = self
+                .nodes
+                .iter()
+                .filter(|candidate| !candidate.role.is_target())
+                .filter(|candidate| candidate.certificate.subject_der() == node.certificate.issuer_der())
+                .peekable();
+            if node.role == Role::Anchor
+                || issuers.peek().is_none()
+                || issuers.any(|issuer| signature::is_supported(&node.certificate, &issuer.certificate))
+            {
                 continue;
             }
-            let issuer_known = self.nodes.iter().any(|candidate| {
-                !candidate.role.is_target()
-                    && candidate.certificate.subject_der() == node.certificate.issuer_der()
-            });
-            if issuer_known && (position == TARGET || self.check(TARGET, position)? == Checked::Holds) {
+            if position == TARGET || self.check(TARGET, position)? == Checked::Holds {
                 return Ok(Some(position));
             }
         }
