@@ -32,9 +32,47 @@ impl Default for JsonLimits {
     }
 }
 
-/// Ceilings of the TUF client workflow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustLimits {}
+/// Ceilings of the TUF client workflow. Byte counts are of whole files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustLimits {
+    /// Bytes of one root. Ours has a few keys; the largest public ones stay below 100 kB.
+    pub root_bytes: u64,
+    /// Bytes of the timestamp, which nothing vouches for before it is fetched: keep it small.
+    pub timestamp_bytes: u64,
+    /// Bytes of the snapshot when the timestamp states no length.
+    pub snapshot_bytes: u64,
+    /// Bytes of targets and delegated roles when the snapshot states no length. A lane of 1,000 recipes has 200 kB.
+    pub targets_bytes: u64,
+    /// Bytes of one recipe or of the gates file. A recipe of 50 certificates has 150 kB.
+    pub file_bytes: u64,
+    /// Bytes of all recipes of an edition together. They are held in memory.
+    pub edition_bytes: u64,
+    /// Recipes of one lane. An emergency has a handful.
+    pub recipes: usize,
+    /// Root rotations in one refresh (specification 5.3.3). One a year is usual; 256 is what other clients take.
+    pub rotations: u32,
+    /// Roles visited in one delegated look-up (specification 5.6.7.1).
+    pub delegations: usize,
+    /// Signatures of one file. Each costs at most one check, and only when its key counts for the role.
+    pub signatures: usize,
+}
+
+impl Default for TrustLimits {
+    fn default() -> Self {
+        Self {
+            root_bytes: 512 << 10,
+            timestamp_bytes: 16 << 10,
+            snapshot_bytes: 2 << 20,
+            targets_bytes: 4 << 20,
+            file_bytes: 1 << 20,
+            edition_bytes: 24 << 20,
+            recipes: 1000,
+            rotations: 256,
+            delegations: 32,
+            signatures: 64,
+        }
+    }
+}
 
 /// Ceilings of recipes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,1 +1,45 @@
 //! The Update Framework: keys, thresholds, client workflow, editions, and the writing side.
+//!
+//! Numbers such as 5.3.4 in comments are sections of the TUF specification 1.0.x
+//! (<https://theupdateframework.github.io/specification/latest/>).
+//!
+//! | module | what |
+//! |---|---|
+//! | [`key`], [`signer`] | public keys and key objects; keys that sign |
+//! | [`threshold`] | the one place where signatures are counted |
+//! | [`metadata`], [`pattern`] | the four kinds of metadata; path patterns of delegations |
+//! | [`verify`] | from bytes to [`Verified`] |
+//! | [`trusted`], [`lookup`] | the set a client trusts, with the checks of every step; the delegated look-up |
+//! | [`profile`] | Mulberry's rules above TUF for lanes and gates |
+//! | [`state`], [`client`], [`report`] | what a client keeps; one refresh; what happened in it |
+//! | [`edition`] | one consistent published set as decisions read it |
+//! | [`write`](mod@write) | the writing side: builders, signing, and the check before anything is published |
+
+pub mod client;
+pub mod edition;
+pub mod error;
+pub mod key;
+pub mod lookup;
+pub mod metadata;
+pub mod pattern;
+pub mod profile;
+pub mod report;
+pub mod signer;
+pub mod state;
+pub mod threshold;
+pub mod trusted;
+pub mod verify;
+pub mod write;
+
+#[cfg(test)]
+mod test_repository;
+
+pub use client::{Fetch, Next, Refresh, Reply};
+pub use edition::Edition;
+pub use error::{TrustError, TrustErrorKind};
+pub use key::{Key, KeyId, PublicKey};
+pub use metadata::{LedgerHead, Root, Snapshot, Targets, Timestamp};
+pub use report::{Outcome, RefreshReport};
+pub use signer::{Ed25519Signer, Signer};
+pub use state::TrustState;
+pub use verify::Verified;

@@ -1,0 +1,220 @@
+//! Public keys: decoded, compared by what they are, verified strictly.
+//!
+//! Key ids are opaque labels (specification 4.2, TAP 12): nothing here or elsewhere derives trust from one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use ed25519_dalek::VerifyingKey;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Sha256Digest;
+use crate::json;
+
+/// The extra attribute of a key object that names the person who holds it.
+pub const PERSON: &str = "x-mulberry-person";
+
+const ED25519: &str = "ed25519";
+const ECDSA: &str = "ecdsa";
+const ECDSA_P256: &str = "ecdsa-sha2-nistp256";
+const RSA: &str = "rsa";
+const RSA_PSS: &str = "rsassa-pss-sha256";
+
+/// A label of a key inside one metadata file. It proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(pub String);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A decoded public key. Two encodings of one key are equal.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey(Kind);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Kind {
+    /// Compressed point, canonical and not of small order.
+    Ed25519([u8; 32]),
+    /// Uncompressed point, 65 bytes.
+    EcdsaP256(Vec<u8>),
+    /// DER of PKCS#1 `RSAPublicKey`.
+    Rsa(Vec<u8>),
+}
+
+impl PublicKey {
+    /// An ed25519 key. `None` for bytes that are no point, a second encoding of a point, or of small order: such keys
+    /// verify what their holder never signed, or count twice.
+    #[must_use]
+    pub fn ed25519(bytes: &[u8]) -> Option<Self> {
+        let bytes: [u8; 32] = bytes.try_into().ok()?;
+        let key = VerifyingKey::from_bytes(&bytes).ok()?;
+        let canonical = key.to_edwards().compress().to_bytes() == bytes;
+        (canonical && !key.is_weak()).then_some(Self(Kind::Ed25519(bytes)))
+    }
+
+    /// An ECDSA P-256 or RSA key from PEM (`PUBLIC KEY`). `None` for any other.
+    #[must_use]
+    pub fn from_pem(pem: &str) -> Option<Self> {
+        let (label, document) = der::Document::from_pem(pem.trim()).ok()?;
+        (label == "PUBLIC KEY").then_some(())?;
+        let spki = spki::SubjectPublicKeyInfoRef::try_from(document.as_bytes()).ok()?;
+        let bits = spki.subject_public_key.as_bytes()?;
+        if spki.algorithm.oid == const_oid::db::rfc5912::ID_EC_PUBLIC_KEY {
+            let curve = spki.algorithm.parameters_oid().ok()?;
+            return (curve == const_oid::db::rfc5912::SECP_256_R_1).then(|| Self::p256_point(bits))?;
+        }
+        if spki.algorithm.oid == const_oid::db::rfc5912::RSA_ENCRYPTION {
+            let _: RsaPublicKey<'_> = der::Decode::from_der(bits).ok()?;
+            return Some(Self(Kind::Rsa(bits.to_vec())));
+        }
+        None
+    }
+
+    fn p256_point(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == 65 && bytes.first() == Some(&4)).then(|| Self(Kind::EcdsaP256(bytes.to_vec())))
+    }
+
+    /// Whether `signature` is this key's over `message`. ed25519 is verified strictly (no small order, no second
+    /// encodings), ECDSA takes the DER form, RSA is PSS with SHA-256 and at least 2048 bits.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.0 {
+            Kind::Ed25519(bytes) => {
+                let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else { return false };
+                VerifyingKey::from_bytes(bytes)
+                    .is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+            }
+            Kind::EcdsaP256(point) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature).is_ok()
+            }
+            Kind::Rsa(der) => {
+                UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, der).verify(message, signature).is_ok()
+            }
+        }
+    }
+
+    /// The key's kind in words.
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        match self.0 {
+            Kind::Ed25519(_) => "ed25519",
+            Kind::EcdsaP256(_) => "ECDSA P-256",
+            Kind::Rsa(_) => "RSA-PSS",
+        }
+    }
+
+    /// SHA-256 of the decoded key: a name for people and logs that, unlike a key id, is bound to the key.
+    #[must_use]
+    pub fn fingerprint(&self) -> Sha256Digest {
+        match &self.0 {
+            Kind::Ed25519(bytes) => Sha256Digest::of(bytes),
+            Kind::EcdsaP256(bytes) | Kind::Rsa(bytes) => Sha256Digest::of(bytes),
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} {})", self.algorithm(), self.fingerprint())
+    }
+}
+
+/// Read only to refuse second encodings of one key: strict DER has one.
+#[derive(der::Sequence)]
+struct RsaPublicKey<'a> {
+    modulus: der::asn1::UintRef<'a>,
+    exponent: der::asn1::UintRef<'a>,
+}
+
+/// A TUF key object (specification 4.2). Types and schemes we do not know, and keys that cannot be decoded, are kept as
+/// they stand and never count. Attributes we do not know are kept too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RawKey", into = "RawKey")]
+pub struct Key {
+    raw: RawKey,
+    public: Option<PublicKey>,
+}
+
+impl Key {
+    /// The key object of an ed25519 key. `None` when [`PublicKey::ed25519`] refuses the bytes.
+    #[must_use]
+    pub fn ed25519(bytes: &[u8]) -> Option<Self> {
+        let public = PublicKey::ed25519(bytes)?;
+        let keyval = BTreeMap::from([("public".to_owned(), Value::from(hex::encode(bytes)))]);
+        let raw = RawKey { keytype: ED25519.into(), scheme: ED25519.into(), keyval, other: BTreeMap::new() };
+        Some(Self { raw, public: Some(public) })
+    }
+
+    /// The same key with the person who holds it.
+    #[must_use]
+    pub fn held_by(mut self, person: &str) -> Self {
+        self.raw.other.insert(PERSON.to_owned(), Value::from(person));
+        self
+    }
+
+    /// The decoded key; `None` when we cannot use it.
+    #[must_use]
+    pub fn public(&self) -> Option<&PublicKey> {
+        self.public.as_ref()
+    }
+
+    /// The person recorded as its holder.
+    #[must_use]
+    pub fn person(&self) -> Option<&str> {
+        self.raw.other.get(PERSON).and_then(Value::as_str)
+    }
+
+    /// The label other implementations would give it: SHA-256 of the canonical `keytype`, `keyval`, `scheme`.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        let essence = serde_json::json!({
+            "keytype": self.raw.keytype, "scheme": self.raw.scheme, "keyval": self.raw.keyval
+        });
+        KeyId(Sha256Digest::of(&json::canonical(&essence)).to_string())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RawKey {
+    keytype: String,
+    scheme: String,
+    keyval: BTreeMap<String, Value>,
+    #[serde(flatten)]
+    other: BTreeMap<String, Value>,
+}
+
+impl From<RawKey> for Key {
+    fn from(raw: RawKey) -> Self {
+        let public = decode(&raw);
+        Self { raw, public }
+    }
+}
+
+impl From<Key> for RawKey {
+    fn from(key: Key) -> Self {
+        key.raw
+    }
+}
+
+fn decode(raw: &RawKey) -> Option<PublicKey> {
+    let text = raw.keyval.get("public")?.as_str()?;
+    match (raw.keytype.as_str(), raw.scheme.as_str()) {
+        (ED25519, ED25519) => PublicKey::ed25519(&hex::decode(text).ok()?),
+        // Two spellings of the type are in use, and older repositories write the point in hexadecimal digits.
+        (ECDSA | ECDSA_P256, ECDSA_P256) => {
+            let key = match hex::decode(text) {
+                Ok(point) => PublicKey::p256_point(&point),
+                Err(_) => PublicKey::from_pem(text),
+            };
+            key.filter(|key| matches!(key.0, Kind::EcdsaP256(_)))
+        }
+        (RSA, RSA_PSS) => PublicKey::from_pem(text).filter(|key| matches!(key.0, Kind::Rsa(_))),
+        _ => None,
+    }
+}

@@ -1,0 +1,280 @@
+//! The writing side: unsigned bodies, signing, file names.
+//!
+//! The operators' tool builds and signs what people sign ([`root`], [`targets`], [`LaneDraft`]); the server builds and signs
+//! what paces it ([`gates`], [`snapshot`], [`timestamp`]) and checks what people hand in ([`verify_lane`]). Nothing here
+//! trusts anything: the same functions that clients use verify the result.
+
+mod lane;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp as Instant};
+use serde_json::{Value, json};
+
+use super::error::{TrustError, TrustErrorKind};
+use super::key::{Key, KeyId};
+use super::metadata::{
+    Body, Delegation, Delegations, Hashes, LedgerHead, MetaFile, Other, RoleType, Root, SPEC_VERSION,
+    Snapshot, TargetFile, Targets, Timestamp,
+};
+use super::profile;
+use super::signer::Signer;
+use super::threshold::RoleKeys;
+use crate::digest::Sha256Digest;
+use crate::json;
+
+pub use lane::{LaneChange, LaneDraft, Published, verify_lane};
+
+/// How long each role lives by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Root and targets: one year.
+    Offline,
+    /// A lane: 90 days.
+    Lane,
+    /// Snapshot and gates: 7 days.
+    Online,
+    /// The timestamp: one day; it is signed anew every hour.
+    Timestamp,
+}
+
+impl Life {
+    /// Its length.
+    #[must_use]
+    pub fn duration(self) -> SignedDuration {
+        SignedDuration::from_hours(match self {
+            Self::Offline => 365 * 24,
+            Self::Lane => 90 * 24,
+            Self::Online => 7 * 24,
+            Self::Timestamp => 24,
+        })
+    }
+
+    /// The expiry of something signed at `now`, in whole seconds; the end of time where it would lie beyond.
+    #[must_use]
+    pub fn from(self, now: Instant) -> Instant {
+        whole_seconds(now.saturating_add(self.duration()).unwrap_or(Instant::MAX))
+    }
+}
+
+/// Who may sign for a role, and how many must.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holders {
+    /// The keys.
+    pub keys: Vec<Key>,
+    /// How many distinct ones must sign.
+    pub threshold: u32,
+}
+
+impl Holders {
+    /// One online key.
+    #[must_use]
+    pub fn one(key: &Key) -> Self {
+        Self { keys: vec![key.clone()], threshold: 1 }
+    }
+
+    fn role_keys(&self) -> RoleKeys {
+        RoleKeys { keyids: self.keys.iter().map(Key::key_id).collect(), threshold: self.threshold }
+    }
+}
+
+/// The holders of the four top-level roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootHolders {
+    /// Root.
+    pub root: Holders,
+    /// Targets.
+    pub targets: Holders,
+    /// Snapshot.
+    pub snapshot: Holders,
+    /// Timestamp.
+    pub timestamp: Holders,
+}
+
+/// The holders of the three delegated roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneHolders {
+    /// The emergency lane.
+    pub emergency: Holders,
+    /// The routine lane.
+    pub routine: Holders,
+    /// Gates.
+    pub gates: Holders,
+}
+
+/// The next version of an online role: the previous plus one, or the time in Unix seconds when that is later, so that a
+/// restored or second server never signs one version twice.
+///
+/// # Errors
+/// `too-many` when versions are exhausted.
+pub fn next_version(previous: Option<u64>, now: Instant) -> Result<u64, TrustError> {
+    let time = u64::try_from(now.as_second()).unwrap_or(0).max(1);
+    match previous {
+        None => Ok(time),
+        Some(previous) => previous.checked_add(1).map(|next| next.max(time)).ok_or_else(exhausted),
+    }
+}
+
+/// A root. Consistent snapshots are on.
+#[must_use]
+pub fn root(version: u64, expires: Instant, holders: &RootHolders) -> Root {
+    let roles = [
+        ("root", &holders.root),
+        ("targets", &holders.targets),
+        ("snapshot", &holders.snapshot),
+        ("timestamp", &holders.timestamp),
+    ];
+    Root {
+        role_type: RoleType::Root,
+        spec_version: SPEC_VERSION.to_owned(),
+        version,
+        expires: whole_seconds(expires),
+        consistent_snapshot: true,
+        keys: key_map(roles.iter().map(|(_, holders)| *holders)),
+        roles: roles.iter().map(|(role, holders)| ((*role).to_owned(), holders.role_keys())).collect(),
+        other: Other::new(),
+    }
+}
+
+/// The top-level targets: the three terminating delegations and no file.
+#[must_use]
+pub fn targets(version: u64, expires: Instant, holders: &LaneHolders) -> Targets {
+    let roles = [&holders.emergency, &holders.routine, &holders.gates];
+    let delegations = profile::DELEGATED.iter().zip(roles).map(|(role, holders)| Delegation {
+        name: (*role).to_owned(),
+        role_keys: holders.role_keys(),
+        terminating: true,
+        paths: Some(profile::patterns(role)),
+        path_hash_prefixes: None,
+        other: Other::new(),
+    });
+    let delegations = Delegations { keys: key_map(roles), roles: delegations.collect(), other: Other::new() };
+    Targets { delegations: Some(delegations), ..files(version, expires, BTreeMap::new()) }
+}
+
+/// The gates role over the bytes of `gates.json`.
+#[must_use]
+pub fn gates(version: u64, expires: Instant, gates_json: &[u8]) -> Targets {
+    files(version, expires, BTreeMap::from([(profile::GATES_FILE.to_owned(), target_file(gates_json))]))
+}
+
+/// A snapshot of these roles: name, version and whole file of each of targets, emergency, routine and gates.
+#[must_use]
+pub fn snapshot(version: u64, expires: Instant, roles: &[(&str, u64, &[u8])]) -> Snapshot {
+    let meta =
+        roles.iter().map(|(role, version, bytes)| (format!("{role}.json"), meta_file(*version, bytes)));
+    Snapshot {
+        role_type: RoleType::Snapshot,
+        spec_version: SPEC_VERSION.to_owned(),
+        version,
+        expires: whole_seconds(expires),
+        meta: meta.collect(),
+        other: Other::new(),
+    }
+}
+
+/// A timestamp over a snapshot's whole file.
+#[must_use]
+pub fn timestamp(
+    version: u64,
+    expires: Instant,
+    (snapshot_version, snapshot): (u64, &[u8]),
+    signed_at: Instant,
+    ledger: Option<LedgerHead>,
+) -> Timestamp {
+    Timestamp {
+        role_type: RoleType::Timestamp,
+        spec_version: SPEC_VERSION.to_owned(),
+        version,
+        expires: whole_seconds(expires),
+        meta: BTreeMap::from([("snapshot.json".to_owned(), meta_file(snapshot_version, snapshot))]),
+        signed_at: Some(whole_seconds(signed_at)),
+        ledger,
+        other: Other::new(),
+    }
+}
+
+/// Signs a body: the whole file, ready to be published.
+///
+/// # Errors
+/// `key` when a signer fails; `malformed` when the body cannot be written.
+pub fn sign<T: Body>(body: &T, signers: &[&dyn Signer]) -> Result<Vec<u8>, TrustError> {
+    let name = T::TYPE.as_str();
+    let unwritable = |error: &dyn std::fmt::Display| {
+        TrustError::new(TrustErrorKind::Malformed, name, format!("it cannot be written: {error}"))
+    };
+    let signed = serde_json::to_value(body).map_err(|error| unwritable(&error))?;
+    let message = json::canonical(&signed);
+    let mut signatures = Vec::with_capacity(signers.len());
+    for signer in signers {
+        let signature = hex::encode(signer.sign(&message)?);
+        signatures.push(json!({"keyid": signer.key_id(), "sig": signature}));
+    }
+    let envelope: Value = json!({"signatures": signatures, "signed": signed});
+    serde_json::to_vec(&envelope).map_err(|error| unwritable(&error))
+}
+
+/// Where a metadata file stands in an origin.
+#[must_use]
+pub fn metadata_path(role: &str, version: u64) -> String {
+    match role {
+        "timestamp" => "metadata/timestamp.json".to_owned(),
+        _ => format!("metadata/{version}.{role}.json"),
+    }
+}
+
+/// Where a signed file stands in an origin: the hash before the file's name.
+#[must_use]
+pub fn file_path(path: &str, sha256: &Sha256Digest) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, name)) => format!("targets/{folder}/{sha256}.{name}"),
+        None => format!("targets/{sha256}.{path}"),
+    }
+}
+
+/// Length and SHA-256 of a file, as targets state them.
+#[must_use]
+pub fn target_file(bytes: &[u8]) -> TargetFile {
+    TargetFile { length: length(bytes), hashes: hashes(bytes), other: Other::new() }
+}
+
+fn files(version: u64, expires: Instant, targets: BTreeMap<String, TargetFile>) -> Targets {
+    Targets {
+        role_type: RoleType::Targets,
+        spec_version: SPEC_VERSION.to_owned(),
+        version,
+        expires: whole_seconds(expires),
+        targets,
+        delegations: None,
+        other: Other::new(),
+    }
+}
+
+fn meta_file(version: u64, bytes: &[u8]) -> MetaFile {
+    MetaFile { version, length: Some(length(bytes)), hashes: Some(hashes(bytes)), other: Other::new() }
+}
+
+fn hashes(bytes: &[u8]) -> Hashes {
+    Hashes::from([("sha256".to_owned(), Sha256Digest::of(bytes).to_string())])
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+fn key_map<'a>(holders: impl IntoIterator<Item = &'a Holders>) -> BTreeMap<KeyId, Key> {
+    holders.into_iter().flat_map(|holders| &holders.keys).map(|key| (key.key_id(), key.clone())).collect()
+}
+
+/// TUF times have whole seconds.
+fn whole_seconds(instant: Instant) -> Instant {
+    Instant::from_second(instant.as_second()).unwrap_or(instant)
+}
+
+fn exhausted() -> TrustError {
+    TrustError::new(
+        TrustErrorKind::TooMany,
+        "version",
+        "no version is left after this one; rotate the role's keys",
+    )
+}

@@ -1,0 +1,211 @@
+//! A lane's next version: drafted by the operators' tool, checked by whoever publishes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp as Instant;
+
+use super::{Life, exhausted, files, target_file};
+use crate::limits::Limits;
+use crate::recipe::{Lane, RecipePath, Slug};
+use crate::trust::error::{TrustError, TrustErrorKind};
+use crate::trust::metadata::{TargetFile, Targets};
+use crate::trust::profile;
+use crate::trust::verify::{self, Verified};
+
+/// The next version of a lane in the making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneDraft {
+    lane: Lane,
+    previous: u64,
+    targets: BTreeMap<String, TargetFile>,
+}
+
+impl LaneDraft {
+    /// Continues the lane's current metadata; `None` makes its first version, which is empty.
+    #[must_use]
+    pub fn new(lane: Lane, current: Option<&Targets>) -> Self {
+        Self {
+            lane,
+            previous: current.map_or(0, |current| current.version),
+            targets: current.map(|current| current.targets.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Adds a recipe, or replaces it by these bytes.
+    ///
+    /// # Errors
+    /// `against-profile` when the path is another lane's.
+    pub fn add(&mut self, path: &RecipePath, bytes: &[u8]) -> Result<(), TrustError> {
+        if path.lane != self.lane {
+            let sentence =
+                format!("it belongs to the {} lane, and the {} lane is drafted", path.lane, self.lane);
+            return Err(TrustError::new(TrustErrorKind::AgainstProfile, path.to_string(), sentence));
+        }
+        self.targets.insert(path.to_string(), target_file(bytes));
+        Ok(())
+    }
+
+    /// Takes a recipe out.
+    ///
+    /// # Errors
+    /// `undeclared` when the lane does not list it.
+    pub fn withdraw(&mut self, slug: &Slug) -> Result<(), TrustError> {
+        let path = RecipePath { lane: self.lane, slug: slug.clone() }.to_string();
+        match self.targets.remove(&path) {
+            Some(_) => Ok(()),
+            None => Err(not_listed(&path, self.lane)),
+        }
+    }
+
+    /// The body to sign: version previous + 1, living as long as a lane does.
+    ///
+    /// # Errors
+    /// `too-many` when versions are exhausted.
+    pub fn build(&self, now: Instant) -> Result<Targets, TrustError> {
+        let version = self.previous.checked_add(1).ok_or_else(exhausted)?;
+        Ok(files(version, Life::Lane.from(now), self.targets.clone()))
+    }
+}
+
+/// A lane's new metadata, checked, and what it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneChange {
+    /// The new metadata.
+    pub metadata: Verified<Targets>,
+    /// Recipes that were not there before.
+    pub added: Vec<RecipePath>,
+    /// Recipes whose bytes change.
+    pub changed: Vec<RecipePath>,
+    /// Recipes that are there no more; all of them were named.
+    pub withdrawn: Vec<RecipePath>,
+    /// Recipes that stay as they are.
+    pub unchanged: Vec<RecipePath>,
+}
+
+/// What a lane's next metadata is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct Published<'a> {
+    /// The targets role in force.
+    pub targets: &'a Verified<Targets>,
+    /// The lane as published; `None` before its first version.
+    pub current: Option<&'a Verified<Targets>>,
+    /// The lanes published beside it, whose slugs are taken.
+    pub other_lanes: &'a [&'a Targets],
+}
+
+/// Checks a lane's next metadata before it is published, as strictly as any client will.
+///
+/// The version must be exactly the current one plus one: two proposals made side by side cannot both be published, and a
+/// slip of the pen cannot use up versions. Every recipe that disappears must be named in `withdraw`, and nothing else.
+///
+/// # Errors
+/// As [`verify::check`] (threshold, shape …); `wrong-version`, `expired`, `against-profile`, `undeclared`, `too-many`.
+pub fn verify_lane(
+    published: Published<'_>,
+    lane: Lane,
+    bytes: &[u8],
+    withdraw: &[Slug],
+    now: Instant,
+    limits: &Limits,
+) -> Result<LaneChange, TrustError> {
+    let Published { targets, current, other_lanes } = published;
+    let role = lane.as_str();
+    verify::too_large(role, bytes, limits.trust.targets_bytes)?;
+    let metadata = verify::delegated(targets, "targets", role, bytes, limits)?;
+    metadata.check_unexpired(role, now)?;
+    profile::check(role, &metadata, limits)?;
+    check_version(role, metadata.version, current.map_or(0, |current| current.version))?;
+    let mut change =
+        LaneChange { metadata, added: vec![], changed: vec![], withdrawn: vec![], unchanged: vec![] };
+    let none = BTreeMap::new();
+    let before = current.map_or(&none, |current| &current.targets);
+    let taken: BTreeSet<&str> =
+        other_lanes.iter().flat_map(|other| other.targets.keys()).filter_map(|p| slug(p)).collect();
+    for (path, file) in &change.metadata.targets {
+        let parsed = own_path(lane, path)?;
+        check_file(path, file, limits)?;
+        check_delegation(targets, role, path)?;
+        if taken.contains(parsed.slug.as_str()) {
+            let sentence = "another lane has a recipe of this name; rename one of them";
+            return Err(TrustError::new(TrustErrorKind::AgainstProfile, path.clone(), sentence));
+        }
+        match before.get(path) {
+            None => change.added.push(parsed),
+            Some(old) if old.length == file.length && old.sha256() == file.sha256() => {
+                change.unchanged.push(parsed);
+            }
+            Some(_) => change.changed.push(parsed),
+        }
+    }
+    for slug in withdraw {
+        let path = RecipePath { lane, slug: slug.clone() };
+        if !before.contains_key(&path.to_string()) {
+            return Err(not_listed(&path.to_string(), lane));
+        }
+        if change.metadata.targets.contains_key(&path.to_string()) {
+            let sentence =
+                "it is to be withdrawn, and the new metadata still lists it; sign again without it";
+            return Err(TrustError::new(TrustErrorKind::Undeclared, path.to_string(), sentence));
+        }
+    }
+    for path in before.keys().filter(|path| !change.metadata.targets.contains_key(*path)) {
+        let Ok(parsed) = path.parse::<RecipePath>() else { continue };
+        if !withdraw.contains(&parsed.slug) {
+            let sentence = format!(
+                "it would disappear; say so with --withdraw {}, or sign metadata that keeps it",
+                parsed.slug
+            );
+            return Err(TrustError::new(TrustErrorKind::Undeclared, path.clone(), sentence));
+        }
+        change.withdrawn.push(parsed);
+    }
+    Ok(change)
+}
+
+fn check_version(role: &str, new: u64, current: u64) -> Result<(), TrustError> {
+    if Some(new) == current.checked_add(1) {
+        return Ok(());
+    }
+    let sentence = format!(
+        "version {new} follows version {current}; it must be the very next one: fetch what is published and sign again"
+    );
+    Err(TrustError::new(TrustErrorKind::WrongVersion, role, sentence))
+}
+
+fn own_path(lane: Lane, path: &str) -> Result<RecipePath, TrustError> {
+    path.parse::<RecipePath>().ok().filter(|parsed| parsed.lane == lane).ok_or_else(|| {
+        let sentence = format!("the {lane} lane may list {lane}/<slug>.json only");
+        TrustError::new(TrustErrorKind::AgainstProfile, path, sentence)
+    })
+}
+
+/// A client looks the path up by name: the first delegation that covers it must lead here.
+fn check_delegation(targets: &Targets, role: &str, path: &str) -> Result<(), TrustError> {
+    let first = targets.delegations.iter().flat_map(|d| &d.roles).find(|delegation| delegation.covers(path));
+    if !targets.targets.contains_key(path) && first.is_some_and(|delegation| delegation.name == role) {
+        return Ok(());
+    }
+    let sentence = "targets does not delegate this path to the lane, so clients would refuse it";
+    Err(TrustError::new(TrustErrorKind::NotDelegated, path, sentence))
+}
+
+fn check_file(path: &str, file: &TargetFile, limits: &Limits) -> Result<(), TrustError> {
+    if file.length > limits.trust.file_bytes {
+        let sentence =
+            format!("{} bytes, more than the {} a client takes", file.length, limits.trust.file_bytes);
+        return Err(TrustError::new(TrustErrorKind::TooMany, path, sentence));
+    }
+    match file.sha256() {
+        Some(_) => Ok(()),
+        None => Err(TrustError::new(TrustErrorKind::WrongHash, path, "no SHA-256 is signed for it")),
+    }
+}
+
+fn slug(path: &str) -> Option<&str> {
+    path.rsplit_once('/')?.1.strip_suffix(".json")
+}
+
+fn not_listed(path: &str, lane: Lane) -> TrustError {
+    let sentence = format!("the {lane} lane does not list it, so it cannot be withdrawn");
+    TrustError::new(TrustErrorKind::Undeclared, path, sentence)
+}
