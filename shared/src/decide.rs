@@ -3,7 +3,7 @@
 //! Pure, total and deterministic: every path that the edition or an enrolment names gets exactly one decision, and
 //! the same input gives the same plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,9 +11,48 @@ use jiff::Timestamp;
 use crate::enrolment::Enrolment;
 use crate::gates::Gates;
 use crate::limits::Limits;
-use crate::recipe::{Lane, OnEnd, Recipe, RecipePath};
+use crate::recipe::{Action, Lane, OnEnd, Recipe, RecipePath};
 use crate::status::Status;
 use crate::targeting::ClientFacts;
+
+mod admission;
+mod one;
+
+/// Decides about every recipe that the edition or an enrolment names.
+#[must_use]
+pub fn decide(input: &Input<'_>) -> Plan {
+    let mut paths: BTreeMap<&RecipePath, (Option<&RecipeEntry>, Option<&Enrolment>)> = BTreeMap::new();
+    for entry in &input.edition.recipes {
+        paths.entry(&entry.path).or_default().0.get_or_insert(entry);
+    }
+    for enrolment in input.enrolments {
+        paths.entry(&enrolment.path).or_default().1.get_or_insert(enrolment);
+    }
+    let mut decisions: Vec<_> = paths
+        .into_iter()
+        .map(|(path, (entry, enrolment))| one::decide(input, path, entry, enrolment))
+        .collect();
+    decisions.sort_by_key(order);
+    Plan { decisions }
+}
+
+/// Ends before enrols, so that what is new is checked against what remains; then emergency before routine,
+/// certificate actions before holds before re-verification, and by path.
+fn order(decision: &Decision) -> (u8, Lane, u8, RecipePath) {
+    let (end, action) = match &decision.step {
+        Step::End { enrolment, .. } => (0, Some(&enrolment.recipe.action)),
+        Step::Enrol(recipe) | Step::Move { to: recipe, .. } => (1, Some(&recipe.action)),
+        Step::None => (1, None),
+    };
+    let action = match action {
+        Some(Action::InstallCertificates { .. } | Action::DistrustCertificates { .. }) => 0,
+        Some(Action::HoldVerification { .. }) => 1,
+        Some(Action::ReverifyAddons { .. }) => 2,
+        // Nothing is done, so its place means nothing.
+        None => 3,
+    };
+    (end, decision.path.lane, action, decision.path.clone())
+}
 
 /// Everything a decision depends on.
 #[derive(Clone, Debug)]

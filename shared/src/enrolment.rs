@@ -9,7 +9,8 @@ use crate::recipe::{Recipe, RecipePath};
 ///
 /// What is in force is computed from the enrolments alone ([`addon_trust`](crate::addon_trust)), so undoing one is
 /// dropping it and computing again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Enrolment {
     /// Where the recipe was published.
     pub path: RecipePath,

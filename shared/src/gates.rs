@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::limits::{Limits, RecipeLimits};
-use crate::recipe::RecipePath;
+use crate::recipe::{RecipePath, is_comment};
 use crate::sampling::BasisPoints;
 
 /// The only `schema_version` of `gates.json`.
@@ -78,7 +79,7 @@ impl Gates {
     /// Anything but the schema that this code knows: a gate that is half understood could open what it should not.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, UnreadableGates> {
         let error = |why: String| UnreadableGates(why);
-        let document: Document = serde_json::from_slice(bytes).map_err(|e| error(e.to_string()))?;
+        let document: Document = json::decode(bytes, &limits.json).map_err(|e| error(e.to_string()))?;
         if document.schema_version != SCHEMA_VERSION {
             return Err(error(format!(
                 "its schema_version is {}, this program knows {SCHEMA_VERSION}; a newer program is needed",
@@ -89,18 +90,19 @@ impl Gates {
         if document.gates.len() > *gates {
             return Err(error(format!("more than {gates} gates")));
         }
-        if let Some((path, _)) = document.gates.iter().find(|(_, gate)| gate.reason.len() > *reason) {
-            return Err(error(format!("the reason of {path} is longer than {reason} bytes")));
+        if let Some((path, _)) = document.gates.iter().find(|(_, gate)| !is_comment(&gate.reason, *reason)) {
+            let why = format!("the reason of {path} is longer than {reason} bytes or has control characters");
+            return Err(error(why));
         }
         Ok(Self(document.gates))
     }
 
-    /// `gates.json`, canonical.
+    /// `gates.json`: the same bytes for the same gates.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
         let document = Document { schema_version: SCHEMA_VERSION, gates: self.0.clone() };
         // Only maps with text keys, texts and integers: turning them into a JSON value cannot fail.
-        serde_json::to_vec(&document).unwrap_or_default()
+        serde_json::to_value(document).unwrap_or_default().to_string().into_bytes()
     }
 
     /// The gate that speaks for `revision` of the recipe at `path`.

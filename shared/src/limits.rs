@@ -87,6 +87,10 @@ pub struct RecipeLimits {
     pub list: usize,
     /// Bytes of one entry of such a list, of a namespace and of a capability.
     pub word: usize,
+    /// Bytes of a distrusted certificate's issuer: names of a dozen attributes stay well below.
+    pub issuer: usize,
+    /// Bytes of a distrusted certificate's serial number: RFC 5280 allows 20, some exceed it a little.
+    pub serial: usize,
     /// Bytes of a recipe's name: it stands in one line.
     pub name: usize,
     /// Bytes of a recipe's comment: a page.
@@ -107,6 +111,8 @@ impl Default for RecipeLimits {
             certificates: 16,
             list: 256,
             word: 64,
+            issuer: 4 << 10,
+            serial: 32,
             name: 120,
             comment: 4 << 10,
             hold_days: 30,

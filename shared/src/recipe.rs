@@ -1,7 +1,7 @@
 //! Recipes: what to do, for whom, how widely, until when.
 //!
-//! A recipe has two forms. People write `recipes/<slug>/recipe.toml` (`source` reads it and reports every problem);
-//! what is signed and delivered is canonical JSON (`published`). Both obey the same rules. `words` says in
+//! A recipe has two forms. People write `recipes/<slug>/recipe.toml` ([`source`] reads it and reports every problem);
+//! what is signed and delivered is canonical JSON ([`published`]). Both obey the same [`rules`]. [`words`] says in
 //! plain language what a recipe will do.
 
 use jiff::Timestamp;
@@ -12,8 +12,14 @@ use crate::targeting::Targeting;
 use crate::x509::Certificate;
 
 mod names;
+pub mod published;
+pub mod rules;
+pub mod source;
+mod text;
+pub mod words;
 
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
+pub(crate) use text::is_comment;
 
 /// The only `schema_version` there is.
 pub const SCHEMA_VERSION: u64 = 1;

@@ -1,0 +1,170 @@
+//! The decision about one path.
+//!
+//! An enrolment ends for three reasons only: a lane with verified content no longer holds the recipe; a valid gate has
+//! ended its revision; its `expires` has passed and the edition that says so is itself unexpired. Whatever else is
+//! true (targeting changed, gates expired, newer bytes unreadable, consent withdrawn), what is applied stays.
+
+use jiff::Timestamp;
+
+use super::admission::{Refusal, admit};
+use super::{Decision, Freshness, Input, RecipeEntry, Step};
+use crate::enrolment::{Enrolment, EnrolmentState};
+use crate::gates::GateState;
+use crate::recipe::{Action, OnEnd, Recipe, RecipePath, published};
+use crate::status::Status;
+
+pub(super) fn decide(
+    input: &Input<'_>,
+    path: &RecipePath,
+    entry: Option<&RecipeEntry>,
+    enrolment: Option<&Enrolment>,
+) -> Decision {
+    let Some(entry) = entry else { return absent(input, path, enrolment) };
+    let recipe = match published::read(path, &entry.bytes, input.limits) {
+        Ok(recipe) => recipe,
+        Err(unreadable) => {
+            let detail = format!("{}{}", unreadable.sentence, stays(enrolment));
+            return nothing(path, None, unreadable.status, detail);
+        }
+    };
+    let revision = Some(recipe.revision);
+    match enrolment {
+        Some(enrolment) if recipe.revision < enrolment.revision => older(input, &recipe, enrolment),
+        Some(enrolment) if is_active(enrolment) && recipe.revision == enrolment.revision => {
+            end_of(input, Some((entry, &recipe)), enrolment)
+                .unwrap_or_else(|| nothing(path, revision, Status::Unchanged, unchanged(enrolment)))
+        }
+        _ => match (admit(input, entry, &recipe), enrolment) {
+            (Ok(()), None) => Decision {
+                path: path.clone(),
+                revision,
+                status: Status::Applied,
+                detail: String::new(),
+                step: Step::Enrol(Box::new(recipe)),
+            },
+            (Ok(()), Some(from)) => Decision {
+                path: path.clone(),
+                revision,
+                status: Status::Applied,
+                detail: format!("in place of revision {}", from.revision),
+                step: Step::Move { from: Box::new(from.clone()), to: Box::new(recipe) },
+            },
+            (Err(Refusal { status, detail }), enrolment) => enrolment
+                .filter(|enrolment| is_active(enrolment))
+                .and_then(|enrolment| end_of(input, Some((entry, &recipe)), enrolment))
+                .unwrap_or_else(|| nothing(path, revision, status, format!("{detail}{}", stays(enrolment)))),
+        },
+    }
+}
+
+/// The edition does not hold the path.
+fn absent(input: &Input<'_>, path: &RecipePath, enrolment: Option<&Enrolment>) -> Decision {
+    let Some(enrolment) = enrolment else {
+        // Every path comes from the edition or from an enrolment.
+        return nothing(path, None, Status::Unchanged, String::new());
+    };
+    let revision = Some(enrolment.revision);
+    if !is_active(enrolment) {
+        let detail = "it was withdrawn or ended; what it did stays".to_owned();
+        return nothing(path, revision, Status::WithdrawnKept, detail);
+    }
+    if !input.edition.lanes_known.contains(&path.lane) {
+        let detail = format!("nothing verified is known of the {} lane, so what is applied stays", path.lane);
+        return nothing(path, revision, Status::Unchanged, detail);
+    }
+    let detail = format!("the people who sign the {} lane withdrew it", path.lane);
+    end(enrolment, Status::WithdrawnKept, detail)
+}
+
+/// The edition holds a revision older than what is applied: people published a lower number. Nothing goes back.
+fn older(input: &Input<'_>, recipe: &Recipe, enrolment: &Enrolment) -> Decision {
+    let status = if is_active(enrolment) { Status::Unchanged } else { Status::WithdrawnKept };
+    let detail = format!("the edition holds only revision {}, older than what is applied", recipe.revision);
+    Some(enrolment)
+        .filter(|enrolment| is_active(enrolment))
+        .and_then(|enrolment| end_of(input, None, enrolment))
+        .unwrap_or_else(|| nothing(&enrolment.path, Some(enrolment.revision), status, detail))
+}
+
+/// The end of an active enrolment whose recipe is still published, if a gate or a date says so.
+///
+/// `published` is what the edition holds, unless that is older than what is applied.
+fn end_of(
+    input: &Input<'_>,
+    published: Option<(&RecipeEntry, &Recipe)>,
+    enrolment: &Enrolment,
+) -> Option<Decision> {
+    if let Some((entry, recipe)) = published {
+        // For the same revision the edition's date is the enrolment's. A newer revision, which this client could not
+        // take, ends what it replaces at its own end; until then the date holds that was signed for what is applied.
+        let expires = if recipe.revision == enrolment.revision {
+            recipe.expires
+        } else {
+            recipe.expires.min(enrolment.recipe.expires)
+        };
+        if expires <= input.now && says_so(input, entry) {
+            return Some(end(enrolment, Status::Expired, expired(expires)));
+        }
+    }
+    let gates = input.edition.gates.as_ref()?;
+    let gate = gates.of(&enrolment.path, enrolment.revision)?;
+    if gate.state != GateState::Ended {
+        return None;
+    }
+    let detail = format!("ended since {}: {}", gate.since, gate.reason);
+    if let Action::DistrustCertificates { .. } = enrolment.recipe.action {
+        let detail =
+            format!("{detail}; only the lane's people end a distrust, by withdrawing it, so it stays");
+        return Some(nothing(&enrolment.path, Some(enrolment.revision), Status::Ended, detail));
+    }
+    Some(end(enrolment, Status::Ended, detail))
+}
+
+/// Whether the edition is itself unexpired, and so may say that something has expired.
+fn says_so(input: &Input<'_>, entry: &RecipeEntry) -> bool {
+    entry.lane_current && input.edition.freshness == Freshness::Current
+}
+
+fn expired(expires: Timestamp) -> String {
+    format!("it expired at {expires}")
+}
+
+/// Ends an enrolment; `why` is the status where its effects stay.
+fn end(enrolment: &Enrolment, why: Status, detail: String) -> Decision {
+    let how = enrolment.recipe.end();
+    let (status, then) = match how {
+        OnEnd::Keep => (why, "; what it did stays"),
+        OnEnd::Revert => (Status::Reverted, ""),
+    };
+    Decision {
+        path: enrolment.path.clone(),
+        revision: Some(enrolment.revision),
+        status,
+        detail: format!("{detail}{then}"),
+        step: Step::End { enrolment: Box::new(enrolment.clone()), how },
+    }
+}
+
+fn nothing(path: &RecipePath, revision: Option<u64>, status: Status, detail: String) -> Decision {
+    Decision { path: path.clone(), revision, status, detail, step: Step::None }
+}
+
+fn is_active(enrolment: &Enrolment) -> bool {
+    enrolment.state == EnrolmentState::Active
+}
+
+fn unchanged(enrolment: &Enrolment) -> String {
+    format!("applied at {}", enrolment.enrolled_at)
+}
+
+fn stays(enrolment: Option<&Enrolment>) -> String {
+    match enrolment {
+        Some(Enrolment { revision, state: EnrolmentState::Active, .. }) => {
+            format!("; revision {revision} stays applied")
+        }
+        Some(Enrolment { revision, state: EnrolmentState::KeptAfterEnd, .. }) => {
+            format!("; what revision {revision} did stays")
+        }
+        None => String::new(),
+    }
+}

@@ -1,0 +1,277 @@
+//! Reading a recipe from parsed JSON, most basic reason for refusal first.
+
+use der::Decode;
+use serde_json::Value;
+use x509_cert::name::Name;
+
+use super::super::rules;
+use super::super::{
+    Action, CAPABILITIES, ConsentKind, DistrustEntry, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION,
+    WhichAddons,
+};
+use super::Unreadable;
+use super::fields::{Fields, Wrong, from_base64, time};
+use crate::limits::{Limits, RecipeLimits};
+use crate::recipe::text::{is_comment, is_word};
+use crate::sampling::BasisPoints;
+use crate::status::Status;
+use crate::targeting::Targeting;
+use crate::version::VersionRange;
+use crate::x509::Certificate;
+
+/// Reads a recipe, wherever it stands.
+pub(super) fn recipe(value: Value, limits: &Limits) -> Result<Recipe, Unreadable> {
+    let unreadable = |sentence: Wrong| Unreadable::new(Status::Unreadable, sentence);
+    let mut fields = Fields::of(value, "the recipe", "").map_err(unreadable)?;
+
+    // Before anything else: in another schema all the rest may have another meaning.
+    let schema_version = fields.integer("schema_version").map_err(unreadable)?;
+    if schema_version != SCHEMA_VERSION {
+        let sentence = format!("schema_version is {schema_version}, this program knows {SCHEMA_VERSION}");
+        return Err(Unreadable::new(Status::UnknownSchema, sentence));
+    }
+
+    let raw = Raw::read(&mut fields, &limits.recipe).map_err(unreadable)?;
+    if !Action::NAMES.contains(&raw.action.as_str()) {
+        let sentence = format!("the action {:.64?} is not known", raw.action);
+        return Err(Unreadable::new(Status::UnknownAction, sentence));
+    }
+    let unknown = |sentence: Wrong| Unreadable::new(Status::UnknownCapability, sentence);
+    let known = raw.known(&fields).map_err(unknown)?;
+
+    let invalid = |sentence: Wrong| Unreadable::new(Status::InvalidArguments, sentence);
+    let recipe = raw.finish(schema_version, known, limits).map_err(invalid)?;
+    match rules::check(&recipe, &limits.recipe).into_iter().next() {
+        Some(breach) => Err(invalid(format!("{}: {}", breach.key, breach.what))),
+        None => Ok(recipe),
+    }
+}
+
+/// All fields with the right types, before anything is asked about values that a later program may know.
+struct Raw {
+    slug: super::super::Slug,
+    revision: u64,
+    name: String,
+    lane: super::super::Lane,
+    consent: String,
+    opens: String,
+    action: String,
+    arguments: Fields,
+    capabilities: Vec<String>,
+    targeting: Targeting,
+    targeting_rest: Fields,
+    rollout: Rollout,
+    rollout_rest: Fields,
+    starts: Option<jiff::Timestamp>,
+    expires: jiff::Timestamp,
+    on_end: String,
+    comment: Option<String>,
+}
+
+/// The values of closed lists that this code knows.
+struct Known {
+    consent: ConsentKind,
+    opens: Opens,
+    on_end: OnEnd,
+}
+
+impl Raw {
+    fn read(fields: &mut Fields, limits: &RecipeLimits) -> Result<Self, Wrong> {
+        let revision = fields.integer("revision")?;
+        if revision == 0 {
+            return Err("revision is 0; revisions begin at 1".to_owned());
+        }
+        let name = fields.text("name")?;
+        if !is_word(&name, limits.name) {
+            return Err(format!(
+                "name is empty, longer than {} bytes, or has control characters",
+                limits.name
+            ));
+        }
+        let comment = fields.optional_text("comment")?;
+        if comment.as_ref().is_some_and(|comment| !is_comment(comment, limits.comment)) {
+            return Err(format!("comment is longer than {} bytes or has control characters", limits.comment));
+        }
+        let capabilities = fields.texts("capabilities")?;
+        words(&capabilities, "capabilities", limits)?;
+        let mut targeting_rest = fields.object("targeting", "targeting.")?;
+        let mut rollout_rest = fields.object("rollout", "rollout.")?;
+        Ok(Self {
+            slug: fields.parsed("slug")?,
+            revision,
+            name,
+            lane: fields.parsed("lane")?,
+            consent: fields.text("consent")?,
+            opens: fields.text("opens")?,
+            action: fields.text("action")?,
+            arguments: fields.object("arguments", "arguments.")?,
+            capabilities,
+            targeting: targeting(&mut targeting_rest, limits)?,
+            targeting_rest,
+            rollout: rollout(&mut rollout_rest, limits)?,
+            rollout_rest,
+            starts: fields.optional_text("starts")?.map(|text| time(&text)).transpose()?,
+            expires: time(&fields.text("expires")?)?,
+            on_end: fields.text("on_end")?,
+            comment,
+        })
+    }
+
+    /// Everything that must be known to be acted on; `fields` holds what nobody took.
+    fn known(&self, fields: &Fields) -> Result<Known, Wrong> {
+        if let Some(capability) = self.capabilities.iter().find(|c| !CAPABILITIES.contains(&c.as_str())) {
+            return Err(format!("the capability {capability:?} is not known"));
+        }
+        if let Some(name) =
+            [fields, &self.targeting_rest, &self.rollout_rest].into_iter().find_map(Fields::left_over)
+        {
+            return Err(format!("the field {name} is not known"));
+        }
+        let unknown = |field: &str, value: &str| format!("{field} = {value:.64?} is not known");
+        let consent = ConsentKind::ALL.into_iter().find(|k| k.as_str() == self.consent);
+        let opens = Opens::ALL.into_iter().find(|k| k.as_str() == self.opens);
+        let on_end = OnEnd::ALL.into_iter().find(|k| k.as_str() == self.on_end);
+        Ok(Known {
+            consent: consent.ok_or_else(|| unknown("consent", &self.consent))?,
+            opens: opens.ok_or_else(|| unknown("opens", &self.opens))?,
+            on_end: on_end.ok_or_else(|| unknown("on_end", &self.on_end))?,
+        })
+    }
+
+    fn finish(mut self, schema_version: u64, known: Known, limits: &Limits) -> Result<Recipe, Wrong> {
+        let action = action(&self.action, &mut self.arguments, limits)?;
+        if let Some(name) = self.arguments.left_over() {
+            return Err(format!("{name} is not an argument of {}", self.action));
+        }
+        Ok(Recipe {
+            schema_version,
+            slug: self.slug,
+            revision: self.revision,
+            name: self.name,
+            lane: self.lane,
+            consent: known.consent,
+            opens: known.opens,
+            action,
+            capabilities: self.capabilities,
+            targeting: self.targeting,
+            rollout: self.rollout,
+            starts: self.starts,
+            expires: self.expires,
+            on_end: known.on_end,
+            comment: self.comment,
+        })
+    }
+}
+
+fn words(list: &[String], name: &str, limits: &RecipeLimits) -> Result<(), Wrong> {
+    if list.len() > limits.list {
+        return Err(format!("{name} has {} entries, more than {}", list.len(), limits.list));
+    }
+    if list.iter().all(|word| is_word(word, limits.word)) {
+        return Ok(());
+    }
+    Err(format!("an entry of {name} is empty, longer than {} bytes, or has control characters", limits.word))
+}
+
+fn targeting(fields: &mut Fields, limits: &RecipeLimits) -> Result<Targeting, Wrong> {
+    let mut list = |key: &str| -> Result<Option<Vec<String>>, Wrong> {
+        if !fields.has(key) {
+            return Ok(None);
+        }
+        let list = fields.texts(key)?;
+        if list.is_empty() {
+            return Err(format!("{} is an empty list; leave it out to mean any", fields.name(key)));
+        }
+        words(&list, &fields.name(key), limits)?;
+        Ok(Some(list))
+    };
+    let channels = list("channels")?;
+    let os = list("os")?;
+    let arch = list("arch")?;
+    let locales = list("locales")?;
+    let countries = list("countries")?;
+    let distributions = list("distributions")?;
+    let rings = list("rings")?;
+    let mut range = |key: &str| -> Result<Option<VersionRange>, Wrong> {
+        if fields.has(key) { fields.parsed(key).map(Some) } else { Ok(None) }
+    };
+    let versions = range("versions")?;
+    let agent_versions = range("agent_versions")?;
+    Ok(Targeting { channels, versions, os, arch, locales, countries, distributions, rings, agent_versions })
+}
+
+fn rollout(fields: &mut Fields, limits: &RecipeLimits) -> Result<Rollout, Wrong> {
+    let namespace = fields.text("namespace")?;
+    if !is_word(&namespace, limits.word) {
+        return Err(format!(
+            "rollout.namespace is empty, longer than {} bytes, or has control characters",
+            limits.word
+        ));
+    }
+    let points = fields.integer("max_percent")?;
+    let max_percent = u16::try_from(points).ok().and_then(BasisPoints::new);
+    let max_percent = max_percent
+        .ok_or_else(|| format!("rollout.max_percent is {points}; it is in basis points, 0 to 10000"))?;
+    Ok(Rollout { namespace, max_percent })
+}
+
+fn action(name: &str, arguments: &mut Fields, limits: &Limits) -> Result<Action, Wrong> {
+    match name {
+        "install-certificates" => {
+            let certificates = arguments.texts("certificates")?;
+            number(certificates.len(), limits)?;
+            let certificates = certificates.iter().map(|text| certificate(text, limits));
+            Ok(Action::InstallCertificates { certificates: certificates.collect::<Result<_, _>>()? })
+        }
+        "reverify-addons" => {
+            let text = arguments.text("addons")?;
+            let which = WhichAddons::ALL.into_iter().find(|w| w.as_str() == text);
+            let which = which.ok_or_else(|| format!("arguments.addons = {text:.64?} is not known"))?;
+            Ok(Action::ReverifyAddons { which })
+        }
+        "hold-verification" => Ok(Action::HoldVerification { until: time(&arguments.text("until")?)? }),
+        "distrust-certificates" => {
+            let Value::Array(entries) = arguments.required("by")? else {
+                return Err("arguments.by is not a list".to_owned());
+            };
+            number(entries.len(), limits)?;
+            let by = entries.into_iter().map(|entry| distrust_entry(entry, &limits.recipe));
+            Ok(Action::DistrustCertificates { by: by.collect::<Result<_, _>>()? })
+        }
+        // The caller has looked the name up in the list of actions.
+        _ => Err(format!("the action {name:.64?} is not known")),
+    }
+}
+
+/// Before any entry is parsed: their number bounds the work.
+fn number(count: usize, limits: &Limits) -> Result<(), Wrong> {
+    let most = limits.recipe.certificates;
+    if count > most { Err(format!("{count} entries, more than {most}")) } else { Ok(()) }
+}
+
+fn certificate(text: &str, limits: &Limits) -> Result<Certificate, Wrong> {
+    let wrong = |why: String| format!("arguments.certificates: {why}");
+    Certificate::parse_der(&from_base64(text).map_err(wrong)?, &limits.x509).map_err(|e| wrong(e.to_string()))
+}
+
+fn distrust_entry(entry: Value, limits: &RecipeLimits) -> Result<DistrustEntry, Wrong> {
+    let mut fields = Fields::of(entry, "an entry of arguments.by", "arguments.by.")?;
+    let entry = if fields.has("spki_sha256") {
+        DistrustEntry::Spki(fields.parsed("spki_sha256")?)
+    } else {
+        let issuer = from_base64(&fields.text("issuer")?)?;
+        if issuer.len() > limits.issuer || Name::from_der(&issuer).is_err() {
+            return Err("arguments.by.issuer is not a name in DER".to_owned());
+        }
+        let serial = fields.text("serial")?;
+        let bytes = hex::decode(&serial).map_err(|_| "arguments.by.serial is not hexadecimal".to_owned())?;
+        if bytes.is_empty() || bytes.len() > limits.serial || hex::encode(&bytes) != serial {
+            return Err(format!("arguments.by.serial is not 1 to {} bytes, lower-case", limits.serial));
+        }
+        DistrustEntry::IssuerSerial { issuer, serial: bytes }
+    };
+    match fields.left_over() {
+        Some(name) => Err(format!("{name} is not known")),
+        None => Ok(entry),
+    }
+}

@@ -1,0 +1,176 @@
+//! What every recipe must obey, whichever form it is read from: DESIGN's rules on lane, consent and action, dates,
+//! and arguments.
+//!
+//! Each rule takes only the parts that it needs, so that the source form can report all breaches at once, even where
+//! other parts could not be read.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Action, ConsentKind, DistrustEntry, Lane, Recipe};
+use crate::limits::RecipeLimits;
+use crate::x509::Certificate;
+
+/// A rule that a recipe breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// The key in the recipe at which it shows.
+    pub key: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Breach {
+    fn new(key: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { key, what: what.into(), remedy: remedy.into() }
+    }
+}
+
+/// All rules that `recipe` breaks.
+#[must_use]
+pub fn check(recipe: &Recipe, limits: &RecipeLimits) -> Vec<Breach> {
+    let mut breaches = lane_consent_action(Some(recipe.lane), recipe.consent, recipe.action.name());
+    breaches.extend(dates(recipe.starts, Some(recipe.expires)));
+    breaches.extend(action(&recipe.action, recipe.starts, Some(recipe.expires), limits));
+    breaches
+}
+
+/// Which consent goes with which lane (where it is known) and action.
+///
+/// A study may only set preferences or show messages, and a message only show itself: no such action exists here. The
+/// emergency lane never carries a study, whatever it does.
+#[must_use]
+pub fn lane_consent_action(lane: Option<Lane>, consent: ConsentKind, action: &str) -> Vec<Breach> {
+    let remedy =
+        "use consent = \"hotfix\" (repairs) or \"security\" (protects): both need only that updates are on";
+    match (consent, lane) {
+        (ConsentKind::Hotfix | ConsentKind::Security, _) => Vec::new(),
+        (ConsentKind::Study, Some(Lane::Emergency)) => {
+            vec![Breach::new("consent", "the emergency lane never carries a study", remedy)]
+        }
+        (ConsentKind::Study, _) => {
+            vec![Breach::new("consent", format!("a study may not do {action:?}"), remedy)]
+        }
+        (ConsentKind::Message, _) => {
+            vec![Breach::new("consent", format!("a message may not do {action:?}"), remedy)]
+        }
+    }
+}
+
+/// The order of the dates.
+#[must_use]
+pub fn dates(starts: Option<Timestamp>, expires: Option<Timestamp>) -> Vec<Breach> {
+    match (starts, expires) {
+        (Some(starts), Some(expires)) if starts >= expires => vec![Breach::new(
+            "expires",
+            format!("it expires at {expires}, not after it starts at {starts}"),
+            "give a later date, or leave starts out to start at once",
+        )],
+        _ => Vec::new(),
+    }
+}
+
+/// What the action's arguments must obey.
+#[must_use]
+pub fn action(
+    action: &Action,
+    starts: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    limits: &RecipeLimits,
+) -> Vec<Breach> {
+    match action {
+        Action::InstallCertificates { certificates } => install(certificates, limits),
+        Action::DistrustCertificates { by } => distrust(by, limits),
+        Action::HoldVerification { until } => hold(*until, starts, expires, limits),
+        Action::ReverifyAddons { .. } => Vec::new(),
+    }
+}
+
+fn install(certificates: &[Certificate], limits: &RecipeLimits) -> Vec<Breach> {
+    let mut breaches = number("certificates", certificates.len(), limits);
+    let mut seen = BTreeSet::new();
+    for certificate in certificates {
+        let name = certificate.described();
+        if certificate.is_self_issued() {
+            breaches.push(Breach::new(
+                "certificates",
+                format!("the certificate {name} is self-issued"),
+                "a recipe cannot bring a new trust anchor; give an intermediate that an anchor issued",
+            ));
+        } else if !certificate.is_ca() {
+            breaches.push(Breach::new(
+                "certificates",
+                format!("the certificate {name} is not a CA's, so it can be nobody's issuer"),
+                "give the intermediate that issued the add-ons' certificates",
+            ));
+        }
+        if !seen.insert(certificate) {
+            breaches.push(Breach::new(
+                "certificates",
+                format!("the certificate {name} stands twice"),
+                "leave one out",
+            ));
+        }
+    }
+    breaches
+}
+
+fn distrust(by: &[DistrustEntry], limits: &RecipeLimits) -> Vec<Breach> {
+    let mut breaches = number("certificates", by.len(), limits);
+    if by.iter().collect::<BTreeSet<_>>().len() < by.len() {
+        breaches.push(Breach::new("certificates", "one entry stands twice", "leave one out"));
+    }
+    breaches
+}
+
+fn number(key: &'static str, count: usize, limits: &RecipeLimits) -> Vec<Breach> {
+    let most = limits.certificates;
+    match count {
+        0 => vec![Breach::new(key, "the list is empty", "give at least one entry")],
+        n if n > most => {
+            vec![Breach::new(key, format!("{n} entries, more than {most}"), "split the recipe")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A hold ends by itself: within the recipe's life, and within the longest hold after its start. An agent applies the
+/// same bound from its enrolment on, for recipes that start at once.
+fn hold(
+    until: Timestamp,
+    starts: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    limits: &RecipeLimits,
+) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    if let Some(expires) = expires
+        && until > expires
+    {
+        breaches.push(Breach::new(
+            "until",
+            format!("the hold lasts until {until}, beyond the recipe's end at {expires}"),
+            "let the recipe expire later, or the hold end earlier",
+        ));
+    }
+    if let Some(starts) = starts {
+        let days = limits.hold_days;
+        let latest = starts.checked_add(SignedDuration::from_hours(24 * i64::from(days)));
+        if until <= starts {
+            breaches.push(Breach::new(
+                "until",
+                format!("the hold ends at {until}, not after the recipe starts at {starts}"),
+                "give a later date",
+            ));
+        } else if latest.is_ok_and(|latest| until > latest) {
+            breaches.push(Breach::new(
+                "until",
+                format!("the hold lasts more than {days} days after the recipe starts at {starts}"),
+                "end it earlier; a longer need is a new recipe, signed again",
+            ));
+        }
+    }
+    breaches
+}

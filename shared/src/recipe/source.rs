@@ -1,0 +1,233 @@
+//! The source form: `recipe.toml`, written by people, with certificate files beside it.
+//!
+//! Every problem is reported, all at once, each with file, line, key and remedy: whoever writes a recipe at 3 a.m.
+//! must not find the mistakes one run at a time.
+
+use std::fmt;
+
+use toml_edit::Document;
+
+use super::{
+    CAPABILITIES, ConsentKind, Lane, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Slug, published, rules,
+};
+use crate::limits::Limits;
+use crate::targeting::Targeting;
+
+mod arguments;
+mod nearest;
+mod reader;
+
+use reader::{Need, Reader, Section};
+
+/// One thing that is wrong with a recipe's source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The name of the file, as it was given.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: usize,
+    /// The key, with its table: `targeting.versions`.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, key, what, remedy } = self;
+        write!(f, "{file}:{line}: {key}: {what}; {remedy}")
+    }
+}
+
+/// All problems, in the order of their lines; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceErrors {
+    /// The problems.
+    pub problems: Vec<Problem>,
+}
+
+/// One problem a line.
+impl fmt::Display for SourceErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SourceErrors {}
+
+/// Reads a `recipe.toml`.
+///
+/// `file_name` is what problems call it. `files` gives the content of a file beside it by its bare name, or says why
+/// it cannot; it is never asked for a name with a folder in it.
+///
+/// # Errors
+/// Every problem found.
+pub fn read(
+    file_name: &str,
+    toml_text: &str,
+    files: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    limits: &Limits,
+) -> Result<Recipe, SourceErrors> {
+    let mut reader = Reader::new(file_name, toml_text);
+    if toml_text.len() > limits.recipe.bytes {
+        let what = format!("the file has {} bytes, more than {}", toml_text.len(), limits.recipe.bytes);
+        reader.problem(None, "recipe.toml", what, "shorten it");
+        return Err(reader.into_errors());
+    }
+    let document = match Document::parse(toml_text) {
+        Ok(document) => document,
+        Err(error) => {
+            let remedy = "correct the syntax (https://toml.io); other problems are looked for after that";
+            reader.problem(error.span(), "recipe.toml", error.message().replace('\n', ", "), remedy);
+            return Err(reader.into_errors());
+        }
+    };
+    let recipe = recipe(&mut reader, &document, files, limits);
+    if let Some(recipe) = &recipe {
+        let size = published::write(recipe).len();
+        if size > limits.recipe.bytes {
+            let what = format!("published, it would have {size} bytes, more than {}", limits.recipe.bytes);
+            reader.problem(None, "recipe.toml", what, "use fewer or smaller certificates");
+        }
+    }
+    match recipe {
+        Some(recipe) if reader.is_clean() => Ok(recipe),
+        _ => Err(reader.into_errors()),
+    }
+}
+
+/// The recipe, if nothing that it needs is missing; the reader holds the problems.
+fn recipe(
+    reader: &mut Reader<'_>,
+    document: &Document<&str>,
+    files: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    limits: &Limits,
+) -> Option<Recipe> {
+    let bounds = &limits.recipe;
+    let mut top = Section::root(document.as_table());
+
+    let schema = top.integer(reader, "schema_version", Need::Optional);
+    if schema.is_some_and(|version| version != SCHEMA_VERSION) {
+        top.problem(
+            reader,
+            "schema_version",
+            "is not known",
+            &format!("write {SCHEMA_VERSION}, or leave it out"),
+        );
+    }
+    let slug: Option<Slug> =
+        top.parsed(reader, "slug", "choose a short name, such as \"replace-intermediate\"");
+    let revision = top.integer(reader, "revision", Need::Required);
+    if revision == Some(0) {
+        top.problem(reader, "revision", "is 0", "begin at 1 and raise it by 1 with every change");
+    }
+    let name = top.word(reader, "name", Need::Required, bounds.name);
+    let lane: Option<Lane> = top.choice(reader, "lane", Need::Required, &Lane::ALL.map(|v| (v.as_str(), v)));
+    let consent = top.choice(reader, "consent", Need::Required, &ConsentKind::ALL.map(|v| (v.as_str(), v)));
+    let opens = top.choice(reader, "opens", Need::Optional, &Opens::ALL.map(|v| (v.as_str(), v)));
+    let on_end = top.choice(reader, "on_end", Need::Optional, &OnEnd::ALL.map(|v| (v.as_str(), v)));
+    let capabilities = top.choices(reader, "capabilities", &CAPABILITIES, bounds);
+    let starts = top.time(reader, "starts", Need::Optional);
+    let expires = top.time(reader, "expires", Need::Required);
+    let comment = top.comment(reader, "comment", bounds.comment);
+
+    let action_name = arguments::name(reader, &mut top);
+    let mut arguments = top.section(reader, "arguments", Need::Required);
+    let action = action_name
+        .zip(arguments.as_mut())
+        .and_then(|(name, arguments)| arguments::action(reader, name, arguments, files, limits));
+    let targeting = match top.section(reader, "targeting", Need::Optional) {
+        Some(mut section) => targeting(reader, &mut section, bounds),
+        None => Targeting::default(),
+    };
+    let rollout = top.section(reader, "rollout", Need::Required).and_then(|mut section| {
+        let namespace = section.word(reader, "namespace", Need::Optional, bounds.word);
+        let max_percent = section.percent(reader, "max_percent");
+        section.finish(reader);
+        let namespace = namespace.or_else(|| slug.as_ref().map(|slug| slug.as_str().to_owned()));
+        Some(Rollout { namespace: namespace?, max_percent: max_percent? })
+    });
+    top.finish(reader);
+
+    // The rules run on whatever could be read, so that they are reported together with the rest.
+    let mut breaches = rules::dates(starts, expires);
+    if let (Some(consent), Some(name)) = (consent, action_name) {
+        breaches.extend(rules::lane_consent_action(lane, consent, name));
+    }
+    for breach in breaches {
+        top.problem(reader, breach.key, &breach.what, &breach.remedy);
+    }
+    if let (Some(action), Some(arguments)) = (&action, &arguments) {
+        for breach in rules::action(action, starts, expires, bounds) {
+            arguments.problem(reader, breach.key, &breach.what, &breach.remedy);
+        }
+    }
+
+    Some(Recipe {
+        schema_version: SCHEMA_VERSION,
+        slug: slug?,
+        revision: revision?,
+        name: name?,
+        lane: lane?,
+        consent: consent?,
+        opens: opens.unwrap_or(Opens::Server),
+        action: action?,
+        capabilities,
+        targeting,
+        rollout: rollout?,
+        starts,
+        expires: expires?,
+        on_end: on_end.unwrap_or(OnEnd::Keep),
+        comment,
+    })
+}
+
+fn targeting(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    bounds: &crate::limits::RecipeLimits,
+) -> Targeting {
+    let targeting = Targeting {
+        channels: section.words(reader, "channels", bounds),
+        versions: section.range(reader, "versions"),
+        os: section.words(reader, "os", bounds),
+        arch: section.words(reader, "arch", bounds),
+        locales: section.words(reader, "locales", bounds),
+        countries: section.words(reader, "countries", bounds),
+        distributions: section.words(reader, "distributions", bounds),
+        rings: section.words(reader, "rings", bounds),
+        agent_versions: section.range(reader, "agent_versions"),
+    };
+    for locale in targeting.locales.iter().flatten() {
+        let subtag =
+            |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !locale.split('-').all(subtag) {
+            section.problem(
+                reader,
+                "locales",
+                &format!("{locale:?} is not a language tag"),
+                "write it such as \"de\" or \"de-AT\"",
+            );
+        }
+    }
+    for country in targeting.countries.iter().flatten() {
+        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+            section.problem(
+                reader,
+                "countries",
+                &format!("{country:?} is not a country code"),
+                "write two capital letters, such as \"AT\"",
+            );
+        }
+    }
+    section.finish(reader);
+    targeting
+}

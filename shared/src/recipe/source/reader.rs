@@ -1,0 +1,383 @@
+//! Reading a table key by key, collecting problems instead of stopping at the first.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use toml_edit::{Item, Table, TableLike, Value};
+
+use super::nearest::{listed, nearest};
+use super::{Problem, SourceErrors};
+use crate::limits::RecipeLimits;
+use crate::recipe::text::{is_comment, is_word};
+use crate::sampling::BasisPoints;
+use crate::version::VersionRange;
+
+/// Where a place in the file is: byte offsets.
+type Span = Option<Range<usize>>;
+
+/// Whether a key may be left out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Required,
+    Optional,
+}
+
+/// The file being read, and what was wrong so far.
+pub(super) struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, text, problems: Vec::new() }
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    pub(super) fn problem(
+        &mut self,
+        at: Span,
+        key: &str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let before = at.and_then(|span| self.text.get(..span.start)).unwrap_or_default();
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            line: 1 + before.matches('\n').count(),
+            key: key.to_owned(),
+            what: what.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    pub(super) fn into_errors(mut self) -> SourceErrors {
+        self.problems.sort_by_key(|problem| problem.line);
+        SourceErrors { problems: self.problems }
+    }
+}
+
+/// One table: every key that is asked for is known, the others are problems.
+pub(super) struct Section<'a> {
+    /// Its name and a dot, or nothing for the whole file.
+    prefix: String,
+    table: &'a dyn TableLike,
+    /// Where problems are shown that no key stands for.
+    span: Span,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn root(table: &'a Table) -> Self {
+        Self { prefix: String::new(), table, span: None, known: Vec::new() }
+    }
+
+    /// The table at `key`; `None` where it is missing or no table.
+    pub(super) fn section(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+    ) -> Option<Section<'a>> {
+        let item = self.item(reader, key, need, &format!("add a table [{key}]"))?;
+        let Some(table) = item.as_table_like() else {
+            self.problem(
+                reader,
+                key,
+                &format!("is {}, not a table", kind(item)),
+                &format!("write [{key}] and its keys below"),
+            );
+            return None;
+        };
+        Some(Section {
+            prefix: format!("{}{key}.", self.prefix),
+            table,
+            span: self.key_span(key),
+            known: Vec::new(),
+        })
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(super) fn finish(&self, reader: &mut Reader<'_>) {
+        for (key, _) in self.table.iter() {
+            if self.known.contains(&key) {
+                continue;
+            }
+            let unused: Vec<_> = self.known.iter().copied().filter(|k| !self.table.contains_key(k)).collect();
+            let remedy = match nearest(key, &unused) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("known here: {}", listed(&self.known)),
+            };
+            let shown: String = key.chars().filter(|c| !c.is_control()).take(64).collect();
+            reader.problem(
+                self.key_span(key),
+                &format!("{}{shown}", self.prefix),
+                "the key is not known",
+                remedy,
+            );
+        }
+    }
+
+    /// A problem with the value at `key`.
+    pub(super) fn problem(&self, reader: &mut Reader<'_>, key: &str, what: &str, remedy: &str) {
+        let span = self.key_span(key).or_else(|| self.span.clone());
+        reader.problem(span, &format!("{}{key}", self.prefix), what, remedy);
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    pub(super) fn integer(&mut self, reader: &mut Reader<'_>, key: &'static str, need: Need) -> Option<u64> {
+        let remedy = "write a whole number of 1 or more";
+        let item = self.item(reader, key, need, remedy)?;
+        let number = item.as_integer().and_then(|n| u64::try_from(n).ok());
+        if number.is_none() {
+            self.problem(reader, key, &format!("is {}, not a whole number of 0 or more", kind(item)), remedy);
+        }
+        number
+    }
+
+    pub(super) fn text(&mut self, reader: &mut Reader<'_>, key: &'static str, need: Need) -> Option<&'a str> {
+        let remedy = format!("write {key} = \"…\"");
+        let item = self.item(reader, key, need, &remedy)?;
+        let text = item.as_str();
+        if text.is_none() {
+            self.problem(reader, key, &format!("is {}, not text", kind(item)), &remedy);
+        }
+        text
+    }
+
+    /// A text that `T` reads.
+    pub(super) fn parsed<T: FromStr<Err: ToString>>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        remedy: &str,
+    ) -> Option<T> {
+        let text = self.text(reader, key, Need::Required)?;
+        text.parse().map_err(|e: T::Err| self.problem(reader, key, &e.to_string(), remedy)).ok()
+    }
+
+    /// A line of text.
+    pub(super) fn word(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+        most: usize,
+    ) -> Option<String> {
+        let text = self.text(reader, key, need)?;
+        if is_word(text, most) {
+            return Some(text.to_owned());
+        }
+        let remedy = format!("write one line of 1 to {most} bytes");
+        self.problem(reader, key, "is empty, too long, or has control characters", &remedy);
+        None
+    }
+
+    /// An optional text of several lines.
+    pub(super) fn comment(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        most: usize,
+    ) -> Option<String> {
+        let text = self.text(reader, key, Need::Optional)?;
+        if !is_comment(text, most) {
+            let remedy = format!("write text of at most {most} bytes");
+            self.problem(reader, key, "is too long or has control characters", &remedy);
+        }
+        Some(text.to_owned())
+    }
+
+    /// One of a closed list.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let item = self.item(reader, key, need, &format!("write one of {}", listed(&names)))?;
+        let text = item.as_str();
+        let found = choices.iter().find(|(name, _)| Some(*name) == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let what = text
+                .map_or_else(|| format!("is {}, not text", kind(item)), |t| format!("{t:.64?} is not known"));
+            self.problem(reader, key, &what, &suggestion(text.unwrap_or_default(), &names));
+        }
+        found
+    }
+
+    /// An optional list of words from a closed list; absent means none.
+    pub(super) fn choices(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        choices: &[&str],
+        limits: &RecipeLimits,
+    ) -> Vec<String> {
+        let words = self.words(reader, key, limits).unwrap_or_default();
+        for word in &words {
+            if !choices.contains(&word.as_str()) {
+                self.problem(reader, key, &format!("{word:?} is not known"), &suggestion(word, choices));
+            }
+        }
+        words
+    }
+
+    /// An optional list of words; where it is there, it has at least one.
+    pub(super) fn words(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        limits: &RecipeLimits,
+    ) -> Option<Vec<String>> {
+        let item = self.item(reader, key, Need::Optional, "")?;
+        let Some(array) = item.as_array() else {
+            let remedy = format!("write {key} = [\"…\"]");
+            self.problem(reader, key, &format!("is {}, not a list", kind(item)), &remedy);
+            return None;
+        };
+        if array.is_empty() {
+            let remedy = "leave the key out to mean any, or list at least one";
+            self.problem(reader, key, "the list is empty", remedy);
+        }
+        if array.len() > limits.list {
+            let what = format!("the list has {} entries, more than {}", array.len(), limits.list);
+            self.problem(reader, key, &what, "target by something broader");
+            return None;
+        }
+        let mut words: Vec<String> = Vec::new();
+        for value in array {
+            let at = value.span().or_else(|| self.key_span(key));
+            let name = format!("{}{key}", self.prefix);
+            match value.as_str() {
+                Some(word) if words.iter().any(|w| w == word) => {
+                    reader.problem(at, &name, format!("{word:?} stands twice"), "leave one out");
+                }
+                Some(word) if is_word(word, limits.word) => words.push(word.to_owned()),
+                Some(_) => {
+                    let remedy = format!("write 1 to {} bytes of text", limits.word);
+                    reader.problem(
+                        at,
+                        &name,
+                        "an entry is empty, too long, or has control characters",
+                        remedy,
+                    );
+                }
+                None => {
+                    let what = format!("an entry is {}, not text", value_kind(value));
+                    reader.problem(at, &name, what, "put it in quotation marks");
+                }
+            }
+        }
+        Some(words)
+    }
+
+    /// An optional range of versions.
+    pub(super) fn range(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<VersionRange> {
+        let text = self.text(reader, key, Need::Optional)?;
+        let remedy = "write bounds with commas between, such as \">=60, <67\"; \"60.*\" means every 60";
+        text.parse()
+            .map_err(|e: <VersionRange as FromStr>::Err| self.problem(reader, key, &e.to_string(), remedy))
+            .ok()
+    }
+
+    /// A time with an offset, as TOML has it or as text.
+    pub(super) fn time(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+    ) -> Option<Timestamp> {
+        let remedy = "write a date and time with an offset, such as 2019-05-05T00:00:00Z";
+        let item = self.item(reader, key, need, remedy)?;
+        let text = match item.as_value() {
+            Some(Value::Datetime(time)) => time.value().to_string(),
+            Some(Value::String(text)) => text.value().clone(),
+            _ => {
+                self.problem(reader, key, &format!("is {}, not a time", kind(item)), remedy);
+                return None;
+            }
+        };
+        if let Ok(time) = text.parse::<Timestamp>() {
+            return Some(time);
+        }
+        let without_offset = text.parse::<jiff::civil::DateTime>().is_ok();
+        let what = if without_offset { "the time has no offset" } else { "is not a time" };
+        self.problem(reader, key, &format!("{what}: {text:.64?}"), remedy);
+        None
+    }
+
+    /// A required percentage.
+    pub(super) fn percent(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<BasisPoints> {
+        let remedy = "write a number from 0 to 100 with at most two decimals, such as 25 or 12.5";
+        let item = self.item(reader, key, Need::Required, remedy)?;
+        let number = item.as_integer().is_some() || item.as_float().is_some();
+        // As it stands in the file: 0.07 has no exact binary form.
+        let text = item.span().and_then(|span| reader.text.get(span)).unwrap_or_default();
+        let percent = text.trim().parse().ok().filter(|_| number && !text.contains('%'));
+        if percent.is_none() {
+            let found = if number { format!("{text:.40} is") } else { format!("is {},", kind(item)) };
+            self.problem(reader, key, &format!("{found} not a percentage"), remedy);
+        }
+        percent
+    }
+
+    fn item(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+        remedy: &str,
+    ) -> Option<&'a Item> {
+        self.known.push(key);
+        let item = self.table.get(key);
+        if item.is_none() && need == Need::Required {
+            reader.problem(self.span.clone(), &format!("{}{key}", self.prefix), "is missing", remedy);
+        }
+        item
+    }
+
+    fn key_span(&self, key: &str) -> Span {
+        self.table
+            .key(key)
+            .and_then(toml_edit::Key::span)
+            .or_else(|| self.table.get(key).and_then(Item::span))
+    }
+}
+
+fn suggestion(word: &str, names: &[&str]) -> String {
+    match nearest(word, names) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("write {}", listed(names)),
+    }
+}
+
+fn kind(item: &Item) -> &'static str {
+    match item {
+        Item::None => "nothing",
+        Item::Value(value) => value_kind(value),
+        Item::Table(_) => "a table",
+        Item::ArrayOfTables(_) => "a list of tables",
+    }
+}
+
+fn value_kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "text",
+        Value::Integer(_) | Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a time",
+        Value::Array(_) => "a list",
+        Value::InlineTable(_) => "a table",
+    }
+}

@@ -1,0 +1,192 @@
+//! A recipe in plain words: what, to whom, until when. It is what people read before they sign.
+
+use std::fmt::Write;
+
+use der::Decode;
+use jiff::{SignedDuration, Timestamp};
+use x509_cert::name::Name;
+
+use super::text::shows;
+use super::{Action, ConsentKind, DistrustEntry, OnEnd, Opens, Recipe, WhichAddons};
+use crate::targeting::Targeting;
+use crate::x509::Certificate;
+
+/// What `recipe` does, to whom, how widely and until when, seen at `now`; several lines, each ended.
+///
+/// Complete: every field that changes what happens has its line.
+#[must_use]
+pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
+    let mut page = Page(String::new());
+    page.line("recipe", &format!("{}, revision {}", recipe.path(), recipe.revision));
+    page.line("name", &recipe.name);
+    action(&mut page, &recipe.action, now);
+    targeting(&mut page, &recipe.targeting);
+    let rollout = &recipe.rollout;
+    let namespace = if rollout.namespace == recipe.slug.as_str() {
+        String::new()
+    } else {
+        format!(", sampled by {:?}", rollout.namespace)
+    };
+    page.line("at most", &format!("{} of them{namespace}; the gate says how many now", rollout.max_percent));
+    page.line("consent", consent(recipe.consent));
+    page.line(
+        "opened by",
+        match recipe.opens {
+            Opens::Server => "the server, within these bounds",
+        },
+    );
+    match recipe.starts {
+        Some(starts) => page.line("from", &moment(starts, now)),
+        None => page.line("from", "the moment its gate opens"),
+    }
+    page.line("until", &moment(recipe.expires, now));
+    page.line("then", end(recipe));
+    if !recipe.capabilities.is_empty() {
+        page.line("needs", &recipe.capabilities.join(", "));
+    }
+    if let Some(comment) = &recipe.comment {
+        page.line("comment", comment.trim_end());
+    }
+    page.0
+}
+
+/// Lines with a label each; further lines of a text are indented to match.
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, label: &str, text: &str) {
+        for (index, line) in text.lines().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            // Names in certificates may hold anything; terminals must see only text.
+            let line = line.replace(|c| !shows(c) && c != '\t', "\u{fffd}");
+            // Writing to a String cannot fail.
+            let _ = writeln!(self.0, "{label:<10} {line}");
+        }
+    }
+}
+
+fn action(page: &mut Page, action: &Action, now: Timestamp) {
+    match action {
+        Action::InstallCertificates { certificates } => {
+            let text =
+                format!("installs {}, with no special trust", count(certificates.len(), "certificate"));
+            page.line("does", &text);
+            for one in certificates {
+                page.line("", &certificate(one, now));
+            }
+            page.line("", "and verifies every add-on again");
+        }
+        Action::ReverifyAddons { which: WhichAddons::All } => {
+            page.line("does", "verifies every add-on again")
+        }
+        Action::ReverifyAddons { which: WhichAddons::Disabled } => {
+            page.line("does", "verifies the disabled add-ons again");
+        }
+        Action::HoldVerification { until } => {
+            page.line("does", &format!("holds the periodic verification until {}", moment(*until, now)));
+        }
+        Action::DistrustCertificates { by } => {
+            page.line("does", &format!("distrusts {}; add-ons under it stop working", entries(by.len())));
+            for entry in by {
+                page.line("", &distrusted(entry));
+            }
+        }
+    }
+}
+
+fn entries(number: usize) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn certificate(certificate: &Certificate, now: Timestamp) -> String {
+    let (from, to) = (certificate.not_before(), certificate.not_after());
+    let state = if to < now {
+        ", EXPIRED"
+    } else if now < from {
+        ", NOT YET VALID"
+    } else {
+        ""
+    };
+    let (name, issuer) = (certificate.described(), certificate.issuer());
+    format!(
+        "- {name}\n  issued by {issuer}\n  valid {from} to {to}{state}\n  SHA-256 {}",
+        certificate.sha256()
+    )
+}
+
+fn distrusted(entry: &DistrustEntry) -> String {
+    match entry {
+        DistrustEntry::Spki(digest) => format!("- every certificate for the key with SHA-256 {digest}"),
+        DistrustEntry::IssuerSerial { issuer, serial } => {
+            let name = Name::from_der(issuer).map_or_else(|_| hex::encode(issuer), |name| name.to_string());
+            format!("- the certificate with serial {} issued by {name}", hex::encode(serial))
+        }
+    }
+}
+
+fn targeting(page: &mut Page, targeting: &Targeting) {
+    let Targeting { channels, versions, os, arch, locales, countries, distributions, rings, agent_versions } =
+        targeting;
+    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| list.join(", "));
+    let fields = [
+        ("channels", list(channels)),
+        ("versions", versions.as_ref().map(ToString::to_string)),
+        ("operating systems", list(os)),
+        ("architectures", list(arch)),
+        ("locales", list(locales)),
+        ("countries", list(countries)),
+        ("distributions", list(distributions)),
+        ("rings", list(rings)),
+        ("agent versions", agent_versions.as_ref().map(ToString::to_string)),
+    ];
+    let mut label = "for";
+    for (name, wanted) in fields {
+        if let Some(wanted) = wanted {
+            page.line(label, &format!("{name} {wanted}"));
+            label = "";
+        }
+    }
+    if label == "for" {
+        page.line(label, "everyone");
+    }
+}
+
+fn consent(kind: ConsentKind) -> &'static str {
+    match kind {
+        ConsentKind::Hotfix => "hotfix: needs updates to be on",
+        ConsentKind::Security => "security: needs updates to be on",
+        ConsentKind::Message => "message: needs messages to be on",
+        ConsentKind::Study => "study: needs studies to be on",
+    }
+}
+
+fn end(recipe: &Recipe) -> &'static str {
+    match (&recipe.action, recipe.end()) {
+        (Action::HoldVerification { .. }, _) => "the periodic verification resumes",
+        (Action::ReverifyAddons { .. }, _) => "nothing is left to undo",
+        (_, OnEnd::Keep) => "what it did stays",
+        (_, OnEnd::Revert) => "what it did is undone, unless that breaks an add-on that works",
+    }
+}
+
+/// A time and how far it is from `now`, to the largest unit that is not zero.
+fn moment(time: Timestamp, now: Timestamp) -> String {
+    let distance = time.duration_since(now);
+    let size = span(distance);
+    if distance.is_negative() { format!("{time} ({size} AGO)") } else { format!("{time} (in {size})") }
+}
+
+fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().unsigned_abs();
+    let (number, unit) = match seconds {
+        s if s >= 2 * 86_400 => (s / 86_400, "day"),
+        s if s >= 2 * 3_600 => (s / 3_600, "hour"),
+        s if s >= 120 => (s / 60, "minute"),
+        s => (s, "second"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
