@@ -10,10 +10,17 @@
 //! of its value, never panics, and is public so that it can be fuzzed alone.
 
 pub mod archive;
+mod content;
+pub mod cose;
+pub mod identity;
 mod inspection;
 mod judge;
+pub mod manifest;
+pub mod pkcs7;
 mod policy;
 mod read_at;
+mod signature_files;
+mod signed_by;
 mod verdict;
 
 use crate::limits::XpiLimits;

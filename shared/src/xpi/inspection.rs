@@ -2,11 +2,21 @@
 
 use std::io;
 
+use sha2::{Digest, Sha256};
+
+use super::archive::{ContentReader, Directory, Stop};
+use super::content::{self, View};
+use super::cose::Cose;
+use super::identity::{Identity, check_id};
+use super::manifest::{Manifest, ManifestKind};
+use super::pkcs7::Pkcs7;
+use super::policy::{Policy, WeakestDigest};
+use super::signature_files::{COSE_MANIFEST, SignatureFiles};
+use super::verdict::Fault;
+use super::{ReadAt, VerdictKind};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::x509::Certificate;
-use crate::xpi::verdict::Fault;
-use crate::xpi::{Policy, ReadAt};
 
 /// What the bytes of one add-on say, under one policy: independent of pools, distrust and time, so that it can be
 /// [judged](Inspection::judge) again and again without reading the archive.
@@ -27,32 +37,181 @@ pub struct Inspection {
     pub(super) identity_fault: Option<Fault>,
 }
 
-/// Inspects one archive.
-///
-/// # Errors
-/// Only those of the medium: whatever is wrong with the archive is part of the inspection.
-pub fn inspect(archive: &dyn ReadAt, _policy: &Policy, limits: &Limits) -> io::Result<Inspection> {
-    let (fault, sha256) = match crate::xpi::archive::Directory::read(archive, &limits.xpi) {
-        Ok(_) => (None, None),
-        Err(crate::xpi::archive::Stop::Fault(fault)) => (Some(fault), None),
-        Err(crate::xpi::archive::Stop::Io(error)) => return Err(error),
-    };
-    Ok(Inspection { id: None, version: None, sha256, fault, chains: Vec::new(), identity_fault: None })
-}
-
 /// One end entity whose signature verified, and the certificates embedded beside it.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
-    #[allow(dead_code)]
     pub(super) end_entity: Certificate,
-    #[allow(dead_code)]
     pub(super) embedded: Vec<Certificate>,
 }
 
 impl Inspection {
     /// The certificates whose signatures verified: the PKCS#7 one first, then those of COSE. Nothing is said about what
-    /// they chain to.
+    /// they chain to. Empty where the bytes are at fault.
     pub fn signers(&self) -> impl Iterator<Item = &Certificate> {
         self.chains.iter().map(|chain| &chain.end_entity)
     }
 }
+
+/// Inspects one archive: structure, every file against the manifests and the reverse, signatures, id.
+///
+/// Memory stays below [`memory_ceiling`](super::memory_ceiling), whatever the archive's size.
+///
+/// # Errors
+/// Only those of the medium: whatever is wrong with the archive is part of the inspection.
+pub fn inspect(archive: &dyn ReadAt, policy: &Policy, limits: &Limits) -> io::Result<Inspection> {
+    let mut inspection = Inspection {
+        id: None,
+        version: None,
+        sha256: None,
+        fault: None,
+        chains: Vec::new(),
+        identity_fault: None,
+    };
+    if archive.len() <= limits.xpi.archive_bytes {
+        inspection.sha256 = Some(digest_of(archive)?);
+    }
+    match fill(&mut inspection, archive, policy, limits) {
+        Ok(()) => {}
+        Err(Stop::Io(error)) => return Err(error),
+        Err(Stop::Fault(fault)) => {
+            inspection.fault = Some(fault);
+            inspection.chains.clear();
+        }
+    }
+    Ok(inspection)
+}
+
+fn fill(
+    inspection: &mut Inspection,
+    archive: &dyn ReadAt,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<(), Stop> {
+    let directory = Directory::read(archive, &limits.xpi)?;
+    let mut reader = ContentReader::new(archive, &directory);
+    match identity(&directory, &mut reader, limits) {
+        Ok(identity) => (inspection.id, inspection.version) = (identity.id, identity.version),
+        Err(Stop::Fault(fault)) => inspection.identity_fault = Some(fault),
+        Err(io) => return Err(io),
+    }
+    let files = SignatureFiles::find(&directory, policy.signature)?;
+    inspection.chains = verify(&directory, &mut reader, &files, policy, limits)?;
+    if inspection.identity_fault.is_none() {
+        inspection.identity_fault = check_identity(&mut inspection.id, &inspection.chains).err();
+    }
+    Ok(())
+}
+
+/// Structure of all manifests and signatures first, then content, then signatures: the verdict is that of the first that fails.
+fn verify(
+    directory: &Directory,
+    reader: &mut ContentReader<'_>,
+    files: &SignatureFiles<'_>,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<Vec<Chain>, Stop> {
+    let max = &limits.xpi;
+    let pkcs7_bytes = match &files.pkcs7 {
+        None => None,
+        Some(names) => Some((
+            names,
+            files.read_manifest(names.manifest, directory, reader, max)?,
+            files.read_manifest(names.signature_file, directory, reader, max)?,
+            files.read_signature(names.block, directory, reader, max)?,
+        )),
+    };
+    let pkcs7 = match &pkcs7_bytes {
+        None => None,
+        Some((names, manifest, signature_file, block)) => Some((
+            Manifest::parse(manifest, ManifestKind::Files, names.manifest, max)?,
+            Manifest::parse(signature_file, ManifestKind::SignatureFile, names.signature_file, max)?,
+            Pkcs7::parse(block, limits)?,
+        )),
+    };
+    let cose_bytes = match &files.cose {
+        None => None,
+        Some(names) => Some((
+            files.read_manifest(names.manifest, directory, reader, max)?,
+            files.read_signature(names.signature, directory, reader, max)?,
+        )),
+    };
+    let cose = match &cose_bytes {
+        None => None,
+        Some((manifest, signature)) => Some((
+            Manifest::parse(manifest, ManifestKind::Files, COSE_MANIFEST, max)?,
+            Cose::parse(signature, limits)?,
+        )),
+    };
+
+    let mut views = Vec::new();
+    if let (Some((names, bytes, ..)), Some((manifest, signature_file, _))) = (&pkcs7_bytes, &pkcs7) {
+        content::check_signature_file(signature_file, names.signature_file, manifest, bytes, names.manifest, policy.digest)?;
+        views.push(View { name: names.manifest, manifest, weakest: policy.digest, exempt: files.not_in_manifest_mf() });
+    }
+    if let Some((manifest, _)) = &cose {
+        // COSE is younger than the need for SHA-1: its manifest always has SHA-256.
+        let (name, weakest) = (COSE_MANIFEST, WeakestDigest::Sha256);
+        views.push(View { name, manifest, weakest, exempt: files.not_in_cose_manifest() });
+    }
+    content::check(directory, reader, &views)?;
+
+    let mut chains = Vec::new();
+    if let (Some((_, _, signature_file, _)), Some((.., pkcs7))) = (&pkcs7_bytes, &pkcs7) {
+        let end_entity = pkcs7.verify(signature_file, policy.digest)?.clone();
+        chains.push(Chain { end_entity, embedded: pkcs7.certificates.clone() });
+    }
+    if let (Some((manifest, _)), Some((_, cose))) = (&cose_bytes, &cose) {
+        for end_entity in cose.verify(manifest)? {
+            chains.push(Chain { end_entity: end_entity.clone(), embedded: cose.intermediates.clone() });
+        }
+    }
+    Ok(chains)
+}
+
+fn digest_of(archive: &dyn ReadAt) -> io::Result<Sha256Digest> {
+    let (mut hasher, mut offset, len) = (Sha256::new(), 0, archive.len());
+    let mut buffer = vec![0; len.min(256 << 10) as usize];
+    while offset < len {
+        let piece = (len - offset).min(buffer.len() as u64);
+        let piece = buffer.get_mut(..piece as usize).unwrap_or_default();
+        archive.read_exact_at(piece, offset)?;
+        hasher.update(&*piece);
+        offset += piece.len() as u64;
+    }
+    Ok(Sha256Digest(hasher.finalize().into()))
+}
+
+/// What `manifest.json` says, else `install.rdf`.
+fn identity(directory: &Directory, reader: &mut ContentReader<'_>, limits: &Limits) -> Result<Identity, Stop> {
+    let max = limits.xpi.identity_bytes;
+    let mut identity = Identity::default();
+    if let Some(entry) = directory.find("manifest.json") {
+        identity = Identity::of_manifest_json(&reader.read_to_vec(entry, max)?)?;
+    }
+    if identity.id.is_none()
+        && let Some(entry) = directory.find("install.rdf")
+    {
+        let older = Identity::of_install_rdf(&reader.read_to_vec(entry, max)?, &limits.xpi)?;
+        identity = Identity { id: older.id, version: identity.version.or(older.version) };
+    }
+    Ok(identity)
+}
+
+/// Every signer must have been certified for this add-on. An add-on that states no id has that of its certificate.
+fn check_identity(id: &mut Option<String>, chains: &[Chain]) -> Result<(), Fault> {
+    for chain in chains {
+        let name = chain.end_entity.common_name();
+        match id {
+            Some(id) => check_id(id, name.as_deref())?,
+            None => *id = name,
+        }
+    }
+    match id {
+        Some(_) => Ok(()),
+        None => Err(Fault::new(
+            VerdictKind::IdMismatch,
+            "neither the add-on nor its certificate states an id",
+        )),
+    }
+}
+

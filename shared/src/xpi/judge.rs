@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use crate::limits::Limits;
-use crate::x509::{Anchors, Distrust, Path, PathError, PathErrorKind, Pool, SignatureMemo};
+use crate::x509::{
+    Anchors, Distrust, Path, PathBuilder, PathError, PathErrorKind, Pool, SignatureMemo, Usage,
+};
 use crate::xpi::inspection::Inspection;
 use crate::xpi::{Policy, Verdict, VerdictKind};
 
@@ -34,8 +36,22 @@ impl Inspection {
         if let Some(fault) = &self.fault {
             return fault.clone().into();
         }
-        let vouched: Vec<String> = Vec::new();
-        let _ = (context, at, refused as fn(PathError) -> Verdict, sentence as fn(&Path) -> String);
+        let builder = PathBuilder {
+            anchors: context.anchors,
+            pool: context.pool,
+            distrust: context.distrust,
+            memo: context.memo,
+            usage: Usage::CodeSigning,
+            end_entity_time: context.policy.end_entity_time,
+            limits: &context.limits.x509,
+        };
+        let mut vouched = Vec::with_capacity(self.chains.len());
+        for chain in &self.chains {
+            match builder.build(&chain.end_entity, &chain.embedded, at) {
+                Ok(path) => vouched.push(sentence(&path)),
+                Err(error) => return refused(error),
+            }
+        }
         match (&self.identity_fault, vouched.is_empty()) {
             (Some(fault), _) => fault.clone().into(),
             (None, false) => Verdict::new(VerdictKind::Ok, vouched.join("; ")),
@@ -65,9 +81,7 @@ fn sentence(path: &Path) -> String {
     let mut certificates = path.certificates().iter();
     let signer = certificates.next().map(|end_entity| end_entity.described()).unwrap_or_default();
     match certificates.min_by_key(|issuer| issuer.not_after()) {
-        Some(first) => {
-            format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after())
-        }
+        Some(first) => format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after()),
         None => format!("signed by {signer}, itself an anchor"),
     }
 }

@@ -1,0 +1,267 @@
+//! The PKCS#7 signature `META-INF/*.rsa`: a detached CMS SignedData (RFC 5652) over the signature file.
+//!
+//! Strict DER; indefinite lengths, which some old signing tools wrote, are refused. The certificates are not signed, so whoever
+//! holds the file chose them: those that do not parse are skipped, and which of them is the end entity is settled by whose
+//! key made the signature.
+
+use cms::cert::IssuerAndSerialNumber;
+use cms::content_info::ContentInfo;
+use cms::signed_data::{EncapsulatedContentInfo, SignedAttributes, SignerIdentifier, SignerInfo};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_DATA, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
+use const_oid::db::rfc5912::{
+    ECDSA_WITH_SHA_256, ID_SHA_1, ID_SHA_256, RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION,
+    SHA_256_WITH_RSA_ENCRYPTION,
+};
+use der::asn1::{AnyRef, OctetString};
+use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::policy::WeakestDigest;
+use super::signed_by::{self, Algorithm, Checked};
+use super::verdict::Fault;
+use crate::limits::Limits;
+use crate::x509::Certificate;
+
+/// A parsed PKCS#7 signature. Nothing is verified yet.
+#[derive(Clone, Debug)]
+pub struct Pkcs7 {
+    /// All embedded certificates that parse.
+    pub certificates: Vec<Certificate>,
+    /// Those among them which the signer identifier names: one, or more where somebody added junk.
+    candidates: Vec<Certificate>,
+    digest: WeakestDigest,
+    algorithm: Algorithm,
+    /// The signed attributes, if any, as the DER SET OF that is signed (RFC 5652 section 5.4), and the message digest among
+    /// them.
+    attributes: Option<(Vec<u8>, Vec<u8>)>,
+    signature: Vec<u8>,
+}
+
+impl Pkcs7 {
+    /// Parses a `.rsa` file.
+    ///
+    /// # Errors
+    /// Too large, not DER of this structure, content inside, other than exactly one signer, no certificate of it, malformed
+    /// signed attributes; an algorithm that is not known.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Fault> {
+        if bytes.len() > limits.xpi.signature_bytes {
+            let max = limits.xpi.signature_bytes;
+            return Err(Fault::limit(format!("the PKCS#7 signature is larger than the {max} bytes that are read")));
+        }
+        let parts = Parts::read(bytes).map_err(|error| malformed(format!("it is not strict DER: {error}")))??;
+        let signer = parts.the_signer()?;
+        let certificates = parts.certificates(limits);
+        let candidates = candidates(&certificates, &signer.sid, limits.xpi.signer_candidates)?;
+        let (digest, algorithm) = algorithms(&signer)?;
+        let attributes = signer.signed_attrs.as_ref().map(signed_attributes).transpose()?;
+        let signature = signer.signature.as_bytes().to_vec();
+        Ok(Self { certificates, candidates, digest, algorithm, attributes, signature })
+    }
+
+    /// Verifies the signature over `content`, the signature file's bytes, and answers the end entity: the certificate whose
+    /// key made it.
+    ///
+    /// # Errors
+    /// A digest weaker than `weakest`, other content than was signed, or no named certificate whose key made the signature.
+    pub fn verify(&self, content: &[u8], weakest: WeakestDigest) -> Result<&Certificate, Fault> {
+        if self.digest < weakest {
+            return Err(Fault::algorithm(
+                "the PKCS#7 signature is over a SHA-1 digest; the policy wants SHA-256",
+            ));
+        }
+        let message = match &self.attributes {
+            None => content,
+            Some((message, digest)) => {
+                if *digest != self.digest_of(content) {
+                    return Err(Fault::bad_signature(
+                        "the signature file is not what the PKCS#7 signature was made over: other message digest",
+                    ));
+                }
+                message.as_slice()
+            }
+        };
+        let mut other_key = true;
+        for candidate in &self.candidates {
+            match signed_by::check(candidate, self.algorithm, message, &self.signature) {
+                Checked::Holds => return Ok(candidate),
+                Checked::Fails => other_key = false,
+                Checked::OtherKey => {}
+            }
+        }
+        let names: Vec<String> = self.candidates.iter().map(Certificate::described).collect();
+        let names = names.join(", ");
+        Err(if other_key {
+            Fault::algorithm(format!("the PKCS#7 signature's algorithm does not go with the key of {names}"))
+        } else {
+            Fault::bad_signature(format!("the PKCS#7 signature does not verify under the key of {names}"))
+        })
+    }
+
+    fn digest_of(&self, content: &[u8]) -> Vec<u8> {
+        match self.digest {
+            WeakestDigest::Sha1 => Sha1::digest(content).to_vec(),
+            WeakestDigest::Sha256 => Sha256::digest(content).to_vec(),
+        }
+    }
+}
+
+/// The parts of SignedData that matter, undecoded. (`cms`'s own type would sort sets of outside bytes in quadratic time, and
+/// would encode certificates anew instead of keeping their bytes.)
+struct Parts {
+    certificates: Option<Vec<u8>>,
+    signers: Vec<u8>,
+}
+
+impl Parts {
+    /// RFC 5652 section 5.1. The outer error is DER's, the inner one says what else is wrong.
+    fn read(bytes: &[u8]) -> der::Result<Result<Self, Fault>> {
+        let info = ContentInfo::from_der(bytes)?;
+        if info.content_type != ID_SIGNED_DATA || info.content.tag() != Tag::Sequence {
+            return Ok(Err(malformed("it is no SignedData")));
+        }
+        let mut reader = SliceReader::new(info.content.value())?;
+        let (_version, _digests) = (u8::decode(&mut reader)?, AnyRef::decode(&mut reader)?);
+        let content = EncapsulatedContentInfo::decode(&mut reader)?;
+        if content.econtent_type != ID_DATA || content.econtent.is_some() {
+            return Ok(Err(malformed("it is not detached: it carries content of its own")));
+        }
+        let mut certificates = None;
+        let mut part = AnyRef::decode(&mut reader)?;
+        if part.tag() == context(TagNumber::N0) {
+            certificates = Some(part.value().to_vec());
+            part = AnyRef::decode(&mut reader)?;
+        }
+        if part.tag() == context(TagNumber::N1) {
+            part = AnyRef::decode(&mut reader)?;
+        }
+        if part.tag() != Tag::Set || !reader.is_finished() {
+            return Ok(Err(malformed("its signer is not where it must be")));
+        }
+        Ok(Ok(Self { certificates, signers: part.value().to_vec() }))
+    }
+
+    fn the_signer(&self) -> Result<SignerInfo, Fault> {
+        /// SignerInfo with its attributes takes below 1 KB, or a few with a time stamp; sets in it are sorted in quadratic time.
+        const MAX: usize = 16 << 10;
+        let mut signers = elements(&self.signers);
+        match (signers.next(), signers.next()) {
+            (Some(Ok(signer)), None) if signer.value().len() > MAX => {
+                Err(Fault::limit(format!("the PKCS#7 signer information is larger than {MAX} bytes")))
+            }
+            (Some(Ok(signer)), None) => {
+                let der = signer.to_der().and_then(|der| SignerInfo::from_der(&der));
+                der.map_err(|error| malformed(format!("its signer is not strict DER: {error}")))
+            }
+            (None, _) => Err(malformed("it has no signer")),
+            _ => Err(malformed("it has more than one signer")),
+        }
+    }
+
+    fn certificates(&self, limits: &Limits) -> Vec<Certificate> {
+        elements(self.certificates.as_deref().unwrap_or_default())
+            .map_while(Result::ok)
+            .filter_map(|element| element.to_der().ok())
+            .filter_map(|der| Certificate::parse_der(&der, &limits.x509).ok())
+            .collect()
+    }
+}
+
+/// The DER elements one after another in `bytes`; ends after the first error.
+fn elements(bytes: &[u8]) -> impl Iterator<Item = der::Result<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(bytes).ok();
+    std::iter::from_fn(move || {
+        let element = match &mut reader {
+            Some(open) if !open.is_finished() => AnyRef::decode(open),
+            _ => return None,
+        };
+        if element.is_err() {
+            reader = None;
+        }
+        Some(element)
+    })
+}
+
+fn candidates(
+    certificates: &[Certificate],
+    signer: &SignerIdentifier,
+    max: usize,
+) -> Result<Vec<Certificate>, Fault> {
+    let mut named: Vec<Certificate> = match signer {
+        SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber { issuer, serial_number }) => {
+            let issuer = issuer.to_der().map_err(|_| malformed("its signer has no readable issuer"))?;
+            let serial = trimmed(serial_number.as_bytes());
+            let is_named =
+                |c: &&Certificate| c.issuer_der() == issuer.as_slice() && trimmed(c.serial()) == serial;
+            certificates.iter().filter(is_named).cloned().collect()
+        }
+        SignerIdentifier::SubjectKeyIdentifier(id) => {
+            certificates.iter().filter(|c| c.ski() == Some(id.0.as_bytes())).cloned().collect()
+        }
+    };
+    named.sort_unstable();
+    named.dedup();
+    if named.is_empty() {
+        return Err(malformed("it does not contain the certificate of its signer"));
+    }
+    if named.len() > max {
+        return Err(Fault::limit(format!("more than {max} certificates of the PKCS#7 signature claim to be its signer's")));
+    }
+    Ok(named)
+}
+
+fn trimmed(serial: &[u8]) -> &[u8] {
+    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
+    serial.get(zeros..).unwrap_or_default()
+}
+
+fn algorithms(signer: &SignerInfo) -> Result<(WeakestDigest, Algorithm), Fault> {
+    let (digest, signature) = (signer.digest_alg.oid, signer.signature_algorithm.oid);
+    match (digest, signature) {
+        (ID_SHA_1, RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION) => Ok((WeakestDigest::Sha1, Algorithm::RsaSha1)),
+        (ID_SHA_256, RSA_ENCRYPTION | SHA_256_WITH_RSA_ENCRYPTION) => {
+            Ok((WeakestDigest::Sha256, Algorithm::RsaSha256))
+        }
+        (ID_SHA_256, ECDSA_WITH_SHA_256) => Ok((WeakestDigest::Sha256, Algorithm::EcdsaSha256)),
+        _ => Err(Fault::algorithm(format!(
+            "the PKCS#7 signature uses digest {} and signature {}, which are not accepted",
+            name_of(digest),
+            name_of(signature)
+        ))),
+    }
+}
+
+fn name_of(oid: ObjectIdentifier) -> String {
+    const_oid::db::DB.by_oid(&oid).map_or_else(|| oid.to_string(), str::to_owned)
+}
+
+/// The signed attributes as what is signed, and the message digest among them (RFC 5652 sections 5.3, 5.4 and 11).
+fn signed_attributes(attributes: &SignedAttributes) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    let value_of = |oid: ObjectIdentifier, what: &str| {
+        let mut found = attributes.iter().filter(|attribute| attribute.oid == oid);
+        match (found.next(), found.next()) {
+            (Some(attribute), None) if attribute.values.len() == 1 => {
+                attribute.values.get(0).ok_or_else(|| malformed(format!("its signed {what} is empty")))
+            }
+            _ => Err(malformed(format!("its signed attributes do not hold exactly one {what}"))),
+        }
+    };
+    let content_type = value_of(ID_CONTENT_TYPE, "content type")?;
+    if content_type.decode_as::<ObjectIdentifier>().ok() != Some(ID_DATA) {
+        return Err(malformed("its signed content type is not \"data\""));
+    }
+    let digest = value_of(ID_MESSAGE_DIGEST, "message digest")?
+        .decode_as::<OctetString>()
+        .map_err(|_| malformed("its signed message digest is no octet string"))?;
+    let der = attributes.to_der().map_err(|_| malformed("its signed attributes cannot be encoded"))?;
+    Ok((der, digest.as_bytes().to_vec()))
+}
+
+fn context(number: TagNumber) -> Tag {
+    Tag::ContextSpecific { constructed: true, number }
+}
+
+fn malformed(what: impl std::fmt::Display) -> Fault {
+    Fault::signature(format!("the PKCS#7 signature is malformed: {what}"))
+}
