@@ -1,0 +1,45 @@
+//! How a command fails: an exit code, a stable kind for machines, a sentence for people.
+
+use mulberry_shared::exit::Exit;
+
+/// A command that did not do what was asked.
+///
+/// The sentence says what was wrong, where, and what to do next; it may span lines.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// Stable, kebab-case: for scripts that read `--json`.
+    pub kind: &'static str,
+    /// For people.
+    pub sentence: String,
+}
+
+impl Failure {
+    /// Wrong usage, or input that could not be read (exit code 2).
+    pub fn usage(kind: &'static str, sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, kind, sentence: sentence.into() }
+    }
+
+    /// The answer is no (exit code 1).
+    pub fn no(kind: &'static str, sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::No, kind, sentence: sentence.into() }
+    }
+
+    /// Metadata or a signature was refused (exit code 3).
+    pub fn refused(kind: &'static str, sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::TrustRefused, kind, sentence: sentence.into() }
+    }
+
+    /// Nobody answered (exit code 4).
+    pub fn unreachable(kind: &'static str, sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Unreachable, kind, sentence: sentence.into() }
+    }
+
+    /// The JSON shape of a failure, the same for every command.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"error": {"kind": self.kind, "exit": self.exit as u8, "sentence": self.sentence}})
+    }
+}

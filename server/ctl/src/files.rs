@@ -1,0 +1,74 @@
+//! Small files: bounded reading, and writing that neither overwrites nor widens.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// The owner alone: 0600.
+    Owner,
+    /// Everybody: 0644 less the umask.
+    All,
+}
+
+/// Reads a whole file of at most `max` bytes.
+///
+/// # Errors
+/// The file cannot be read, or holds more.
+pub fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder, a file is needed"));
+    }
+    let mut bytes = Vec::new();
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("has more than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file that must not exist yet, and makes it durable.
+///
+/// # Errors
+/// The file exists or cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::All => 0o644,
+    };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a folder (and its parents) that only the owner may enter.
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn reading_is_bounded_and_writing_never_overwrites() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write_new(&path, b"12345", Readers::Owner).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read_bounded(&path, 5).unwrap(), b"12345");
+        assert_eq!(read_bounded(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_bounded(folder.path(), 4).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(write_new(&path, b"x", Readers::All).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+}

@@ -1,0 +1,214 @@
+//! HTTP with bounds: an answer of at most so many bytes within so much time, and no token over a line others can read.
+
+use crate::failure::Failure;
+use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
+use std::time::Duration;
+
+/// Time to connect; an origin that does not answer by then is down for a person who waits.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Time for a whole exchange.
+const TOTAL: Duration = Duration::from_secs(60);
+/// Between bytes.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// Whether a person may see a URL's secrets: who may ride on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Public documents: any HTTP will do, since trust never rests on the transport.
+    PublicDocuments,
+    /// A bearer token travels: TLS, or a loopback address.
+    Token,
+}
+
+/// An answer with its whole, bounded body.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A base URL and a client that suits it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    base: Url,
+    client: Client,
+}
+
+impl Endpoint {
+    /// Checks a URL and makes a client for it.
+    ///
+    /// # Errors
+    /// Not an http(s) URL, carries credentials or a query, or a token would travel in the clear.
+    pub fn new(url: &str, purpose: Purpose) -> Result<Self, Failure> {
+        let base = parse(url, purpose)?;
+        let mut builder = Client::builder()
+            .user_agent(concat!("mulberryctl/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL)
+            .read_timeout(IDLE)
+            // A redirect could carry a token elsewhere, and no origin of ours needs one.
+            .redirect(Policy::none());
+        if is_loopback(&base) {
+            // A proxy named in the environment must not see what is meant for this machine.
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| {
+            Failure::usage("http-client", format!("Cannot set up HTTP: {}", causes(&error)))
+        })?;
+        Ok(Self { base, client })
+    }
+
+    /// The URL of a path below the base.
+    ///
+    /// # Errors
+    /// The path does not make a URL below the base.
+    pub fn join(&self, path: &str) -> Result<Url, Failure> {
+        let url = self.base.join(path.trim_start_matches('/'));
+        let inside = url.ok().filter(|url| url.as_str().starts_with(self.base.as_str()));
+        inside.ok_or_else(|| Failure::usage("bad-path", format!("`{path}` is no path below {}", self.base)))
+    }
+
+    /// The client, to build requests with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The base URL.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+}
+
+/// Sends a request and reads at most `max` bytes of the answer.
+///
+/// # Errors
+/// A sentence: nobody answered, the answer broke off, or it is longer.
+pub async fn send(request: reqwest::RequestBuilder, max: u64) -> Result<Answer, String> {
+    let response = request.send().await.map_err(|error| causes(&error))?;
+    let status = response.status();
+    Ok(Answer { status, body: body(response, max).await? })
+}
+
+async fn body(mut response: Response, max: u64) -> Result<Vec<u8>, String> {
+    let too_long = || format!("the answer is longer than {max} bytes");
+    if response.content_length().is_some_and(|length| length > max) {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
+        if (bytes.len() as u64).saturating_add(chunk.len() as u64) > max {
+            return Err(too_long());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// An error with its causes, innermost last: reqwest's own sentence hides `connection refused`.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn parse(text: &str, purpose: Purpose) -> Result<Url, Failure> {
+    let fault = |what: &str| Failure::usage("bad-url", format!("`{text}`: {what}"));
+    let mut url = Url::parse(text)
+        .map_err(|error| fault(&format!("is not a URL ({error}); write http(s)://host:port")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(fault("only http:// and https:// URLs work here"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(fault("a URL with a name or password ends up in logs; use --token-file"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(fault("must have no query and no fragment"));
+    }
+    if purpose == Purpose::Token && url.scheme() != "https" && !is_loopback(&url) {
+        return Err(Failure::usage(
+            "token-in-the-clear",
+            format!(
+                "`{text}`: no token is sent over plain HTTP except to loopback. Use https://, or a tunnel \
+                 (ssh -L 8081:127.0.0.1:8081 SERVER) and --server http://127.0.0.1:8081."
+            ),
+        ));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        // RFC 3986 writes IPv6 in brackets; an IPv4-mapped loopback counts as what it maps.
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback()),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_travel_over_tls_or_loopback_only() {
+        for url in [
+            "https://ops.example",
+            "http://127.0.0.1:8081",
+            "http://[::1]:8081/x",
+            "http://localhost",
+            "http://127.9.9.9",
+        ] {
+            assert!(parse(url, Purpose::Token).is_ok(), "{url}");
+        }
+        for url in [
+            "http://ops.example",
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "http://[::ffff:10.0.0.1]",
+        ] {
+            assert_eq!(parse(url, Purpose::Token).unwrap_err().kind, "token-in-the-clear", "{url}");
+            assert!(parse(url, Purpose::PublicDocuments).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "ftp://x",
+            "http://u:p@localhost",
+            "http://localhost/?a",
+            "file:///etc/passwd",
+            "localhost:8081",
+        ] {
+            assert_eq!(parse(url, Purpose::Token).unwrap_err().kind, "bad-url", "{url}");
+        }
+    }
+
+    #[test]
+    fn paths_stay_below_the_base() {
+        let endpoint = Endpoint::new("http://127.0.0.1:1/deep", Purpose::Token).unwrap();
+        assert_eq!(
+            endpoint.join("/metadata/1.root.json").unwrap().as_str(),
+            "http://127.0.0.1:1/deep/metadata/1.root.json"
+        );
+        for path in ["../x", "http://evil.example/", "a/../../x"] {
+            assert!(endpoint.join(path).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Key files: ed25519 as PKCS#8 PEM, encrypted with PBES2 (scrypt, AES-256) unless asked otherwise, readable by the owner alone.
+
+use crate::{
+    failure::Failure,
+    files::{self, Readers},
+    passphrase::{ENV, Passphrases},
+};
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey},
+};
+use pkcs8::{
+    EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument,
+    der::pem::PemLabel,
+    pkcs5::{EncryptionScheme, pbes2},
+};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// Bytes a key file may have: an encrypted ed25519 key has about 350.
+const MAX_BYTES: u64 = 16 << 10;
+/// Memory that opening a key may take. Ours need 16 MiB (N = 2^14, r = 8); OpenSSL's largest default is the same.
+const MAX_SCRYPT_BYTES: u64 = 256 << 20;
+/// PBKDF2 rounds that opening a key may take: sixteen times today's recommendation (OWASP: 600,000).
+const MAX_PBKDF2_ROUNDS: u32 = 10_000_000;
+
+/// How a new key file is protected.
+#[derive(Clone, Debug)]
+pub enum Protection {
+    /// Encrypted with a passphrase.
+    Passphrase(Zeroizing<String>),
+    /// Readable as it is, by the owner of the file: keys of an unattended server, rehearsals.
+    FilePermissionsOnly,
+}
+
+/// Why a key file was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read.
+    #[error("{}: {why}. Check the path given with --key.", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// Others than the owner may read the file.
+    #[error(
+        "{0}: other people may read this private key (mode {1:04o}). Run `chmod 600 {0}` if nobody has, else replace the key.",
+        path.display(), mode
+    )]
+    TooWide {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not one whole PEM block.
+    #[error(
+        "{}: is not a whole PEM private key: it must begin with `-----BEGIN [ENCRYPTED ]PRIVATE KEY-----` and end with the \
+         matching END line. Restore the file from its backup.",
+        path.display()
+    )]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// PEM of something else.
+    #[error("{}: is a PEM `{label}`, not a PKCS#8 private key. Give the file that mulberryctl init wrote.", path.display())]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+        /// What it says it is.
+        label: String,
+    },
+    /// A key of another algorithm, or damaged inside.
+    #[error("{}: is not an ed25519 key, or it is damaged. Give a key that mulberryctl init wrote.", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Opening it would take too much memory or time.
+    #[error("{}: its encryption parameters ask for more memory or time than a sane key file does. Restore it from its backup.", path.display())]
+    CostTooHigh {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Encrypted, and there is no passphrase.
+    #[error("{}: is encrypted. Give --passphrase-file FILE, set {ENV}, or run this on a terminal.", path.display())]
+    PassphraseNeeded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Encrypted, and no passphrase fits.
+    #[error("{}: the passphrase does not open this key. Try again, or give the right --passphrase-file.", path.display())]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The new file cannot be written.
+    #[error("{}: cannot write the key: {why}.", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let kind = match &error {
+            KeyError::Unreadable { .. } => "key-unreadable",
+            KeyError::TooWide { .. } => "key-permissions",
+            KeyError::Malformed { .. } => "key-malformed",
+            KeyError::NotAKey { .. } => "not-a-key",
+            KeyError::Unsupported { .. } => "key-unsupported",
+            KeyError::CostTooHigh { .. } => "key-cost",
+            KeyError::PassphraseNeeded { .. } => "passphrase-needed",
+            KeyError::WrongPassphrase { .. } => "wrong-passphrase",
+            KeyError::Unwritable { .. } => "key-unwritable",
+        };
+        Self::usage(kind, error.to_string())
+    }
+}
+
+/// A new key from the system's random numbers.
+///
+/// # Errors
+/// The system gives none.
+pub fn generate() -> Result<SigningKey, Failure> {
+    let mut seed = Zeroizing::new([0u8; 32]);
+    fill_random(seed.as_mut_slice())?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// Writes a key to a file that must not exist, readable by the owner alone.
+///
+/// # Errors
+/// The file exists, cannot be written, or the key cannot be encrypted.
+pub fn write_new(path: &Path, key: &SigningKey, protection: &Protection) -> Result<(), Failure> {
+    let unwritable = |why: String| KeyError::Unwritable { path: path.to_owned(), why };
+    let pem = match protection {
+        Protection::FilePermissionsOnly => {
+            key.to_pkcs8_pem(LineEnding::LF).map_err(|error| unwritable(error.to_string()))?
+        }
+        Protection::Passphrase(passphrase) => {
+            encrypt(key, passphrase).map_err(|error| unwritable(error.to_string()))?
+        }
+    };
+    files::write_new(path, pem.as_bytes(), Readers::Owner).map_err(|error| unwritable(error.to_string()))?;
+    Ok(())
+}
+
+/// Reads a key; asks for a passphrase when it is encrypted and none of the known ones fits.
+///
+/// # Errors
+/// See [`KeyError`].
+pub fn load(path: &Path, passphrases: &mut Passphrases) -> Result<SigningKey, Failure> {
+    let text = read(path)?;
+    let path_owned = || path.to_owned();
+    let (label, document) =
+        SecretDocument::from_pem(&text).map_err(|_| KeyError::Malformed { path: path_owned() })?;
+    if label == PrivateKeyInfoRef::PEM_LABEL {
+        return Ok(SigningKey::from_pkcs8_der(document.as_bytes())
+            .map_err(|_| KeyError::Unsupported { path: path_owned() })?);
+    }
+    if label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
+        return Err(KeyError::NotAKey { path: path_owned(), label: label.to_owned() }.into());
+    }
+    let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
+        .map_err(|_| KeyError::Malformed { path: path_owned() })?;
+    if !affordable(&encrypted.encryption_algorithm) {
+        return Err(KeyError::CostTooHigh { path: path_owned() }.into());
+    }
+
+    // A wrong passphrase shows as bad padding or as an inner document that does not parse.
+    let open = |passphrase: &str| {
+        let inner = encrypted.decrypt(passphrase.as_bytes()).ok()?;
+        SigningKey::from_pkcs8_der(inner.as_bytes()).ok()
+    };
+    if let Some(key) = passphrases.known().iter().find_map(|passphrase| open(passphrase)) {
+        return Ok(key);
+    }
+    match passphrases.ask(&path.display().to_string())? {
+        Some(typed) => {
+            let key = open(&typed).ok_or_else(|| KeyError::WrongPassphrase { path: path_owned() })?;
+            passphrases.remember(typed);
+            Ok(key)
+        }
+        None if passphrases.known().is_empty() => {
+            Err(KeyError::PassphraseNeeded { path: path_owned() }.into())
+        }
+        None => Err(KeyError::WrongPassphrase { path: path_owned() }.into()),
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    let unreadable = |why: String| KeyError::Unreadable { path: path.to_owned(), why };
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if metadata.is_file() && mode & 0o077 != 0 {
+        return Err(KeyError::TooWide { path: path.to_owned(), mode });
+    }
+    let bytes = files::read_bounded(path, MAX_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(_) => Err(KeyError::Malformed { path: path.to_owned() }),
+    }
+}
+
+fn affordable(scheme: &EncryptionScheme) -> bool {
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return false };
+    match &parameters.kdf {
+        pbes2::Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count <= MAX_PBKDF2_ROUNDS,
+        // RFC 7914 section 2: memory is 128 * r * (N + p) bytes. N = 0 and N = 1 are refused there, and make the library panic.
+        pbes2::Kdf::Scrypt(scrypt) => {
+            let blocks = u64::from(scrypt.parallelization).checked_add(scrypt.cost_parameter);
+            let bytes = blocks.and_then(|n| n.checked_mul(128 * u64::from(scrypt.block_size)));
+            scrypt.cost_parameter >= 2
+                && scrypt.cost_parameter.is_power_of_two()
+                && scrypt.parallelization <= 16
+                && bytes.is_some_and(|bytes| bytes <= MAX_SCRYPT_BYTES)
+        }
+        _ => false,
+    }
+}
+
+fn encrypt(key: &SigningKey, passphrase: &str) -> Result<Zeroizing<String>, pkcs8::Error> {
+    let plain = key.to_pkcs8_der()?;
+    let info = PrivateKeyInfoRef::try_from(plain.as_bytes())?;
+    let encrypted = info.encrypt_with_rng(&mut rand::rngs::SysRng, passphrase.as_bytes())?;
+    Ok(encrypted.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)?)
+}
+
+fn fill_random(bytes: &mut [u8]) -> Result<(), Failure> {
+    use rand::TryRng;
+    rand::rngs::SysRng.try_fill_bytes(bytes).map_err(|error| {
+        Failure::usage(
+            "no-random-numbers",
+            format!("The system gives no random numbers: {error}. Nothing was made."),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passphrase::Prompt;
+
+    fn known(passphrases: &[&str]) -> Passphrases {
+        let mut all = Passphrases::gather(&[] as &[&Path], None, Prompt::Never).unwrap();
+        passphrases.iter().for_each(|p| all.remember(Zeroizing::new((*p).to_owned())));
+        all
+    }
+
+    fn kind(result: Result<SigningKey, Failure>) -> &'static str {
+        result.err().map_or("opened", |failure| failure.kind)
+    }
+
+    fn folder_with_key(protection: &Protection) -> (tempfile::TempDir, PathBuf, SigningKey) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let key = generate().unwrap();
+        write_new(&path, &key, protection).unwrap();
+        (folder, path, key)
+    }
+
+    #[test]
+    fn a_key_comes_back_with_its_passphrase_and_not_without() {
+        let (_folder, path, key) = folder_with_key(&Protection::Passphrase(Zeroizing::new("right".into())));
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+        assert_eq!(load(&path, &mut known(&["wrong", "right"])).unwrap(), key);
+        assert_eq!(kind(load(&path, &mut known(&["wrong"]))), "wrong-passphrase");
+        assert_eq!(kind(load(&path, &mut known(&[]))), "passphrase-needed");
+    }
+
+    #[test]
+    fn a_key_file_others_can_read_is_refused() {
+        let (_folder, path, key) = folder_with_key(&Protection::FilePermissionsOnly);
+        assert_eq!(load(&path, &mut known(&[])).unwrap(), key);
+        for mode in [0o640, 0o604, 0o620, 0o666] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(kind(load(&path, &mut known(&[]))), "key-permissions", "{mode:o}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        assert_eq!(load(&path, &mut known(&[])).unwrap(), key);
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_and_none_panics() {
+        for protection in
+            [Protection::FilePermissionsOnly, Protection::Passphrase(Zeroizing::new("p".into()))]
+        {
+            let (folder, path, _) = folder_with_key(&protection);
+            let whole = std::fs::read(&path).unwrap();
+            let cut = folder.path().join("cut.pem");
+            // All but the last byte: the newline at the end is no part of the block.
+            for length in (0..whole.len() - 1).step_by(7) {
+                let _ = std::fs::remove_file(&cut);
+                files::write_new(&cut, &whole[..length], Readers::Owner).unwrap();
+                assert_eq!(kind(load(&cut, &mut known(&["p"]))), "key-malformed", "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_pem_and_other_algorithms_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.pem");
+        let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        files::write_new(&path, certificate.as_bytes(), Readers::Owner).unwrap();
+        assert_eq!(kind(load(&path, &mut known(&[]))), "not-a-key");
+        std::fs::write(&path, certificate.replace("CERTIFICATE", "PRIVATE KEY")).unwrap();
+        assert_eq!(kind(load(&path, &mut known(&[]))), "key-unsupported");
+        assert_eq!(kind(load(&folder.path().join("absent"), &mut known(&[]))), "key-unreadable");
+    }
+
+    #[test]
+    fn costs_that_would_exhaust_memory_are_refused_before_they_are_paid() {
+        let scrypt = |cost_parameter, block_size| {
+            let mut parameters = pbes2::Parameters::generate_scrypt(&mut rand::rngs::SysRng).unwrap();
+            if let pbes2::Kdf::Scrypt(scrypt) = &mut parameters.kdf {
+                scrypt.cost_parameter = cost_parameter;
+                scrypt.block_size = block_size;
+            }
+            EncryptionScheme::Pbes2(parameters)
+        };
+        assert!(affordable(&scrypt(1 << 14, 8)));
+        for (cost, block) in [(0, 8), (1, 8), (1000, 8), (1 << 30, 8), (u64::MAX, u16::MAX), (1 << 63, 8)] {
+            assert!(!affordable(&scrypt(cost, block)), "{cost} {block}");
+        }
+    }
+}

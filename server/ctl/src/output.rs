@@ -1,0 +1,130 @@
+//! What people and scripts see: words and tables, or JSON, on standard output; progress and warnings on standard error.
+
+use jiff::{Timestamp, Unit};
+use std::io::{IsTerminal, Write};
+
+/// How a command speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Words and tables.
+    Human,
+    /// One JSON document on standard output.
+    Json,
+}
+
+impl Format {
+    /// Prints the answer in the chosen form.
+    pub fn print(self, human: impl FnOnce() -> String, json: impl FnOnce() -> serde_json::Value) {
+        let text = match self {
+            Self::Human => human(),
+            Self::Json => json().to_string(),
+        };
+        // A closed pipe (`| head`) is the reader's wish, not a fault.
+        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    }
+}
+
+/// Says what is going on, on standard error: for steps that may take more than a moment.
+pub fn progress(text: &str) {
+    eprintln!("{text} …");
+}
+
+/// Warns on standard error.
+pub fn warn(text: &str) {
+    eprintln!("Warning: {text}");
+}
+
+/// Whether someone can answer a question here.
+#[must_use]
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a question on standard error; only the word `yes` means yes.
+#[must_use]
+pub fn confirm(question: &str) -> bool {
+    eprint!("{question} Type yes to go on: ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+}
+
+/// A plain table: aligned columns, no frames, so that it pastes well into a chat at 3 a.m.
+#[must_use]
+pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_header(header).add_rows(rows);
+    // The preset pads every cell on both sides; lines then start with one blank and end with many.
+    let lines: Vec<String> =
+        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// An instant in UTC, to the second.
+#[must_use]
+pub fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// How far an instant is away, in one rounded-down unit: `in 6 days`, `3 hours ago`.
+#[must_use]
+pub fn distance(at: Timestamp, now: Timestamp) -> String {
+    let seconds = at.duration_since(now).as_secs();
+    let size = seconds.unsigned_abs();
+    let (count, unit) = match size {
+        0..60 => (size, Unit::Second),
+        60..3600 => (size / 60, Unit::Minute),
+        3600..172_800 => (size / 3600, Unit::Hour),
+        _ => (size / 86_400, Unit::Day),
+    };
+    let name = match unit {
+        Unit::Second => "second",
+        Unit::Minute => "minute",
+        Unit::Hour => "hour",
+        _ => "day",
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    if seconds < 0 { format!("{count} {name}{plural} ago") } else { format!("in {count} {name}{plural}") }
+}
+
+/// Basis points as a percentage: `25 %`, `12.5 %`.
+#[must_use]
+pub fn percent(basis_points: u16) -> String {
+    let (whole, rest) = (basis_points / 100, basis_points % 100);
+    match rest {
+        0 => format!("{whole} %"),
+        rest if rest % 10 == 0 => format!("{whole}.{} %", rest / 10),
+        rest => format!("{whole}.{rest:02} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_and_percentages_read_well() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let cases = [
+            ("2026-11-22T12:00:00Z", "in 0 seconds"),
+            ("2026-11-22T12:01:00Z", "in 1 minute"),
+            ("2026-11-22T09:00:00Z", "3 hours ago"),
+            ("2026-11-29T11:59:59Z", "in 6 days"),
+        ];
+        for (at, expected) in cases {
+            assert_eq!(distance(at.parse().unwrap(), now), expected, "{at}");
+        }
+        for (points, expected) in
+            [(2500, "25 %"), (1250, "12.5 %"), (1, "0.01 %"), (10_000, "100 %"), (0, "0 %")]
+        {
+            assert_eq!(percent(points), expected);
+        }
+        assert_eq!(instant(now), "2026-11-22 12:00:00Z");
+    }
+
+    #[test]
+    fn tables_align_without_frames() {
+        let text = table(["A", "LONG"], [["xx".to_owned(), "y".to_owned()]]);
+        assert_eq!(text, "A   LONG\nxx  y");
+    }
+}

@@ -1,0 +1,194 @@
+//! Where passphrases come from: files, the environment, a prompt on the terminal.
+
+use crate::failure::Failure;
+use std::{io::IsTerminal, path::Path};
+use zeroize::Zeroizing;
+
+/// The environment variable that holds a passphrase.
+pub const ENV: &str = "MULBERRYCTL_PASSPHRASE";
+
+/// Bytes a passphrase file may have; scrypt takes any length, nobody types a kilobyte.
+const MAX_BYTES: u64 = 1024;
+
+/// Whether a person may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Ask on the terminal.
+    Terminal,
+    /// Unattended: only what was given counts.
+    Never,
+}
+
+impl Prompt {
+    /// Asks only where a person sits: standard input is a terminal.
+    #[must_use]
+    pub fn detect() -> Self {
+        if std::io::stdin().is_terminal() { Self::Terminal } else { Self::Never }
+    }
+}
+
+/// The passphrases known so far. One given or typed for a key is tried on the next keys too.
+pub struct Passphrases {
+    known: Vec<Zeroizing<String>>,
+    prompt: Prompt,
+}
+
+impl Passphrases {
+    /// Passphrases from files (first line each), then from the environment's value.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is empty, too long or not UTF-8.
+    pub fn gather(files: &[impl AsRef<Path>], env: Option<String>, prompt: Prompt) -> Result<Self, Failure> {
+        let mut known = Vec::new();
+        for file in files {
+            known.push(read_file(file.as_ref())?);
+        }
+        if let Some(value) = env.filter(|value| !value.is_empty()) {
+            known.push(Zeroizing::new(value));
+        }
+        Ok(Self { known, prompt })
+    }
+
+    /// The passphrases to try before asking.
+    #[must_use]
+    pub fn known(&self) -> &[Zeroizing<String>] {
+        &self.known
+    }
+
+    /// Asks for the passphrase of an existing key; `None` when nobody can be asked.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn ask(&self, what: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+        if self.prompt == Prompt::Never {
+            return Ok(None);
+        }
+        prompt(&format!("Passphrase of {what}: ")).map(Some)
+    }
+
+    /// Keeps a passphrase that opened a key, for the next keys.
+    pub fn remember(&mut self, passphrase: Zeroizing<String>) {
+        if !self.known.contains(&passphrase) {
+            self.known.push(passphrase);
+        }
+    }
+
+    /// The passphrase that will protect the new keys of the person at `index` of `people`: the one given for all, the one at
+    /// that place of several, or one typed twice.
+    ///
+    /// # Errors
+    /// None is given and nobody can be asked; the number given fits neither one for all nor one for each.
+    pub fn for_new_keys(
+        &self,
+        index: usize,
+        people: usize,
+        person: &str,
+    ) -> Result<Zeroizing<String>, Failure> {
+        match self.known.as_slice() {
+            [] => {}
+            [one] => return Ok(one.clone()),
+            several if several.len() == people => {
+                return several.get(index).cloned().ok_or_else(|| wrong_count(several.len(), people));
+            }
+            several => return Err(wrong_count(several.len(), people)),
+        }
+        if self.prompt == Prompt::Never {
+            return Err(Failure::usage(
+                "no-passphrase-source",
+                format!(
+                    "The keys of people are encrypted and no passphrase was given. Use --passphrase-file FILE (once for \
+                     all, or once for each person), {ENV}, a terminal, or --no-passphrase for a rehearsal."
+                ),
+            ));
+        }
+        loop {
+            let first = prompt(&format!("New passphrase for the keys of {person}: "))?;
+            if first.is_empty() {
+                eprintln!(
+                    "An empty passphrase protects nothing. Again, or stop with Ctrl-C and use --no-passphrase."
+                );
+                continue;
+            }
+            if first == prompt(&format!("The same again, for {person}: "))? {
+                return Ok(first);
+            }
+            eprintln!("The two differ. Again.");
+        }
+    }
+}
+
+fn wrong_count(given: usize, people: usize) -> Failure {
+    Failure::usage(
+        "passphrase-count",
+        format!(
+            "{given} passphrases for {people} people: give one for all, or one for each in the same order."
+        ),
+    )
+}
+
+fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
+    rpassword::prompt_password(text).map(Zeroizing::new).map_err(|error| {
+        Failure::usage(
+            "no-passphrase-source",
+            format!("The terminal could not be read ({error}). Use --passphrase-file FILE or {ENV}."),
+        )
+    })
+}
+
+fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let fault = |what: &str| {
+        Failure::usage(
+            "passphrase-file",
+            format!("{}: {what}. A passphrase file holds the passphrase on its first line.", path.display()),
+        )
+    };
+    let bytes = crate::files::read_bounded(path, MAX_BYTES).map_err(|error| fault(&error.to_string()))?;
+    let bytes = Zeroizing::new(bytes);
+    let text = std::str::from_utf8(&bytes).map_err(|_| fault("is not UTF-8"))?;
+    match text.lines().next() {
+        None | Some("") => Err(fault("is empty")),
+        Some(line) => Ok(Zeroizing::new(line.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_passphrase_serves_all_and_several_go_by_place() {
+        let all = Passphrases::gather(&[] as &[&Path], Some("x".into()), Prompt::Never).unwrap();
+        assert_eq!(all.for_new_keys(2, 3, "c").unwrap().as_str(), "x");
+
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a", "b"].map(|name| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("{name}!\nsecond line\n")).unwrap();
+            path
+        });
+        let each = Passphrases::gather(&files, None, Prompt::Never).unwrap();
+        assert_eq!(each.for_new_keys(1, 2, "b").unwrap().as_str(), "b!");
+        assert_eq!(each.for_new_keys(0, 3, "a").unwrap_err().kind, "passphrase-count");
+    }
+
+    #[test]
+    fn nobody_to_ask_is_an_error_that_names_the_ways() {
+        let none = Passphrases::gather(&[] as &[&Path], Some(String::new()), Prompt::Never).unwrap();
+        let error = none.for_new_keys(0, 1, "a").unwrap_err();
+        assert!(error.sentence.contains("--passphrase-file") && error.sentence.contains(ENV), "{error}");
+        assert!(none.ask("k.pem").unwrap().is_none());
+    }
+
+    #[test]
+    fn empty_and_oversized_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p");
+        for content in [String::new(), "\n".into(), "x".repeat(2000)] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(
+                Passphrases::gather(&[&path], None, Prompt::Never).err().unwrap().kind,
+                "passphrase-file"
+            );
+        }
+    }
+}
