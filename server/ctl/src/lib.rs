@@ -1,16 +1,21 @@
 //! The release engineers' tool: writes, signs and publishes recipes.
 //!
 //! - [`cli`]: what can be typed
+//! - [`commands`]: one module a command
 //! - [`config`]: flags over environment over file over default
 //! - [`failure`]: exit codes, stable kinds, sentences
 //! - [`files`], [`keys`], [`passphrase`]: what lies on disk, and who may read it
 //! - [`http`]: bounded exchanges; where a token may travel
+//! - [`operators`]: the server's interface
 //! - [`output`]: words and tables, or JSON
 
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod failure;
 pub mod files;
 pub mod http;
 pub mod keys;
+pub mod operators;
 pub mod output;
 pub mod passphrase;

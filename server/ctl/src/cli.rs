@@ -1,0 +1,331 @@
+//! What can be typed. Options take one value and repeat.
+
+use crate::{config::Overrides, output::Format};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use std::path::PathBuf;
+
+/// Write, sign and publish Mulberry's recipes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mulberryctl",
+    version,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 yes, 1 no, 2 usage or unreadable input, 3 trust refused, 4 unreachable.\n\
+                  Options win over MULBERRYCTL_* variables, which win over mulberryctl.toml.\n\n\
+                  Example, the whole emergency:\n  \
+                  mulberryctl recipe new --certificate replacement.pem\n  \
+                  mulberryctl publish recipes/SLUG --key people/a/emergency.pem --key people/b/emergency.pem\n  \
+                  mulberryctl gate open SLUG --percent 5 --reason \"canary\""
+)]
+pub struct Cli {
+    /// Options of all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of all commands.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Configuration file [default: ./mulberryctl.toml, then ~/.config/mulberry/, then /etc/mulberry/]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+    /// The operators' interface of the server
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub server: Option<String>,
+    /// The public repository that agents read
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub origin: Option<String>,
+    /// The trusted TUF root
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub root: Option<PathBuf>,
+    /// File with the operator's token [or MULBERRYCTL_TOKEN]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub token_file: Option<PathBuf>,
+    /// File with the passphrase of a key; repeats [or MULBERRYCTL_PASSPHRASE, or a prompt]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub passphrase_file: Vec<PathBuf>,
+    /// Answer as one JSON document
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Rehearsals only: start the clock at this instant and let it run
+    #[arg(long, global = true, value_name = "RFC3339", help_heading = "Everywhere")]
+    pub clock_start: Option<Timestamp>,
+}
+
+impl Global {
+    /// The part that configuration merges.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            server: self.server.clone(),
+            origin: self.origin.clone(),
+            root: self.root.clone(),
+            token_file: self.token_file.clone(),
+        }
+    }
+
+    /// How to answer.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Human }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make keys, the TUF root and the first metadata in an empty folder
+    Init(Init),
+    /// Write and check recipes
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
+    /// Sign recipes with people's keys and publish them; agents hold them until their gate opens
+    Publish(Publish),
+    /// Open, pause or end a published recipe
+    #[command(subcommand)]
+    Gate(GateCommand),
+    /// Recipes, gates and every metadata expiry; exit code 1 when any is due
+    #[command(
+        after_help = "Due: people's metadata 14 days before it expires, the server's at half its life.\n\n\
+                      Example:\n  mulberryctl status\n  mulberryctl status --json"
+    )]
+    Status,
+    /// Show the configuration and where each value came from
+    #[command(after_help = "Example:\n  mulberryctl config-show")]
+    ConfigShow,
+}
+
+/// `init`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Each person gets four keys: root, targets, emergency, routine. K of the people must sign each of them.\n\
+                  --server and --origin are written into DIR/mulberryctl.toml.\n\n\
+                  Example:\n  mulberryctl init authority --person alice --person bob --person carol\n  \
+                  mulberryctl init /tmp/rehearsal --no-passphrase"
+)]
+pub struct Init {
+    /// The folder to make; must be empty or absent
+    pub dir: PathBuf,
+    /// A person who holds keys; repeats [default: person-1, person-2, person-3]
+    #[arg(long, value_name = "NAME")]
+    pub person: Vec<String>,
+    /// How many people must sign
+    #[arg(long, value_name = "K", default_value_t = 2)]
+    pub threshold: u64,
+    /// Leave people's keys unencrypted: rehearsals only
+    #[arg(long)]
+    pub no_passphrase: bool,
+}
+
+/// `recipe …`
+#[derive(Debug, Subcommand)]
+pub enum RecipeCommand {
+    /// Write a recipe that passes `recipe check`, commented for a tired person
+    New(RecipeNew),
+    /// Check recipes; every problem with file, line, key and remedy
+    #[command(after_help = "Example:\n  mulberryctl recipe check recipes/*")]
+    Check {
+        /// Recipe folders, or folders of them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Say in words what a recipe does; with --json, print what would be published
+    #[command(after_help = "Example:\n  mulberryctl recipe show recipes/replacement-intermediate")]
+    Show {
+        /// The recipe's folder
+        path: PathBuf,
+    },
+}
+
+/// `recipe new`
+#[derive(Args, Debug)]
+#[command(after_help = "Writes DIR/SLUG/recipe.toml, and the certificates beside it.\n\n\
+                  Example:\n  mulberryctl recipe new --certificate replacement.pem\n  \
+                  mulberryctl recipe new --action hold-verification --slug hold-the-pass\n  \
+                  mulberryctl recipe new --action distrust-certificates --certificate stolen.pem")]
+pub struct RecipeNew {
+    /// A certificate, PEM or DER; repeats
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Vec<PathBuf>,
+    /// What the recipe does [default: install-certificates with --certificate]
+    #[arg(long)]
+    pub action: Option<ActionName>,
+    /// The recipe's name in paths and commands [default: made from the action and the certificate]
+    #[arg(long)]
+    pub slug: Option<String>,
+    /// Who must sign it
+    #[arg(long, value_enum, default_value_t = LaneName::Emergency)]
+    pub lane: LaneName,
+    /// The folder of recipes
+    #[arg(value_name = "DIR", default_value = "recipes")]
+    pub dir: PathBuf,
+}
+
+/// The actions `recipe new` has a template for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ActionName {
+    /// Add certificates to the local pool and re-verify
+    InstallCertificates,
+    /// Re-verify add-ons
+    ReverifyAddons,
+    /// Suspend the periodic pass until a date
+    HoldVerification,
+    /// Refuse certificates
+    DistrustCertificates,
+}
+
+/// The lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LaneName {
+    /// The big red button
+    Emergency,
+    /// Everything that can wait
+    Routine,
+}
+
+/// `publish`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "All recipes of one call go to one lane. Recipes of the lane that are not named stay as they are.\n\n\
+                  Example:\n  mulberryctl publish recipes/replacement --key a/emergency.pem --key b/emergency.pem\n  \
+                  mulberryctl publish --withdraw old-fix --key a/emergency.pem --key b/emergency.pem\n  \
+                  mulberryctl publish --renew routine --key a/routine.pem --key b/routine.pem"
+)]
+pub struct Publish {
+    /// Recipe folders
+    #[arg(value_name = "RECIPE", required_unless_present_any = ["withdraw", "renew"])]
+    pub recipes: Vec<PathBuf>,
+    /// A person's key of the lane; repeats, one for each signer
+    #[arg(long, value_name = "FILE", required = true)]
+    pub key: Vec<PathBuf>,
+    /// A published recipe that shall disappear; repeats
+    #[arg(long, value_name = "SLUG")]
+    pub withdraw: Vec<String>,
+    /// Sign a lane anew though nothing in it changes: its metadata is about to expire
+    #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
+    pub renew: Option<LaneName>,
+    /// Do not ask before publishing
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `gate …`
+#[derive(Debug, Subcommand)]
+pub enum GateCommand {
+    /// Let agents take the recipe, up to a share of those it is for
+    #[command(after_help = "The share is never more than the recipe's own maximum, which people signed.\n\n\
+                      Example:\n  mulberryctl gate open replacement --percent 5 --reason \"canary\"\n  \
+                      mulberryctl gate open replacement --percent 100 --reason \"canary is green\"")]
+    Open {
+        /// The published recipe
+        slug: String,
+        /// Share of the agents it is for, 0 to 100, at most two decimals
+        #[arg(long, value_name = "N", value_parser = parse_percent)]
+        percent: u16,
+        /// Why, for the ledger and for people
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The revision that is meant [default: the published one]
+        #[arg(long, value_name = "N")]
+        revision: Option<u64>,
+    },
+    /// No new enrolments; nothing is undone
+    #[command(after_help = "Example:\n  mulberryctl gate pause replacement --reason \"reports of crashes\"")]
+    Pause {
+        /// The published recipe
+        slug: String,
+        /// Why, for the ledger and for people
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The revision that is meant [default: the published one]
+        #[arg(long, value_name = "N")]
+        revision: Option<u64>,
+    },
+    /// Final for this revision: no new enrolments, and agents undo what may be undone
+    #[command(after_help = "Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\"")]
+    End {
+        /// The published recipe
+        slug: String,
+        /// Why, for the ledger and for people
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The revision that is meant [default: the published one]
+        #[arg(long, value_name = "N")]
+        revision: Option<u64>,
+    },
+}
+
+/// A percentage as people write it (`25`, `12.5`, `0.05`), in basis points. Not by floating point: `0.29` must be 29.
+fn parse_percent(text: &str) -> Result<u16, String> {
+    let fault =
+        || format!("`{text}` is no percentage: write 0 to 100 with at most two decimals, such as 25 or 12.5");
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits =
+        |part: &str, most| !part.is_empty() && part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole, 3) || !digits(decimals, 2) {
+        return Err(fault());
+    }
+    let whole: u16 = whole.parse().map_err(|_| fault())?;
+    let hundredths: u16 = format!("{decimals:0<2}").parse().map_err(|_| fault())?;
+    let points = whole.checked_mul(100).and_then(|points| points.checked_add(hundredths));
+    points.filter(|points| *points <= 10_000).ok_or_else(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn each(command: &mut clap::Command, path: &str, see: &mut dyn FnMut(&mut clap::Command, &str)) {
+        let path = format!("{path} {}", command.get_name());
+        see(command, &path);
+        command.get_subcommands_mut().for_each(|sub| each(sub, &path, see));
+    }
+
+    #[test]
+    fn every_command_without_subcommands_shows_an_example() {
+        Cli::command().debug_assert();
+        let mut seen = 0;
+        each(&mut Cli::command(), "", &mut |command, path| {
+            if command.get_subcommands().next().is_none() {
+                let help = command.render_long_help().to_string();
+                assert!(help.contains("Example") && help.contains("  mulberryctl "), "{path}:\n{help}");
+                seen += 1;
+            }
+        });
+        assert!(seen >= 9, "{seen}");
+    }
+
+    #[test]
+    fn percentages_become_basis_points_exactly() {
+        for (text, points) in
+            [("25", 2500), ("12.5", 1250), ("0.29", 29), ("100", 10_000), ("0", 0), ("100.00", 10_000)]
+        {
+            assert_eq!(parse_percent(text), Ok(points), "{text}");
+        }
+        for text in ["", "100.01", "-1", "+5", "1.", ".5", "1.234", "1e2", "NaN", "999", "0x10", "5%", "١"] {
+            assert!(parse_percent(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn opening_a_gate_has_no_default_percentage_and_no_default_reason() {
+        for arguments in [
+            &["mulberryctl", "gate", "open", "x", "--reason", "y"][..],
+            &["mulberryctl", "gate", "open", "x", "--percent", "5"],
+            &["mulberryctl", "gate", "pause", "x"],
+            &["mulberryctl", "publish", "x"],
+            &["mulberryctl", "publish", "--key", "x"],
+        ] {
+            assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
+        }
+        let both = ["mulberryctl", "publish", "--withdraw", "x", "--key", "a", "--key", "b", "--json"];
+        let Command::Publish(publish) = Cli::try_parse_from(both).unwrap().command else { panic!() };
+        assert_eq!(publish.key.len(), 2);
+    }
+}

@@ -1,0 +1,58 @@
+//! One module a command: takes what was typed, returns an exit code or a failure.
+//!
+//! [`run`] is the one place that wires configuration, clock, passphrases and command.
+
+pub mod config_show;
+pub mod gate;
+pub mod init;
+pub mod status;
+
+use crate::{
+    cli::{Cli, Command},
+    config::Settings,
+    failure::Failure,
+    output,
+    passphrase::{self, Passphrases, Prompt},
+};
+use jiff::Timestamp;
+use mulberry_shared::{exit::Exit, limits::Limits, rehearsal::ClockStart};
+
+/// Runs what was typed.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let clock = match cli.global.clock_start {
+        Some(start) => {
+            output::warn(&format!(
+                "the clock starts at {} (--clock-start): this is a rehearsal.",
+                output::instant(start)
+            ));
+            ClockStart::at(start, Timestamp::now())
+        }
+        None => ClockStart::REAL,
+    };
+    let now = move || clock.now(Timestamp::now());
+    let env = |name: &str| std::env::var(name).ok();
+    let settings = || Settings::load(&cli.global.overrides(), &env);
+    let format = cli.global.format();
+    let limits = Limits::default();
+    match &cli.command {
+        Command::Init(command) => {
+            let passphrases =
+                Passphrases::gather(&cli.global.passphrase_file, env(passphrase::ENV), Prompt::detect())?;
+            let around = init::Surroundings {
+                server: cli.global.server.clone().or_else(|| env("MULBERRYCTL_SERVER")),
+                origin: cli.global.origin.clone().or_else(|| env("MULBERRYCTL_ORIGIN")),
+                now: now(),
+                format,
+                limits: &limits,
+            };
+            init::run(command, &passphrases, &around)
+        }
+        Command::Gate(command) => gate::run(command, &settings()?, format).await,
+        Command::Status => status::run(&settings()?, now(), format).await,
+        Command::ConfigShow => config_show::run(&settings()?, format),
+        _ => Err(Failure::usage("not-yet", "not yet")),
+    }
+}

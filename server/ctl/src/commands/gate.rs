@@ -1,0 +1,154 @@
+//! `mulberryctl gate open|pause|end`: one small file, and the fastest thing a person can do.
+//!
+//! Needs the server and a token and nothing else, so that narrowing works when much else does not.
+
+use crate::{
+    cli::GateCommand,
+    config::Settings,
+    failure::Failure,
+    operators::Operators,
+    output::{self, Format},
+};
+use mulberry_shared::{
+    exit::Exit,
+    operators::{GateRequest, GateResponse, GateState, RecipeStatus},
+};
+
+/// Finds the published revision, sets its gate, says what holds now.
+///
+/// # Errors
+/// No such recipe, another revision, or what the server refuses.
+pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> Result<Exit, Failure> {
+    let (slug, state, percent, reason, revision) = match command {
+        GateCommand::Open { slug, percent, reason, revision } => {
+            (slug, GateState::Open, Some(*percent), reason, revision)
+        }
+        GateCommand::Pause { slug, reason, revision } => (slug, GateState::Paused, None, reason, revision),
+        GateCommand::End { slug, reason, revision } => (slug, GateState::Ended, None, reason, revision),
+    };
+    if reason.trim().is_empty() {
+        return Err(Failure::usage(
+            "no-reason",
+            "An empty --reason helps nobody who reads the ledger later. Say why.",
+        ));
+    }
+    let server = Operators::new(settings)?;
+    let status = server.status().await?;
+    let recipe = find(&status.recipes, slug)?;
+    let revision = revision.unwrap_or(recipe.revision);
+    if revision != recipe.revision {
+        return Err(Failure::no(
+            "revision-mismatch",
+            format!(
+                "Revision {} of `{slug}` is published, not {revision}. A gate speaks for the published revision only.",
+                recipe.revision
+            ),
+        ));
+    }
+    let request = GateRequest { revision, state, percent, reason: reason.trim().to_owned() };
+    let response = server.gate(recipe, &request).await?;
+    format.print(|| words(&response), || serde_json::json!(response));
+    Ok(Exit::Yes)
+}
+
+fn find<'a>(recipes: &'a [RecipeStatus], slug: &str) -> Result<&'a RecipeStatus, Failure> {
+    recipes.iter().find(|recipe| recipe.slug == slug).ok_or_else(|| {
+        let known: Vec<&str> = recipes.iter().map(|recipe| recipe.slug.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Failure::no(
+            "unknown-recipe",
+            format!("No recipe `{slug}` is published. Published: {known}. Publish it first: mulberryctl publish RECIPE --key FILE …"),
+        )
+    })
+}
+
+fn words(response: &GateResponse) -> String {
+    let recipe = &response.recipe;
+    let gate_words = match &recipe.gate {
+        None => "closed".to_owned(),
+        Some(gate) => match gate.state {
+            GateState::Open => format!("open at {}", output::percent(gate.percent)),
+            GateState::Paused => "paused: no new enrolments, nothing is undone".to_owned(),
+            GateState::Ended => "ended: no new enrolments, agents undo what may be undone".to_owned(),
+        },
+    };
+    let mut text = format!(
+        "{} revision {} is {gate_words} (edition {}, ledger {}).",
+        recipe.path, recipe.revision, response.edition, response.ledger.sequence
+    );
+    let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
+    if let Some(gate) = open.filter(|gate| gate.percent != recipe.effective_percent) {
+        let why = if recipe.effective_percent == 0 && gate.percent > 0 && recipe.max_percent > 0 {
+            format!(
+                "its window is {}to {}",
+                recipe.starts.map_or(String::new(), |starts| format!("{} ", output::instant(starts))),
+                output::instant(recipe.expires)
+            )
+        } else {
+            format!("people signed at most {}", output::percent(recipe.max_percent))
+        };
+        text = format!(
+            "{text}\nNow it reaches {} of those it is for: {why}.",
+            output::percent(recipe.effective_percent)
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mulberry_shared::{
+        digest::Sha256Digest,
+        operators::{GateStatus, LedgerHead},
+    };
+
+    fn response(state: GateState, percent: u16, max: u16, effective: u16) -> GateResponse {
+        GateResponse {
+            edition: 7,
+            recipe: RecipeStatus {
+                path: "emergency/fix.json".into(),
+                lane: "emergency".into(),
+                slug: "fix".into(),
+                revision: 2,
+                name: "Fix".into(),
+                action: "install-certificates".into(),
+                sha256: Sha256Digest::of(b""),
+                max_percent: max,
+                starts: None,
+                expires: "2026-12-01T00:00:00Z".parse().unwrap(),
+                gate: Some(GateStatus {
+                    revision: 2,
+                    state,
+                    percent,
+                    reason: "r".into(),
+                    since: "2026-11-22T12:00:00Z".parse().unwrap(),
+                }),
+                effective_percent: effective,
+            },
+            ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
+        }
+    }
+
+    #[test]
+    fn the_answer_says_what_holds_now() {
+        let open = words(&response(GateState::Open, 500, 10_000, 500));
+        assert_eq!(open, "emergency/fix.json revision 2 is open at 5 % (edition 7, ledger 9).");
+        let capped = words(&response(GateState::Open, 5000, 2500, 2500));
+        assert!(
+            capped.ends_with("Now it reaches 25 % of those it is for: people signed at most 25 %."),
+            "{capped}"
+        );
+        let outside = words(&response(GateState::Open, 5000, 2500, 0));
+        assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
+        assert!(words(&response(GateState::Ended, 5000, 2500, 0)).contains("is ended: no new"));
+    }
+
+    #[test]
+    fn an_unknown_slug_names_what_is_published() {
+        let recipes = [response(GateState::Open, 1, 1, 1).recipe];
+        assert_eq!(find(&recipes, "fix").unwrap().revision, 2);
+        let error = find(&recipes, "fux").unwrap_err();
+        assert!(error.sentence.contains("Published: fix."), "{error}");
+    }
+}

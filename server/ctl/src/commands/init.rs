@@ -1,0 +1,353 @@
+//! `mulberryctl init DIR`: keys for people and for the server, the TUF root, and the first, empty lanes.
+//!
+//! Everything is made and checked in a folder inside DIR and moved into place at the end, `mulberryctl.toml` last: an
+//! interrupted run leaves nothing that looks finished.
+
+use crate::{
+    cli,
+    config::{DEFAULT_ORIGIN, DEFAULT_SERVER, FILE_NAME},
+    failure::Failure,
+    files::{self, Readers},
+    http::{Endpoint, Purpose},
+    keys::{self, Protection},
+    output::{self, Format},
+    passphrase::Passphrases,
+};
+use jiff::Timestamp;
+use mulberry_shared::{
+    digest::Sha256Digest,
+    exit::Exit,
+    limits::Limits,
+    recipe::Lane,
+    trust::{
+        Ed25519Signer, Signer, TrustError, Verified, metadata, verify,
+        write::{self, Holders, LaneDraft, LaneHolders, Life, Published, RootHolders},
+    },
+};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The roles that people hold, in the order of DESIGN section 3.
+const PEOPLE_ROLES: [&str; 4] = ["root", "targets", "emergency", "routine"];
+/// The roles that the server holds.
+const SERVER_ROLES: [&str; 3] = ["snapshot", "timestamp", "gates"];
+/// People who may hold keys: more would make a signature a poll, and every one costs key derivations.
+const MAX_PEOPLE: usize = 32;
+
+/// What is needed beside the command line.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// What `--server` or the environment says.
+    pub server: Option<String>,
+    /// What `--origin` or the environment says.
+    pub origin: Option<String>,
+    /// The time.
+    pub now: Timestamp,
+    /// How to answer.
+    pub format: Format,
+    /// Ceilings.
+    pub limits: &'a Limits,
+}
+
+/// Makes the folder.
+///
+/// # Errors
+/// DIR is not empty, people or threshold are impossible, no passphrase, or the disk refuses.
+pub fn run(
+    command: &cli::Init,
+    passphrases: &Passphrases,
+    around: &Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let people = people(&command.person)?;
+    let threshold = threshold(command.threshold, people.len())?;
+    let server = around.server.clone().unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+    let origin = around.origin.clone().unwrap_or_else(|| DEFAULT_ORIGIN.to_owned());
+    Endpoint::new(&server, Purpose::Token)?;
+    Endpoint::new(&origin, Purpose::PublicDocuments)?;
+    let folder = &command.dir;
+    refuse_non_empty(folder)?;
+
+    let mut protections = Vec::new();
+    for (index, person) in people.iter().enumerate() {
+        protections.push(if command.no_passphrase {
+            Protection::FilePermissionsOnly
+        } else {
+            Protection::Passphrase(passphrases.for_new_keys(index, people.len(), person)?)
+        });
+    }
+    if command.no_passphrase {
+        output::warn("people's keys are written unencrypted (--no-passphrase): for rehearsals only.");
+    }
+
+    files::private_folder(folder).map_err(|error| unwritable(folder, &error))?;
+    let staging = tempfile::Builder::new()
+        .prefix(".mulberryctl-init-")
+        .tempdir_in(folder)
+        .map_err(|error| unwritable(folder, &error))?;
+    output::progress(&format!("Making {} keys", people.len() * PEOPLE_ROLES.len() + SERVER_ROLES.len()));
+    let root = fill(staging.path(), &people, &protections, threshold, around)?;
+    let toml = format!(
+        "# Written by mulberryctl init. Paths are relative to this file.\n\
+         server = {server:?}\norigin = {origin:?}\nroot = \"root.json\"\n\
+         # token_file = \"token\"   # what `mulberry-server token add` printed\n"
+    );
+    write(&staging.path().join(FILE_NAME), toml.as_bytes(), Readers::All)?;
+    for name in ["people", "server", "root.json", FILE_NAME] {
+        let to = folder.join(name);
+        std::fs::rename(staging.path().join(name), &to).map_err(|error| unwritable(&to, &error))?;
+    }
+    around.format.print(
+        || words(folder, &people, threshold, command.no_passphrase, &root),
+        || json(folder, &people, threshold, &root),
+    );
+    Ok(Exit::Yes)
+}
+
+fn people(named: &[String]) -> Result<Vec<String>, Failure> {
+    if named.is_empty() {
+        return Ok((1..=3).map(|number| format!("person-{number}")).collect());
+    }
+    if named.len() > MAX_PEOPLE {
+        return Err(Failure::usage(
+            "too-many-people",
+            format!("{} people: at most {MAX_PEOPLE} hold keys.", named.len()),
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    for name in named {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let starts = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        if !starts || name.len() > 64 || !name.bytes().all(legal) {
+            return Err(Failure::usage(
+                "person-name",
+                format!(
+                    "--person {name:?}: a name is a folder: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit."
+                ),
+            ));
+        }
+        if !seen.insert(name.to_ascii_lowercase()) {
+            return Err(Failure::usage(
+                "person-twice",
+                format!(
+                    "--person {name} is named twice. Two keys of one person would let one person reach the threshold alone."
+                ),
+            ));
+        }
+    }
+    Ok(named.to_vec())
+}
+
+fn threshold(wanted: u64, people: usize) -> Result<u32, Failure> {
+    u32::try_from(wanted).ok().filter(|wanted| (1..=people).contains(&(*wanted as usize))).ok_or_else(|| {
+        Failure::usage(
+            "threshold",
+            format!("--threshold {wanted} of {people} people is impossible: choose 1 to {people}; 2 of 3 is the usual choice."),
+        )
+    })
+}
+
+fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage(
+                "not-empty",
+                format!(
+                    "{}: is not empty. Name a folder that does not exist yet; keys are never overwritten.",
+                    folder.display()
+                ),
+            )),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => {
+            Err(Failure::usage("not-empty", format!("{}: {error}. Name an empty folder.", folder.display())))
+        }
+    }
+}
+
+/// The signers of one role, one for each person.
+type Signers = Vec<Ed25519Signer>;
+
+fn fill(
+    folder: &Path,
+    people: &[String],
+    protections: &[Protection],
+    threshold: u32,
+    around: &Surroundings<'_>,
+) -> Result<Vec<u8>, Failure> {
+    let now = around.now;
+    let mut by_role: [Signers; 4] = Default::default();
+    for (person, protection) in people.iter().zip(protections) {
+        let own = folder.join("people").join(person);
+        make_folder(&own)?;
+        for (role, signers) in PEOPLE_ROLES.iter().zip(&mut by_role) {
+            signers.push(new_signer(&own.join(format!("{role}.pem")), protection)?.held_by(person));
+        }
+    }
+    let keys = folder.join("server").join("keys");
+    make_folder(&keys)?;
+    let mut online = Signers::new();
+    for role in SERVER_ROLES {
+        online.push(new_signer(&keys.join(format!("{role}.pem")), &Protection::FilePermissionsOnly)?);
+    }
+    let [root_signers, targets_signers, emergency, routine] = &by_role;
+    let [snapshot, timestamp, gates] = online.as_slice() else {
+        return Err(Failure::usage("internal", "The server's keys were not made."));
+    };
+
+    let holders =
+        |signers: &Signers| Holders { keys: signers.iter().map(|s| s.key().clone()).collect(), threshold };
+    let one = |signer: &Ed25519Signer| Holders::one(signer.key());
+    let year = Life::Offline.from(now);
+    let root = write::root(
+        1,
+        year,
+        &RootHolders {
+            root: holders(root_signers),
+            targets: holders(targets_signers),
+            snapshot: one(snapshot),
+            timestamp: one(timestamp),
+        },
+    );
+    let lanes = LaneHolders { emergency: holders(emergency), routine: holders(routine), gates: one(gates) };
+    let root = sign(&root, root_signers)?;
+    let targets = sign(&write::targets(1, year, &lanes), targets_signers)?;
+    let lane = |lane, signers| -> Result<Vec<u8>, Failure> {
+        sign(&LaneDraft::new(lane, None).build(now).map_err(faulty)?, signers)
+    };
+    let (emergency, routine) = (lane(Lane::Emergency, emergency)?, lane(Lane::Routine, routine)?);
+    prove(&root, &targets, [&emergency, &routine], around).map_err(faulty)?;
+
+    let metadata = folder.join("server").join("metadata");
+    make_folder(&metadata)?;
+    for (role, bytes) in
+        [("root", &root), ("targets", &targets), ("emergency", &emergency), ("routine", &routine)]
+    {
+        write(&metadata.join(format!("1.{role}.json")), bytes, Readers::All)?;
+    }
+    write(&folder.join("root.json"), &root, Readers::All)?;
+    Ok(root)
+}
+
+/// Reads back what was signed, as any client will.
+fn prove(
+    root: &[u8],
+    targets: &[u8],
+    lanes: [&Vec<u8>; 2],
+    around: &Surroundings<'_>,
+) -> Result<(), TrustError> {
+    let root = verify::pinned_root(root, around.limits)?;
+    let targets: Verified<metadata::Targets> = verify::top_level(&root, targets, around.limits)?;
+    for (lane, bytes) in Lane::ALL.into_iter().zip(lanes) {
+        let nothing = Published { targets: &targets, current: None, other_lanes: &[] };
+        write::verify_lane(nothing, lane, bytes, &[], around.now, around.limits)?;
+    }
+    Ok(())
+}
+
+fn new_signer(path: &Path, protection: &Protection) -> Result<Ed25519Signer, Failure> {
+    let key = keys::generate()?;
+    keys::write_new(path, &key, protection)?;
+    Ed25519Signer::from_seed(&key.to_bytes()).map_err(faulty)
+}
+
+fn sign<T: metadata::Body>(body: &T, signers: &Signers) -> Result<Vec<u8>, Failure> {
+    let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
+    write::sign(body, &signers).map_err(faulty)
+}
+
+fn faulty(error: TrustError) -> Failure {
+    Failure::refused(
+        error.kind.as_str(),
+        format!("What was made does not verify, so nothing was kept: {error}"),
+    )
+}
+
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    files::private_folder(path).map_err(|error| unwritable(path, &error))
+}
+
+fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Failure> {
+    files::write_new(path, bytes, readers).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage("unwritable", format!("{}: {error}. Name a folder that you may write to.", path.display()))
+}
+
+fn words(folder: &Path, people: &[String], threshold: u32, plain: bool, root: &[u8]) -> String {
+    let at = folder.display();
+    let private = if plain { "their private keys, NOT encrypted" } else { "their private keys, encrypted" };
+    let rows = people
+        .iter()
+        .map(|person| [format!("{at}/people/{person}/"), format!("{person} alone"), private.to_owned()]);
+    let rows = rows.chain([
+        [
+            format!("{at}/server/"),
+            "the server alone".to_owned(),
+            "first metadata and online keys, not encrypted".to_owned(),
+        ],
+        [format!("{at}/root.json"), "every agent".to_owned(), "whom to believe; public".to_owned()],
+        [format!("{at}/{FILE_NAME}"), "people".to_owned(), "settings of this tool; public".to_owned()],
+    ]);
+    format!(
+        "Made the authority of {} people; {threshold} of them must sign.\n\n{}\n\n\
+         root.json has SHA-256 {}: compare it by another way than the one it travels.\n\
+         Move each person's folder to that person and delete it here. Root and targets last 1 year, lanes 90 days.\n\n\
+         Next:\n  mulberry-server init --from {at}/server --state STATE\n  \
+         mulberry-server token add NAME --may publish --may gate --may read --state STATE\n  \
+         mulberry-server run --state STATE",
+        people.len(),
+        output::table(["WHAT", "FOR", "HOLDS"], rows),
+        Sha256Digest::of(root),
+    )
+}
+
+fn json(folder: &Path, people: &[String], threshold: u32, root: &[u8]) -> serde_json::Value {
+    let path = |parts: &[&str]| parts.iter().fold(folder.to_owned(), |path: PathBuf, part| path.join(part));
+    let people: Vec<_> = people
+        .iter()
+        .map(|person| {
+            let keys = PEOPLE_ROLES.map(|role| (role, path(&["people", person, &format!("{role}.pem")])));
+            serde_json::json!({"person": person, "keys": keys.into_iter().collect::<std::collections::BTreeMap<_, _>>()})
+        })
+        .collect();
+    serde_json::json!({
+        "people": people,
+        "threshold": threshold,
+        "root": path(&["root.json"]),
+        "root_sha256": Sha256Digest::of(root),
+        "server": path(&["server"]),
+        "config": path(&[FILE_NAME]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_is_never_two() {
+        let names = |list: &[&str]| people(&list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(names(&[]).unwrap(), ["person-1", "person-2", "person-3"]);
+        assert_eq!(names(&["Ada", "Grace"]).unwrap(), ["Ada", "Grace"]);
+        for twice in [["ada", "ada"], ["ada", "Ada"]] {
+            assert_eq!(names(&twice).unwrap_err().kind, "person-twice");
+        }
+        for bad in ["", ".", "..", "a/b", "-a", "a b", "é", &"x".repeat(65)] {
+            assert_eq!(names(&[bad]).unwrap_err().kind, "person-name", "{bad}");
+        }
+    }
+
+    #[test]
+    fn thresholds_are_possible() {
+        assert_eq!(threshold(2, 3).unwrap(), 2);
+        assert_eq!(threshold(1, 1).unwrap(), 1);
+        for (wanted, people) in [(0, 3), (4, 3), (u64::MAX, 3)] {
+            assert_eq!(threshold(wanted, people).unwrap_err().kind, "threshold");
+        }
+    }
+}

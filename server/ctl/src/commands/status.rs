@@ -1,0 +1,201 @@
+//! `mulberryctl status`: recipes, gates and every metadata expiry. Mulberry must not die of its own disease.
+
+use crate::{
+    config::Settings,
+    failure::Failure,
+    operators::Operators,
+    output::{self, Format},
+};
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::{
+    exit::Exit,
+    operators::{ExpiryStatus, GateState, RecipeStatus, SignedBy, StatusResponse},
+};
+
+/// From when on people's metadata is due: a working week to gather signers, and one to spare.
+const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Clocks further apart than this are worth a word.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Shows the status; exit code 1 when any metadata is due.
+///
+/// # Errors
+/// The server is unreachable or refuses.
+pub async fn run(settings: &Settings, now: Timestamp, format: Format) -> Result<Exit, Failure> {
+    let status = Operators::new(settings)?.status().await?;
+    let due: Vec<&ExpiryStatus> = status.expiries.iter().filter(|expiry| is_due(expiry, now)).collect();
+    format.print(
+        || words(&status, &due, now),
+        || {
+            let mut json = serde_json::json!(status);
+            if let Some(object) = json.as_object_mut() {
+                let roles: Vec<&str> = due.iter().map(|expiry| expiry.role.as_str()).collect();
+                object.insert("due".to_owned(), serde_json::json!(roles));
+            }
+            json
+        },
+    );
+    Ok(if due.is_empty() { Exit::Yes } else { Exit::No })
+}
+
+/// Due by the server's clock or by ours: a server whose clock stands still must not say that all is well.
+fn is_due(expiry: &ExpiryStatus, now: Timestamp) -> bool {
+    let ours = match expiry.signed_by {
+        SignedBy::People => expiry.expires.duration_since(now) < DUE,
+        SignedBy::Server => now >= expiry.due_from,
+    };
+    expiry.due || ours
+}
+
+fn words(status: &StatusResponse, due: &[&ExpiryStatus], now: Timestamp) -> String {
+    let mut parts = vec![format!(
+        "Edition {}, ledger {} ({:.12}…), server time {}{}.",
+        status.edition,
+        status.ledger.sequence,
+        status.ledger.head.to_string(),
+        output::instant(status.now),
+        if status.clock_shifted { ", shifted by --clock-start: a rehearsal" } else { "" },
+    )];
+    let apart = status.now.duration_since(now).abs();
+    if apart > CLOCK_TOLERANCE {
+        parts.push(format!(
+            "Warning: the server's clock and this one are {} minutes apart. One of them is wrong.",
+            apart.as_mins()
+        ));
+    }
+    parts.push(recipes(&status.recipes, now));
+    let expiries = status.expiries.iter().map(|expiry| {
+        let verdict = if now >= expiry.expires {
+            "EXPIRED"
+        } else if due.iter().any(|late| late.role == expiry.role) {
+            "DUE"
+        } else {
+            "ok"
+        };
+        [
+            expiry.role.clone(),
+            expiry.version.to_string(),
+            output::instant(expiry.expires),
+            output::distance(expiry.expires, now),
+            match expiry.signed_by {
+                SignedBy::People => "people".to_owned(),
+                SignedBy::Server => "server".to_owned(),
+            },
+            verdict.to_owned(),
+        ]
+    });
+    parts.push(output::table(["METADATA", "VERSION", "EXPIRES", "", "SIGNED BY", ""], expiries));
+    if !due.is_empty() {
+        parts.push(due.iter().map(|expiry| remedy(expiry)).collect::<Vec<_>>().join("\n"));
+    }
+    parts.join("\n\n")
+}
+
+fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
+    if recipes.is_empty() {
+        return "No recipe is published.".to_owned();
+    }
+    let rows = recipes.iter().map(|recipe| {
+        [
+            recipe.path.clone(),
+            recipe.revision.to_string(),
+            recipe.action.clone(),
+            gate(recipe),
+            output::percent(recipe.effective_percent),
+            window(recipe, now),
+        ]
+    });
+    output::table(["RECIPE", "REV", "ACTION", "GATE", "REACHES", "WINDOW"], rows)
+}
+
+/// The gate in a few words; one of an older revision does not count.
+pub fn gate(recipe: &RecipeStatus) -> String {
+    match recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision) {
+        None => "closed".to_owned(),
+        Some(gate) => match gate.state {
+            GateState::Open => format!("open at {}", output::percent(gate.percent)),
+            GateState::Paused => "paused".to_owned(),
+            GateState::Ended => "ended".to_owned(),
+        },
+    }
+}
+
+fn window(recipe: &RecipeStatus, now: Timestamp) -> String {
+    match recipe.starts {
+        Some(starts) if starts > now => format!("starts {}", output::distance(starts, now)),
+        _ if recipe.expires <= now => format!("expired {}", output::distance(recipe.expires, now)),
+        _ => format!("expires {}", output::distance(recipe.expires, now)),
+    }
+}
+
+fn remedy(expiry: &ExpiryStatus) -> String {
+    match (expiry.signed_by, expiry.role.as_str()) {
+        (SignedBy::Server, role) => format!(
+            "{role} is past half its life: the server does not re-sign it. Look at the server's log and restart it; agents stop \
+             opening anything new when it expires."
+        ),
+        (SignedBy::People, role @ ("emergency" | "routine")) => format!(
+            "{role} is due: before {}, run mulberryctl publish --renew {role} --key FILE … (or publish a change of it).",
+            output::instant(expiry.expires)
+        ),
+        (SignedBy::People, role) => {
+            format!(
+                "{role} is due: the people who hold its keys must sign it anew before {}.",
+                output::instant(expiry.expires)
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expiry(expires: &str, due_from: &str, signed_by: SignedBy) -> ExpiryStatus {
+        ExpiryStatus {
+            role: "gates".into(),
+            version: 1,
+            expires: expires.parse().unwrap(),
+            due_from: due_from.parse().unwrap(),
+            due: false,
+            signed_by,
+        }
+    }
+
+    #[test]
+    fn due_is_fourteen_days_for_people_and_half_life_for_the_server() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let far = "2030-01-01T00:00:00Z";
+        assert!(!is_due(&expiry("2026-12-06T12:00:00Z", far, SignedBy::People), now));
+        assert!(is_due(&expiry("2026-12-06T11:59:59Z", far, SignedBy::People), now));
+        assert!(!is_due(&expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:01Z", SignedBy::Server), now));
+        assert!(is_due(&expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:00Z", SignedBy::Server), now));
+        let said_by_server = ExpiryStatus { due: true, ..expiry(far, far, SignedBy::People) };
+        assert!(is_due(&said_by_server, now));
+    }
+
+    #[test]
+    fn what_is_due_stands_in_words_with_a_remedy() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let gates = expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:00Z", SignedBy::Server);
+        let status = StatusResponse {
+            now,
+            clock_shifted: false,
+            edition: 3,
+            recipes: vec![],
+            expiries: vec![gates.clone()],
+            ledger: mulberry_shared::operators::LedgerHead {
+                sequence: 4,
+                head: mulberry_shared::digest::Sha256Digest::of(b""),
+            },
+        };
+        let text = words(&status, &[&gates], now);
+        for part in
+            ["Edition 3, ledger 4 (e3b0c44298fc…)", "No recipe is published.", "DUE", "does not re-sign it"]
+        {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        assert!(!words(&status, &[], now).contains("DUE"));
+        assert!(words(&status, &[], now + SignedDuration::from_hours(1)).contains("60 minutes apart"));
+    }
+}

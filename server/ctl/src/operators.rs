@@ -1,0 +1,178 @@
+//! The operators' interface of the server, from the client's side.
+
+use crate::{
+    config::Settings,
+    failure::Failure,
+    http::{self, Endpoint, Purpose},
+};
+use mulberry_shared::operators::{
+    GATES_PATH, GateRequest, GateResponse, LANES_PATH, Problem, ProblemKind, PublishRequest, PublishResponse,
+    RecipeStatus, STATUS_PATH, StatusResponse,
+};
+use reqwest::{
+    Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Bytes of the largest answer: a status of a thousand recipes has about half a megabyte.
+const MAX_ANSWER: u64 = 8 << 20;
+
+/// A server that answers to our token.
+pub struct Operators {
+    endpoint: Endpoint,
+    token: String,
+}
+
+impl Operators {
+    /// Takes address and token from the configuration; nothing is sent yet.
+    ///
+    /// # Errors
+    /// No token, a bad URL, or one that would carry the token in the clear.
+    pub fn new(settings: &Settings) -> Result<Self, Failure> {
+        let endpoint = Endpoint::new(&settings.server.value, Purpose::Token)?;
+        Ok(Self { endpoint, token: settings.token()? })
+    }
+
+    /// Everything the server says about itself.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn status(&self) -> Result<StatusResponse, Failure> {
+        self.call(Method::GET, STATUS_PATH, None::<&()>).await
+    }
+
+    /// Hands over signed lane metadata. The answer means that it is durable and served.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn publish(&self, lane: &str, request: &PublishRequest) -> Result<PublishResponse, Failure> {
+        self.call(Method::POST, &format!("{LANES_PATH}/{lane}"), Some(request)).await
+    }
+
+    /// Sets a gate. The answer means that it is durable and served.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn gate(&self, recipe: &RecipeStatus, request: &GateRequest) -> Result<GateResponse, Failure> {
+        let path = format!("{GATES_PATH}/{}/{}", recipe.lane, recipe.slug);
+        self.call(Method::PUT, &path, Some(request)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Failure> {
+        let writes = method != Method::GET;
+        let url = self.endpoint.join(path)?;
+        let mut request = self.endpoint.client().request(method, url).bearer_auth(&self.token);
+        request = request.header(ACCEPT, "application/json");
+        if let Some(body) = body {
+            let bytes = serde_json::to_vec(body).map_err(|error| {
+                Failure::usage("request-unwritable", format!("Cannot write the request: {error}"))
+            })?;
+            request = request.header(CONTENT_TYPE, "application/json").body(bytes);
+        }
+        let answer = http::send(request, MAX_ANSWER).await.map_err(|why| {
+            // A write whose answer is lost may have happened: say so, and how to find out.
+            let doubt = if writes { " It may have been carried out all the same: look at `mulberryctl status`." } else { "" };
+            Failure::unreachable(
+                "server-unreachable",
+                format!(
+                    "The server at {} did not answer: {why}.{doubt} Check --server, and that mulberry-server runs.",
+                    self.endpoint.base()
+                ),
+            )
+        })?;
+        if !answer.status.is_success() {
+            return Err(problem(answer.status, &answer.body));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            Failure::unreachable(
+                "answer-not-understood",
+                format!(
+                    "{} answered something else than a Mulberry server does ({error}). Check --server: it is the operators' \
+                     address, not the public one.",
+                    self.endpoint.base()
+                ),
+            )
+        })
+    }
+}
+
+/// A server's error as sentences: what it says, what to do.
+fn problem(status: StatusCode, body: &[u8]) -> Failure {
+    let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+        return Failure::unreachable(
+            "answer-not-understood",
+            format!(
+                "The server answered {status} without saying why. Check --server: it is the operators' address."
+            ),
+        );
+    };
+    let (kind, make): (&'static str, fn(&'static str, String) -> Failure) = match problem.kind {
+        ProblemKind::MalformedRequest => ("malformed-request", Failure::usage),
+        ProblemKind::Unauthenticated => ("unauthenticated", Failure::usage),
+        ProblemKind::Forbidden => ("forbidden", Failure::usage),
+        ProblemKind::NotFound => ("not-found", Failure::usage),
+        ProblemKind::MethodNotAllowed => ("method-not-allowed", Failure::usage),
+        ProblemKind::TooLarge => ("too-large", Failure::usage),
+        ProblemKind::UnknownRecipe => ("unknown-recipe", Failure::no),
+        ProblemKind::WouldDisappear => ("would-disappear", Failure::no),
+        ProblemKind::WithdrawMismatch => ("withdraw-mismatch", Failure::no),
+        ProblemKind::SlugTaken => ("slug-taken", Failure::no),
+        ProblemKind::NotNewer => ("not-newer", Failure::no),
+        ProblemKind::RevisionMismatch => ("revision-mismatch", Failure::no),
+        ProblemKind::GateEnded => ("gate-ended", Failure::no),
+        ProblemKind::GateRefused => ("gate-refused", Failure::no),
+        ProblemKind::RecipeRefused => ("recipe-refused", Failure::no),
+        ProblemKind::TrustRefused => ("trust-refused", Failure::refused),
+        ProblemKind::Internal => ("server-internal", Failure::unreachable),
+        ProblemKind::Unavailable => ("server-unavailable", Failure::unreachable),
+        ProblemKind::Unknown if status.is_server_error() => ("server-problem", Failure::unreachable),
+        ProblemKind::Unknown => ("server-problem", Failure::no),
+    };
+    make(
+        kind,
+        format!("The server refused: {} {}", ended(&problem.detail), ended(&problem.remedy))
+            .trim_end()
+            .to_owned(),
+    )
+}
+
+/// A sentence that ends like one.
+fn ended(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mulberry_shared::exit::Exit;
+
+    #[test]
+    fn problem_documents_become_sentences_and_exit_codes() {
+        let body = |kind: &str| {
+            format!(
+                r#"{{"type":"urn:mulberry:problem:{kind}","title":"t","status":409,"detail":"Version 3 is not above 3","kind":"{kind}",
+                "remedy":"Publish again.","later":1}}"#
+            )
+        };
+        let conflict = problem(StatusCode::CONFLICT, body("not-newer").as_bytes());
+        assert_eq!(conflict.sentence, "The server refused: Version 3 is not above 3. Publish again.");
+        assert_eq!((conflict.exit, conflict.kind), (Exit::No, "not-newer"));
+        let cases = [
+            ("trust-refused", Exit::TrustRefused),
+            ("unauthenticated", Exit::Usage),
+            ("internal", Exit::Unreachable),
+        ];
+        for (kind, exit) in cases {
+            assert_eq!(problem(StatusCode::CONFLICT, body(kind).as_bytes()).exit, exit, "{kind}");
+        }
+        assert_eq!(problem(StatusCode::BAD_GATEWAY, body("of-tomorrow").as_bytes()).exit, Exit::Unreachable);
+        assert_eq!(problem(StatusCode::NOT_FOUND, b"<html>").kind, "answer-not-understood");
+    }
+}
