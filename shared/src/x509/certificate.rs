@@ -158,12 +158,8 @@ impl Certificate {
     #[must_use]
     pub fn common_name(&self) -> Option<String> {
         let name = Name::from_der(self.subject_der()).ok()?;
-        let attribute = name
-            .0
-            .iter()
-            .flat_map(|rdn| rdn.0.iter())
-            .filter(|attribute| attribute.oid == const_oid::db::rfc4519::CN)
-            .last()?;
+        let mut attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
+        let attribute = attributes.rfind(|attribute| attribute.oid == const_oid::db::rfc4519::CN)?;
         directory_string(&attribute.value)
     }
 

@@ -167,8 +167,12 @@ impl<'a> Graph<'a> {
     }
 
     /// A certificate that no candidate of its issuer's name can have signed in a form that is accepted, where that may be
-    /// why nothing chains: the target, or a certificate whose key made the target's signature.
+    /// why nothing chains: the target, or a certificate whose key made the target's signature. Where the names do not
+    /// even lead to an anchor, no algorithm would help.
     pub(super) fn unsupported(&mut self) -> Result<Option<usize>, Exceeded> {
+        if !self.nodes.iter().any(|node| node.role == Role::Anchor) {
+            return Ok(None);
+        }
         for position in 0..self.nodes.len() {
             let Some(node) = self.node(position) else { continue };
             let mut issuers = self

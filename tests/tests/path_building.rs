@@ -1,0 +1,14 @@
+//! Path building on the laboratory's certificates: the incident, distrust, junk, and every reason a path may not hold.
+
+#[path = "path_building/attacks.rs"]
+mod attacks;
+#[path = "path_building/bench.rs"]
+mod bench;
+#[path = "path_building/incident.rs"]
+mod incident;
+#[path = "path_building/orderings.rs"]
+mod orderings;
+#[path = "path_building/real.rs"]
+mod real;
+#[path = "path_building/reasons.rs"]
+mod reasons;
