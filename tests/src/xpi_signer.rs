@@ -41,6 +41,8 @@ pub struct SigningOptions {
     pub common_name: Option<String>,
     /// EKU of the end entity.
     pub extended_key_use: ExtendedKeyUse,
+    /// DNS names of the end entity.
+    pub dns_names: Vec<String>,
     /// How the issuer signs the end entity.
     pub certificate_signature: Option<SignatureKind>,
     /// Kind of the end entity's key for PKCS#7.
@@ -53,7 +55,7 @@ pub struct SigningOptions {
     pub cose: Vec<CoseAlgorithm>,
     /// Whether the issuer's certificate is embedded in the signatures.
     pub issuer_embedded: Presence,
-    /// Further certificates (DER) embedded in the PKCS#7 signature. Nobody signs them.
+    /// Further certificates (DER) embedded in the signatures, before the issuer's. PKCS#7 does not sign them, COSE does.
     pub extra_certificates: Vec<Vec<u8>>,
     /// Where sizes stand in the archive.
     pub container: ContainerStyle,
@@ -79,6 +81,7 @@ impl SigningOptions {
             validity: (not_before, not_after),
             common_name: None,
             extended_key_use: ExtendedKeyUse::Absent,
+            dns_names: Vec::new(),
             certificate_signature: None,
             key_kind: KeyKind::Rsa2048,
             digests: ManifestDigests::Sha1AndSha256,
@@ -172,6 +175,7 @@ impl AddonSigner<'_> {
             not_after,
         );
         spec.extended_key_use = options.extended_key_use;
+        spec.dns_names = options.dns_names.clone();
         spec.signature = options.certificate_signature;
         if options.pkcs7.is_some_and(|pkcs7| pkcs7.signer_id == SignerId::SubjectKeyId) {
             spec.subject_key_id = Presence::Present;
@@ -187,13 +191,13 @@ impl AddonSigner<'_> {
             .iter()
             .map(|algorithm| Ok((*algorithm, self.end_entity(addon, algorithm.key_kind())?)))
             .collect::<Result<Vec<_>, LabError>>()?;
-        let intermediates: Vec<Vec<u8>> = match options.issuer_embedded {
-            Presence::Present => vec![self.issuer.der().to_vec()],
-            Presence::Absent => Vec::new(),
-        };
+        let mut intermediates = options.extra_certificates.clone();
+        if options.issuer_embedded == Presence::Present {
+            intermediates.push(self.issuer.der().to_vec());
+        }
         let signature = cose::cose_sign(&manifest, &signers, &intermediates, &options.faults)?;
         if options.has(Fault::CoseManifestAltered) {
-            manifest.extend_from_slice(b"Name: extra.js\nSHA256-Digest: AAAA\n\n");
+            manifest = with_comment(&manifest);
         }
         let mut out = vec![ZipEntry::new("META-INF/cose.manifest", manifest)];
         if !options.has(Fault::CoseSignatureMissing) {
@@ -247,7 +251,7 @@ impl AddonSigner<'_> {
             manifest.extend_from_slice(&manifest::section(b"extra.js", b"extra", options.digests));
         }
         if options.has(Fault::SignatureFileAltered) {
-            signature_file.extend_from_slice(b"X-Comment: altered\n\n");
+            signature_file = with_comment(&signature_file);
         }
         let mut out = Vec::new();
         if !options.has(Fault::ManifestMissing) {
@@ -323,6 +327,13 @@ impl AddonSigner<'_> {
 fn manifest_of(files: &[ZipEntry], digests: ManifestDigests) -> Vec<u8> {
     let listed = files.iter().filter(|file| !file.name.ends_with(b"/"));
     manifest::manifest(listed.map(|file| (file.name.as_slice(), file.data.as_slice())), digests)
+}
+
+/// The same, well-formed and meaning the same, with one more line in its first section.
+fn with_comment(text: &[u8]) -> Vec<u8> {
+    let end = text.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let (version, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+    [version, b"X-Comment: altered\n", rest].concat()
 }
 
 fn without_first_line(text: &[u8]) -> Vec<u8> {

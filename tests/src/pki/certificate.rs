@@ -12,14 +12,16 @@ use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::certificate::Version;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{self, AuthorityKeyIdentifier, KeyUsage, KeyUsages, NameConstraints};
+use x509_cert::ext::pkix::{self, AuthorityKeyIdentifier, KeyUsage, NameConstraints};
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 use x509_cert::{Certificate, TbsCertificate};
+
+pub use x509_cert::certificate::Version;
+pub use x509_cert::ext::pkix::KeyUsages;
 
 use super::keys::LabKey;
 use crate::LabError;
@@ -95,9 +97,9 @@ pub struct CertificateSpec {
     pub version: Version,
     /// basicConstraints.
     pub basic_constraints: BasicConstraints,
-    /// keyUsage bits (critical), none for no extension.
+    /// A keyUsage bit (critical); none for no extension.
     pub key_usage: Option<KeyUsages>,
-    /// keyUsage bits beside the first.
+    /// A further keyUsage bit, where there is a first.
     pub second_key_usage: Option<KeyUsages>,
     /// extKeyUsage.
     pub extended_key_use: ExtendedKeyUse,

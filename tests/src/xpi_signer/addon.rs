@@ -30,6 +30,8 @@ pub enum IdPlace {
     InstallRdfAttribute,
     /// Nowhere: `manifest.json` has none, so the certificate's CN counts.
     Nowhere,
+    /// In one of the contents, as the fixture wrote it: no file is added.
+    Contents,
 }
 
 impl Addon {
@@ -58,16 +60,17 @@ impl Addon {
         if self.id.len() > 64 { hex::encode(Sha256::digest(self.id.as_bytes())) } else { self.id.clone() }
     }
 
-    /// All files in the order of the archive, the manifest with the id first.
+    /// All files in the order of the archive, the file with the id first.
     ///
     /// # Errors
     /// Never for ids and versions that JSON can carry.
     pub fn files(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LabError> {
-        let mut files = vec![match self.id_place {
-            IdPlace::InstallRdf => (b"install.rdf".to_vec(), self.install_rdf(true)),
-            IdPlace::InstallRdfAttribute => (b"install.rdf".to_vec(), self.install_rdf(false)),
-            _ => (b"manifest.json".to_vec(), self.manifest_json()?),
-        }];
+        let mut files = match self.id_place {
+            IdPlace::Contents => Vec::new(),
+            IdPlace::InstallRdf => vec![(b"install.rdf".to_vec(), self.install_rdf(true))],
+            IdPlace::InstallRdfAttribute => vec![(b"install.rdf".to_vec(), self.install_rdf(false))],
+            _ => vec![(b"manifest.json".to_vec(), self.manifest_json()?)],
+        };
         files.extend(self.contents.iter().cloned());
         Ok(files)
     }

@@ -20,7 +20,7 @@ pub enum Fault {
     /// The same with the other content first.
     DuplicateNameReversed,
 
-    /// `manifest.mf` gets one more line after the signature file was written: its digest no longer holds.
+    /// `manifest.mf` gets one more section after the signature file was written: its digest no longer holds.
     ManifestAltered,
     /// `manifest.mf` has two sections for the first file.
     ManifestSectionTwice,
@@ -30,7 +30,7 @@ pub enum Fault {
     ManifestDigestGarbled,
     /// `manifest.mf` is missing.
     ManifestMissing,
-    /// `mozilla.sf` changes after it was signed.
+    /// `mozilla.sf` gets a line that means nothing after it was signed.
     SignatureFileAltered,
     /// `mozilla.sf` does not begin with its version (and is signed like that).
     SignatureFileWithoutVersion,
@@ -64,7 +64,7 @@ pub enum Fault {
     /// The end entity's certificate is not embedded.
     EndEntityNotEmbedded,
 
-    /// COSE: a file changes in `cose.manifest` after signing; `manifest.mf` covers it as it is.
+    /// COSE: `cose.manifest` gets a line that means nothing after signing; `manifest.mf` covers it with that line.
     CoseManifestAltered,
     /// COSE: external_aad is an empty byte string, as the specification has it, instead of null.
     CoseEmptyAad,
@@ -76,7 +76,7 @@ pub enum Fault {
     CoseTruncated,
     /// COSE: goes on after its end.
     CoseTrailingData,
-    /// COSE: 100,000 nested arrays.
+    /// COSE: 50,000 nested arrays.
     CoseDeepNesting,
     /// COSE: `cose.manifest` is there, `cose.sig` is not.
     CoseSignatureMissing,
