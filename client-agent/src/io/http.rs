@@ -1,0 +1,249 @@
+//! An origin over HTTP: bounded bodies, bounded time, and nothing clever.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Client, StatusCode, Url};
+
+use crate::ports::{Fetched, Transport};
+
+/// Time for one whole document. The largest are a few megabytes; slower than this is no way to get an emergency fix.
+const TOTAL_TIME: Duration = Duration::from_secs(60);
+/// Time without a single byte. A connection that drips is cut by [`TOTAL_TIME`].
+const IDLE_TIME: Duration = Duration::from_secs(15);
+/// Time to connect.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Redirects within the origin's own scheme, host and port; a mirror that moved a path needs one or two.
+const REDIRECTS: usize = 3;
+
+/// An HTTP or HTTPS origin.
+#[derive(Debug)]
+pub struct HttpOrigin {
+    base: Url,
+    text: String,
+    client: Client,
+}
+
+/// The text is no usable origin.
+#[derive(Debug, thiserror::Error)]
+#[error("origin {origin:?}: {problem}; give it like https://fixes.example/ or http://127.0.0.1:8080/")]
+pub struct BadOrigin {
+    origin: String,
+    problem: String,
+}
+
+/// Checks an origin's address: http or https, a host, no credentials, query or fragment; ends with a slash.
+///
+/// # Errors
+/// Anything else, with what is wrong.
+pub fn parse_origin(text: &str) -> Result<Url, BadOrigin> {
+    let bad = |problem: &str| BadOrigin { origin: text.to_owned(), problem: problem.to_owned() };
+    let mut url: Url = text.parse().map_err(|error| bad(&format!("not an address: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad("only http and https are understood"));
+    }
+    if url.host_str().is_none() {
+        return Err(bad("no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("it must not carry credentials"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("it must not carry a query or fragment"));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+impl HttpOrigin {
+    /// Prepares the client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The address is unusable, or TLS cannot be set up.
+    pub fn new(origin: &str) -> Result<Self, BadOrigin> {
+        let base = parse_origin(origin)?;
+        let client = Client::builder()
+            .user_agent(concat!("mulberry-agent/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::custom(within_the_origin))
+            .referer(false)
+            .connect_timeout(CONNECT_TIME)
+            .read_timeout(IDLE_TIME)
+            .timeout(TOTAL_TIME)
+            .build()
+            .map_err(|error| BadOrigin { origin: origin.to_owned(), problem: sentence(&error) })?;
+        Ok(Self { text: base.to_string(), base, client })
+    }
+
+    async fn fetch(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, String> {
+        let url = self.base.join(path).map_err(|error| format!("{path}: {error}"))?;
+        // A path from metadata must not lead elsewhere ("//host/x", "../../x").
+        if !url.as_str().starts_with(self.base.as_str()) {
+            return Err(format!("{path}: leads out of the origin"));
+        }
+        let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        let mut response = request.send().await.map_err(|error| format!("{path}: {}", sentence(&error)))?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+            status => return Err(format!("{path}: the origin answered {status}")),
+        }
+        // Nothing here inflates, so a compressed body would only fail later, and less clearly.
+        if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
+            && encoding.as_bytes() != b"identity"
+        {
+            return Err(format!("{path}: the origin compressed the answer although that was not asked for"));
+        }
+        let too_long = || format!("{path}: longer than the {max_bytes} bytes it may have");
+        if response.content_length().is_some_and(|length| length > max_bytes) {
+            return Err(too_long());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| format!("{path}: {}", sentence(&error)))? {
+            if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
+                return Err(too_long());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Some(body))
+    }
+}
+
+#[async_trait]
+impl Transport for HttpOrigin {
+    async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
+        match self.fetch(path, max_bytes).await {
+            Ok(Some(bytes)) => Fetched::Bytes(bytes),
+            Ok(None) => Fetched::Absent,
+            Err(problem) => Fetched::Failed(problem),
+        }
+    }
+
+    fn origin(&self) -> &str {
+        &self.text
+    }
+}
+
+fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+    if !same {
+        return attempt.error("the origin redirected to another host");
+    }
+    if attempt.previous().len() > REDIRECTS {
+        return attempt.error("the origin redirected too often");
+    }
+    attempt.follow()
+}
+
+/// An error with its causes in one line; reqwest keeps the useful part in the innermost.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers every request with the same bytes, then closes; returns its address and the requests it saw.
+    async fn serve(answer: impl Into<Vec<u8>>) -> (String, Arc<Mutex<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (answer, seen) = (answer.into(), Arc::new(Mutex::new(String::new())));
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut request = vec![0; 4096];
+                let length = socket.read(&mut request).await.unwrap_or(0);
+                log.lock().unwrap().push_str(&String::from_utf8_lossy(&request[..length]));
+                let _ = socket.write_all(&answer).await;
+                let _ = socket.shutdown().await;
+            }
+        });
+        (address, seen)
+    }
+
+    async fn get(answer: &str, max: u64) -> Fetched {
+        let (address, _) = serve(answer.replace('\n', "\r\n")).await;
+        HttpOrigin::new(&address).unwrap().get("metadata/1.root.json", max).await
+    }
+
+    fn failed(fetched: Fetched) -> String {
+        match fetched {
+            Fetched::Failed(problem) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn absent_and_failed_are_told_apart() {
+        assert_eq!(get("HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", 2).await, Fetched::Bytes(b"hi".into()));
+        assert_eq!(get("HTTP/1.1 404 Not Found\nContent-Length: 0\n\n", 9).await, Fetched::Absent);
+        assert!(failed(get("HTTP/1.1 503 Busy\nContent-Length: 0\n\n", 9).await).contains("503"));
+        assert!(failed(get("HTTP/1.1 200 OK\nContent-Length: 5\n\nhi", 9).await).contains("1.root.json"));
+        assert!(matches!(
+            HttpOrigin::new("http://127.0.0.1:1/").unwrap().get("x", 9).await,
+            Fetched::Failed(problem) if problem.starts_with("x: ")
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_cut_at_its_bound_announced_or_not() {
+        assert!(failed(get("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", 2).await).contains("longer than the 2"));
+        assert!(failed(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 2).await).contains("longer than the 2"));
+        assert_eq!(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 3).await, Fetched::Bytes(b"abc".into()));
+    }
+
+    #[tokio::test]
+    async fn compression_is_neither_asked_for_nor_taken() {
+        let (address, seen) = serve("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi").await;
+        let answer = HttpOrigin::new(&address).unwrap().get("x", 9).await;
+        assert!(failed(answer).contains("compressed"));
+        let request = seen.lock().unwrap().to_lowercase();
+        assert!(request.contains("accept-encoding: identity"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn redirects_stay_with_the_origin() {
+        let (elsewhere, seen) = serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
+        let answer = get(&format!("HTTP/1.1 302 Found\nLocation: {elsewhere}/x\nContent-Length: 0\n\n"), 9).await;
+        assert!(failed(answer).contains("another host"));
+        assert_eq!(*seen.lock().unwrap(), "");
+        let looped = get("HTTP/1.1 302 Found\nLocation: /x\nContent-Length: 0\n\n", 9).await;
+        assert!(failed(looped).contains("too often"));
+    }
+
+    #[tokio::test]
+    async fn paths_cannot_leave_the_origin() {
+        let (address, seen) = serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
+        let origin = HttpOrigin::new(&format!("{address}/mirror")).unwrap();
+        for path in ["../x", "/x", "//other.example/x", "http://other.example/x"] {
+            assert!(failed(origin.get(path, 9).await).contains("leads out"), "{path}");
+        }
+        assert_eq!(*seen.lock().unwrap(), "");
+        assert_eq!(origin.get("metadata/x", 9).await, Fetched::Bytes(b"hi".into()));
+        assert!(seen.lock().unwrap().starts_with("GET /mirror/metadata/x "));
+    }
+
+    #[test]
+    fn origins_are_plain_addresses() {
+        assert_eq!(parse_origin("https://fixes.example/a").unwrap().as_str(), "https://fixes.example/a/");
+        for bad in ["fixes.example", "ftp://x/", "http://u:p@x/", "http://x/?q", "http://x/#f", ""] {
+            assert!(parse_origin(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The trust state on disk: content-addressed files, and one pointer that is swapped atomically.
+//!
+//! `trust/<sha256>` are the contents, `trust/current.json` says which of them make up the present state under which
+//! names. A run that fetched nothing new writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use mulberry_shared::digest::Sha256Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::Disk;
+use crate::store::{replace, replace_if_different};
+
+const FOLDER: &str = "trust";
+const POINTER: &str = "trust/current.json";
+const FORMAT: u64 = 1;
+/// The pointer: a name and a digest for each file of an edition; 16,384 files of 160 bytes each.
+const POINTER_BYTES: u64 = 4 << 20;
+/// One file: far above every ceiling of metadata and recipes, so that what was accepted can be read again.
+const FILE_BYTES: u64 = 64 << 20;
+/// A reader without the lock may meet a writer that has just swept away files of the pointer it read; the next pointer is
+/// there by then.
+const READER_TRIES: usize = 5;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pointer {
+    format: u64,
+    files: BTreeMap<String, Sha256Digest>,
+}
+
+/// Why the stored trust state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustFilesError {
+    /// There is none.
+    #[error("there is no trust state in this folder; run: mulberry-agent init")]
+    Missing,
+    /// Written by a later version.
+    #[error(
+        "trust/current.json has format {found}, this agent knows up to {FORMAT}; use the newer agent that wrote it"
+    )]
+    Newer {
+        /// The number found.
+        found: u64,
+    },
+    /// Not what was written.
+    #[error("{file} is damaged ({problem}); restore the state folder from a copy, or set up a new one with init")]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The disk failed.
+    #[error("the trust state cannot be read or written: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Makes `files` the stored trust state. Nothing is written for files that are there already.
+///
+/// # Errors
+/// Whatever the disk reports; the former state stays then.
+pub fn save(disk: &dyn Disk, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    let digests: BTreeMap<String, Sha256Digest> =
+        files.iter().map(|(name, bytes)| (name.clone(), Sha256Digest::of(bytes))).collect();
+    let pointer = serde_json::to_vec(&Pointer { format: FORMAT, files: digests.clone() })?;
+    if matches!(disk.read(POINTER, POINTER_BYTES), Ok(Some(present)) if present == pointer) {
+        return sweep(disk, &digests);
+    }
+    disk.make_folder(FOLDER)?;
+    for (name, bytes) in files {
+        if let Some(digest) = digests.get(name) {
+            replace_if_different(disk, &format!("{FOLDER}/{digest}"), bytes)?;
+        }
+    }
+    replace(disk, POINTER, &pointer)?;
+    sweep(disk, &digests)
+}
+
+/// Removes what the pointer does not name. Failing here costs space, never truth.
+fn sweep(disk: &dyn Disk, digests: &BTreeMap<String, Sha256Digest>) -> io::Result<()> {
+    let wanted: BTreeSet<String> = digests.values().map(Sha256Digest::to_string).collect();
+    for name in disk.list(FOLDER)? {
+        if name.parse::<Sha256Digest>().is_ok() && !wanted.contains(&name) {
+            disk.remove(&format!("{FOLDER}/{name}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the stored trust state; works beside a writer.
+///
+/// # Errors
+/// None is stored, it is of a later format, damaged, or the disk failed.
+pub fn load(disk: &dyn Disk) -> Result<BTreeMap<String, Vec<u8>>, TrustFilesError> {
+    let mut problem = None;
+    for _ in 0..READER_TRIES {
+        match load_once(disk) {
+            Err(error @ TrustFilesError::Damaged { .. }) => problem = Some(error),
+            other => return other,
+        }
+    }
+    Err(problem.unwrap_or(TrustFilesError::Missing))
+}
+
+fn load_once(disk: &dyn Disk) -> Result<BTreeMap<String, Vec<u8>>, TrustFilesError> {
+    let bytes = disk.read(POINTER, POINTER_BYTES)?.ok_or(TrustFilesError::Missing)?;
+    let damaged = |file: &str, problem: String| TrustFilesError::Damaged { file: file.to_owned(), problem };
+    let format = serde_json::from_slice::<serde_json::Value>(&bytes)
+        .map_err(|error| damaged(POINTER, error.to_string()))?
+        .get("format")
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| damaged(POINTER, "it has no format number".into()))?;
+    if format > FORMAT {
+        return Err(TrustFilesError::Newer { found: format });
+    }
+    let pointer: Pointer =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(POINTER, error.to_string()))?;
+    let mut files = BTreeMap::new();
+    for (name, digest) in pointer.files {
+        let path = format!("{FOLDER}/{digest}");
+        let bytes = disk.read(&path, FILE_BYTES)?.ok_or_else(|| damaged(&path, "it is missing".into()))?;
+        if Sha256Digest::of(&bytes) != digest {
+            return Err(damaged(&path, "its content does not have the digest of its name".into()));
+        }
+        files.insert(name, bytes);
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::doubles::{Crash, MemoryDisk};
+
+    fn files(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn every_crash_leaves_the_old_files_or_the_new() {
+        let old = files(&[("root.json", "r1"), ("timestamp.json", "t1"), ("snapshot.json", "s1")]);
+        let new = files(&[("root.json", "r1"), ("timestamp.json", "t2"), ("x", "s1")]);
+        let start = MemoryDisk::default();
+        save(&start, &old).unwrap();
+        let whole = start.copy();
+        save(&whole, &new).unwrap();
+        assert_eq!(load(&whole).unwrap(), new);
+        for crash in [Crash::Kill, Crash::PowerCut] {
+            for n in 0..=whole.effects() {
+                let disk = start.copy();
+                disk.die_after(n);
+                let done = save(&disk, &new).is_ok();
+                let after = disk.reboot(crash);
+                let found = load(&after).unwrap();
+                assert!(found == new || (found == old && !done), "{crash:?} after {n}");
+                save(&after, &new).unwrap();
+                assert_eq!(after.files().keys().filter(|path| path.starts_with("trust/")).count(), 4);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_files_again_cost_no_effect() {
+        let disk = MemoryDisk::default();
+        save(&disk, &files(&[("a", "1")])).unwrap();
+        let effects = disk.effects();
+        save(&disk, &files(&[("a", "1")])).unwrap();
+        assert_eq!(disk.effects(), effects);
+    }
+
+    #[test]
+    fn damage_and_newer_formats_are_told_not_reset() {
+        let disk = MemoryDisk::default();
+        assert!(matches!(load(&disk), Err(TrustFilesError::Missing)));
+        save(&disk, &files(&[("a", "1")])).unwrap();
+        let blob = format!("trust/{}", Sha256Digest::of(b"1"));
+        disk.write(&blob, b"2").unwrap();
+        assert!(load(&disk).unwrap_err().to_string().contains(&blob));
+        disk.write(POINTER, br#"{"format":2,"surprise":[]}"#).unwrap();
+        assert!(matches!(load(&disk), Err(TrustFilesError::Newer { found: 2 })));
+    }
+}
