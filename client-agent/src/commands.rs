@@ -1,3 +1,70 @@
 //! The commands of `mulberry-agent`, one module each.
 
+use std::io::Write;
+
+use mulberry_shared::exit::Exit;
+use serde::Serialize;
+
+pub mod init;
+pub mod once;
+pub mod settings;
+pub mod status;
 pub mod verify;
+pub mod why;
+
+/// How a command shows its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document, for machines.
+    Json,
+}
+
+/// `--json`, the same for every command.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct OutputArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<OutputArgs> for Output {
+    fn from(args: OutputArgs) -> Self {
+        if args.json { Self::Json } else { Self::Text }
+    }
+}
+
+/// Why a command did not do its work: a sentence and an exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Failure {
+    /// How the program ends.
+    pub exit: Exit,
+    /// What was wrong, where, and what to do next.
+    pub sentence: String,
+}
+
+impl Failure {
+    /// Wrong usage, or something that cannot be read or written.
+    pub fn usage(sentence: impl ToString) -> Self {
+        Self { exit: Exit::Usage, sentence: sentence.to_string() }
+    }
+}
+
+/// Prints a result. A reader that has gone away (`| head`) is no failure.
+pub fn show<T: Serialize + std::fmt::Display>(result: &T, output: Output) -> Result<(), Failure> {
+    let text = match output {
+        Output::Text => result.to_string(),
+        Output::Json => {
+            let mut text = serde_json::to_string_pretty(result).map_err(Failure::usage)?;
+            text.push('\n');
+            text
+        }
+    };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::usage(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,6 +1,35 @@
 //! The agent: fetches, verifies and applies recipes on a client.
+//!
+//! One run is refresh → decide → apply → verify → record → report. The way in:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`driver`] | one run from end to end, with its state diagram |
+//! | [`refresh`] | drives the trust workflow of `mulberry-shared` over an origin |
+//! | [`apply`] | which steps of a plan hold together with what is there; in memory |
+//! | [`examine`] | looks at add-ons once, judges them as often as needed |
+//! | [`passes`] | verification passes: when one is due, what it makes of each add-on |
+//! | [`state`] | what the agent remembers; its file is the one commit point |
+//! | [`store`] | files that are replaced whole or not at all; the trust files |
+//! | [`projections`] | what the host sees, and the hook that tells it |
+//! | [`report`] | a run in words and as JSON |
+//! | [`config`] | settings: flags over environment over file over defaults |
+//! | [`ports`] | the seams: transport, disk, add-ons folder, hook, clock |
+//! | [`io`] | their real back ends, which only `main` names |
+//! | [`commands`] | the commands, one module each |
+//!
+//! What to do, for whom, and what is trusted is decided in `mulberry-shared`; this crate only carries it out.
 
+pub mod apply;
 pub mod commands;
+pub mod config;
+pub mod driver;
+pub mod examine;
 pub mod io;
+pub mod passes;
 pub mod ports;
+pub mod projections;
+pub mod refresh;
+pub mod report;
+pub mod state;
 pub mod store;

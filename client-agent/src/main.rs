@@ -1,36 +1,140 @@
 //! The agent: fetches, verifies and applies recipes on a client.
 
-use clap::{Parser, Subcommand};
-use mulberry_agent::commands::verify;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use mulberry_agent::commands::{Failure, init, once, settings, status, verify, why};
+use mulberry_agent::driver::Agent;
+use mulberry_agent::examine::Archives;
+use mulberry_agent::io::clock::SystemClock;
+use mulberry_agent::io::folder::RealAddons;
+use mulberry_agent::io::hook::HookProcess;
+use mulberry_agent::io::http::HttpOrigin;
+use mulberry_agent::io::lock::Lock;
+use mulberry_agent::io::machine;
+use mulberry_agent::ports::{Clock, Hook};
 use mulberry_shared::exit::Exit;
-use mulberry_shared::rehearsal::ClockStart;
+use mulberry_shared::limits::Limits;
+use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
-#[command(name = "mulberry-agent", version, about)]
+#[command(
+    name = "mulberry-agent",
+    version,
+    about = "Fetches, verifies and applies emergency fixes on a client",
+    after_help = "\
+Examples:
+  mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
+  mulberry-agent once
+  mulberry-agent status
+  mulberry-agent why replacement-intermediate
+  mulberry-agent verify --anchor anchor.pem ./addons"
+)]
 struct Cli {
     /// Start the clock at this instant (RFC 3339) and let it run on from there: for rehearsals
     #[arg(long, global = true, value_name = "RFC3339")]
-    clock_start: Option<jiff::Timestamp>,
+    clock_start: Option<Timestamp>,
+    /// How the log on standard error is written
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "MULBERRY_AGENT_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
 #[derive(Subcommand)]
 enum Command {
+    /// Make a state folder: pin the root, record anchors and settings
+    Init(Box<init::Args>),
+    /// Make one run: refresh, decide, apply, verify, report
+    Once(Box<once::Args>),
+    /// Show what the agent holds
+    Status(status::Args),
+    /// Explain one recipe's status, and what would change it
+    Why(why::Args),
     /// Verify signed add-ons: files, or folders of .xpi and .zip
     Verify(verify::Args),
 }
 
-fn main() -> Exit {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let clock = match cli.clock_start {
-        None => ClockStart::REAL,
-        Some(start) => {
-            eprintln!("warning: the clock starts at {start} (--clock-start)");
-            ClockStart::at(start, jiff::Timestamp::now())
+    start_log(cli.log_format);
+    let clock = SystemClock::new(cli.clock_start);
+    if let Some(start) = cli.clock_start {
+        tracing::warn!("the clock starts at {start} (--clock-start)");
+    }
+    let exit = run(cli.command, &clock).unwrap_or_else(|failure| {
+        for line in failure.sentence.lines() {
+            eprintln!("mulberry-agent: {line}");
         }
-    };
-    match cli.command {
-        Command::Verify(args) => verify::run(&args, clock.now(jiff::Timestamp::now())),
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
+    let limits = Limits::default();
+    match command {
+        Command::Init(args) => init::run(&args, &limits),
+        Command::Once(args) => once(*args, clock, limits),
+        Command::Status(args) => {
+            let folder = args.state.open()?;
+            status::run(&folder, clock.now(), clock.is_shifted(), &limits, args.output.into())
+        }
+        Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
+        Command::Verify(args) => Ok(verify::run(&args, clock.now())),
+    }
+}
+
+/// The one place that names concrete back ends.
+fn once(args: once::Args, clock: &SystemClock, limits: Limits) -> Result<Exit, Failure> {
+    let folder = args.state.open()?;
+    let _lock = Lock::take(folder.root())?;
+    let config = settings::load(&folder, args.settings)?;
+    let anchors = settings::anchors(&config.anchors, &limits)?;
+    let examiner = Archives::new(anchors, config.policy, limits.clone());
+    let addons = RealAddons::new(config.addons);
+    let hook = config.hook.map(|program| HookProcess::new(program, folder.root().to_path_buf()));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
+    runtime.block_on(async {
+        let origin = HttpOrigin::new(&config.origin).map_err(Failure::usage)?;
+        let agent = Agent {
+            disk: &folder,
+            folder: folder.root().display().to_string(),
+            origin: &origin,
+            addons: &addons,
+            examiner: &examiner,
+            hook: hook.as_ref().map(|hook| hook as &dyn Hook),
+            clock,
+            machine: machine::identity(),
+            facts: config.facts,
+            consent: config.consent,
+            pass_every: config.pass_every,
+            limits,
+        };
+        once::run(&agent, args.output.into()).await
+    })
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("MULBERRY_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().init(),
     }
 }

@@ -46,6 +46,19 @@ pub enum Why {
     Refused,
 }
 
+impl Why {
+    /// The name in every output and document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::KeptUntilPeriodicPass => "kept-until-periodic-pass",
+            Self::NotVerified => "not-verified",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// The state of an add-on after a pass found `verdict` for the archive with `sha256`.
 ///
 /// A pass caused by a recipe may enable, and disables only what is distrusted or blocked, and what is not the content

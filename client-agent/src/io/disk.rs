@@ -160,7 +160,10 @@ mod tests {
         disk.make_folder("trust").unwrap();
         disk.write("trust/x", b"1").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-        assert_eq!((mode(&root), mode(&root.join("trust")), mode(&root.join("trust/x"))), (0o700, 0o700, 0o600));
+        assert_eq!(
+            (mode(&root), mode(&root.join("trust")), mode(&root.join("trust/x"))),
+            (0o700, 0o700, 0o600)
+        );
         fs::set_permissions(&root, fs::Permissions::from_mode(0o750)).unwrap();
         assert!(StateFolder::open(&root).unwrap_err().to_string().contains("chmod 0700"));
     }

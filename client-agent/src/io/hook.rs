@@ -41,7 +41,9 @@ impl Hook for HookProcess {
             .spawn();
         let mut child = match spawned {
             Ok(child) => child,
-            Err(error) => return HookEnd::NotStarted { reason: format!("{}: {error}", self.program.display()) },
+            Err(error) => {
+                return HookEnd::NotStarted { reason: format!("{}: {error}", self.program.display()) };
+            }
         };
         let stdin = child.stdin.take();
         let finished = tokio::time::timeout(self.time, async {
@@ -108,6 +110,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_does_not_exist_is_named() {
         let hook = HookProcess::new("/nonexistent/hook".into(), "/".into());
-        assert!(matches!(hook.run(b"{}").await, HookEnd::NotStarted { reason } if reason.contains("/nonexistent/hook")));
+        assert!(
+            matches!(hook.run(b"{}").await, HookEnd::NotStarted { reason } if reason.contains("/nonexistent/hook"))
+        );
     }
 }

@@ -103,7 +103,9 @@ impl HttpOrigin {
             return Err(too_long());
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| format!("{path}: {}", sentence(&error)))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| format!("{path}: {}", sentence(&error)))?
+        {
             if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
                 return Err(too_long());
             }
@@ -203,14 +205,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_cut_at_its_bound_announced_or_not() {
-        assert!(failed(get("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", 2).await).contains("longer than the 2"));
-        assert!(failed(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 2).await).contains("longer than the 2"));
+        assert!(
+            failed(get("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", 2).await).contains("longer than the 2")
+        );
+        assert!(
+            failed(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 2).await).contains("longer than the 2")
+        );
         assert_eq!(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 3).await, Fetched::Bytes(b"abc".into()));
     }
 
     #[tokio::test]
     async fn compression_is_neither_asked_for_nor_taken() {
-        let (address, seen) = serve("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi").await;
+        let (address, seen) =
+            serve("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi").await;
         let answer = HttpOrigin::new(&address).unwrap().get("x", 9).await;
         assert!(failed(answer).contains("compressed"));
         let request = seen.lock().unwrap().to_lowercase();
@@ -220,7 +227,8 @@ mod tests {
     #[tokio::test]
     async fn redirects_stay_with_the_origin() {
         let (elsewhere, seen) = serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
-        let answer = get(&format!("HTTP/1.1 302 Found\nLocation: {elsewhere}/x\nContent-Length: 0\n\n"), 9).await;
+        let answer =
+            get(&format!("HTTP/1.1 302 Found\nLocation: {elsewhere}/x\nContent-Length: 0\n\n"), 9).await;
         assert!(failed(answer).contains("another host"));
         assert_eq!(*seen.lock().unwrap(), "");
         let looped = get("HTTP/1.1 302 Found\nLocation: /x\nContent-Length: 0\n\n", 9).await;

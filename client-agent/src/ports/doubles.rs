@@ -213,7 +213,9 @@ impl Transport for MemoryOrigin {
         let Some(queue) = answers.get_mut(path) else { return Fetched::Absent };
         let answer = if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() };
         match answer {
-            Some(Fetched::Bytes(bytes)) if bytes.len() as u64 > max_bytes => Fetched::Failed("too long".into()),
+            Some(Fetched::Bytes(bytes)) if bytes.len() as u64 > max_bytes => {
+                Fetched::Failed("too long".into())
+            }
             Some(answer) => answer,
             None => Fetched::Absent,
         }

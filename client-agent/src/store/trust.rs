@@ -45,10 +45,10 @@ pub enum TrustFilesError {
         found: u64,
     },
     /// Not what was written.
-    #[error("{file} is damaged ({problem}); restore the state folder from a copy, or set up a new one with init")]
+    #[error(
+        "trust/current.json is damaged ({problem}); restore the state folder from a copy, or set up a new one with init"
+    )]
     Damaged {
-        /// Which file.
-        file: String,
         /// What is wrong.
         problem: String,
     },
@@ -89,44 +89,52 @@ fn sweep(disk: &dyn Disk, digests: &BTreeMap<String, Sha256Digest>) -> io::Resul
     Ok(())
 }
 
+/// What is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The files that are what they were when they were written.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Those that are not, or are gone. Trust is verified again from the others, and the next refresh fetches these anew.
+    pub damaged: Vec<String>,
+}
+
 /// Reads the stored trust state; works beside a writer.
 ///
 /// # Errors
-/// None is stored, it is of a later format, damaged, or the disk failed.
-pub fn load(disk: &dyn Disk) -> Result<BTreeMap<String, Vec<u8>>, TrustFilesError> {
-    let mut problem = None;
-    for _ in 0..READER_TRIES {
-        match load_once(disk) {
-            Err(error @ TrustFilesError::Damaged { .. }) => problem = Some(error),
-            other => return other,
+/// None is stored, its pointer is of a later format or damaged, or the disk failed.
+pub fn load(disk: &dyn Disk) -> Result<Loaded, TrustFilesError> {
+    let mut loaded = load_once(disk)?;
+    for _ in 1..READER_TRIES {
+        if loaded.damaged.is_empty() {
+            break;
         }
+        loaded = load_once(disk)?;
     }
-    Err(problem.unwrap_or(TrustFilesError::Missing))
+    Ok(loaded)
 }
 
-fn load_once(disk: &dyn Disk) -> Result<BTreeMap<String, Vec<u8>>, TrustFilesError> {
+fn load_once(disk: &dyn Disk) -> Result<Loaded, TrustFilesError> {
     let bytes = disk.read(POINTER, POINTER_BYTES)?.ok_or(TrustFilesError::Missing)?;
-    let damaged = |file: &str, problem: String| TrustFilesError::Damaged { file: file.to_owned(), problem };
+    let damaged = |problem: String| TrustFilesError::Damaged { problem };
     let format = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .map_err(|error| damaged(POINTER, error.to_string()))?
+        .map_err(|error| damaged(error.to_string()))?
         .get("format")
         .and_then(serde_json::Value::as_u64)
-        .ok_or_else(|| damaged(POINTER, "it has no format number".into()))?;
+        .ok_or_else(|| damaged("it has no format number".into()))?;
     if format > FORMAT {
         return Err(TrustFilesError::Newer { found: format });
     }
-    let pointer: Pointer =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(POINTER, error.to_string()))?;
-    let mut files = BTreeMap::new();
+    let pointer: Pointer = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let mut loaded = Loaded::default();
     for (name, digest) in pointer.files {
-        let path = format!("{FOLDER}/{digest}");
-        let bytes = disk.read(&path, FILE_BYTES)?.ok_or_else(|| damaged(&path, "it is missing".into()))?;
-        if Sha256Digest::of(&bytes) != digest {
-            return Err(damaged(&path, "its content does not have the digest of its name".into()));
+        match disk.read(&format!("{FOLDER}/{digest}"), FILE_BYTES)? {
+            Some(bytes) if Sha256Digest::of(&bytes) == digest => {
+                loaded.files.insert(name, bytes);
+            }
+            _ => loaded.damaged.push(name),
         }
-        files.insert(name, bytes);
     }
-    Ok(files)
+    Ok(loaded)
 }
 
 #[cfg(test)]
@@ -146,14 +154,14 @@ mod tests {
         save(&start, &old).unwrap();
         let whole = start.copy();
         save(&whole, &new).unwrap();
-        assert_eq!(load(&whole).unwrap(), new);
+        assert_eq!(load(&whole).unwrap().files, new);
         for crash in [Crash::Kill, Crash::PowerCut] {
             for n in 0..=whole.effects() {
                 let disk = start.copy();
                 disk.die_after(n);
                 let done = save(&disk, &new).is_ok();
                 let after = disk.reboot(crash);
-                let found = load(&after).unwrap();
+                let found = load(&after).unwrap().files;
                 assert!(found == new || (found == old && !done), "{crash:?} after {n}");
                 save(&after, &new).unwrap();
                 assert_eq!(after.files().keys().filter(|path| path.starts_with("trust/")).count(), 4);
@@ -174,10 +182,11 @@ mod tests {
     fn damage_and_newer_formats_are_told_not_reset() {
         let disk = MemoryDisk::default();
         assert!(matches!(load(&disk), Err(TrustFilesError::Missing)));
-        save(&disk, &files(&[("a", "1")])).unwrap();
+        save(&disk, &files(&[("a", "1"), ("b", "2")])).unwrap();
         let blob = format!("trust/{}", Sha256Digest::of(b"1"));
         disk.write(&blob, b"2").unwrap();
-        assert!(load(&disk).unwrap_err().to_string().contains(&blob));
+        let loaded = load(&disk).unwrap();
+        assert_eq!((loaded.files, loaded.damaged), (files(&[("b", "2")]), vec!["a".to_owned()]));
         disk.write(POINTER, br#"{"format":2,"surprise":[]}"#).unwrap();
         assert!(matches!(load(&disk), Err(TrustFilesError::Newer { found: 2 })));
     }

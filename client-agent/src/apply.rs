@@ -1,0 +1,232 @@
+//! Applying a plan, in memory: which of its steps hold together with what is there.
+//!
+//! ```text
+//! for each decision, in the plan's order
+//!
+//!   candidate = enrolments with this one step
+//!        │ anchors do not admit it ─────────────► apply-failed ──┐
+//!        ▼                                                       │
+//!   fold old and candidate, judge every add-on                   │ left out alone:
+//!   against both at one instant                                  │ the enrolments stay as they were,
+//!        │ one that worked would not ───────────► would-break /  │ the next decision is tried
+//!        ▼                                        kept-would-… ──┘
+//!   candidate becomes the enrolments: applied, reverted, …
+//! ```
+//!
+//! Nothing here touches a disk; the driver commits the outcome as a whole.
+
+use jiff::Timestamp;
+use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::decide::{Decision, Plan, Step};
+use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
+use mulberry_shared::never_worse::{self, Breakage, Worsened};
+use mulberry_shared::recipe::{Action, OnEnd, Recipe, RecipePath, WhichAddons};
+use mulberry_shared::status::Status;
+use mulberry_shared::xpi::Verdict;
+
+use crate::examine::{Bench, Verdicts};
+use crate::state::RecipeResult;
+
+/// What applying a plan came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The enrolments to commit.
+    pub enrolments: Vec<Enrolment>,
+    /// Every recipe's status, in the plan's order.
+    pub results: Vec<RecipeResult>,
+    /// What the applied recipes ask to be verified again.
+    pub asked: Asked,
+}
+
+/// Which add-ons recipes ask to be verified again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// None.
+    Nothing,
+    /// Those that are disabled.
+    Disabled,
+    /// All.
+    All,
+}
+
+/// Applies a plan to enrolments.
+pub fn apply(plan: Plan, enrolments: Vec<Enrolment>, bench: &mut Bench<'_>) -> Outcome {
+    let mut run = Run { enrolments, judged: None, asked: Asked::Nothing, failed_certificates: None };
+    let results = plan.decisions.into_iter().map(|decision| run.decision(decision, bench)).collect();
+    Outcome { enrolments: run.enrolments, results, asked: run.asked }
+}
+
+struct Run {
+    enrolments: Vec<Enrolment>,
+    /// The verdicts under the present enrolments, once they were needed.
+    judged: Option<Verdicts>,
+    asked: Asked,
+    /// The first certificate action that failed in this run.
+    failed_certificates: Option<RecipePath>,
+}
+
+/// A step that was not made.
+struct Refused {
+    status: Status,
+    detail: String,
+}
+
+impl Run {
+    fn decision(&mut self, decision: Decision, bench: &mut Bench<'_>) -> RecipeResult {
+        let Decision { path, revision, status, detail, step } = decision;
+        let made = match step {
+            Step::None => Ok(()),
+            Step::Enrol(recipe) => self.enrol(*recipe, bench),
+            Step::Move { to, .. } => self.enrol(*to, bench),
+            Step::End { enrolment, how } => self.end(&enrolment, how, bench),
+        };
+        match made {
+            Ok(()) => RecipeResult { path, revision, status, detail },
+            Err(refused) => {
+                tracing::warn!(recipe = %path, status = %refused.status, detail = refused.detail, "not applied");
+                RecipeResult { path, revision, status: refused.status, detail: refused.detail }
+            }
+        }
+    }
+
+    fn enrol(&mut self, recipe: Recipe, bench: &mut Bench<'_>) -> Result<(), Refused> {
+        let path = recipe.path();
+        let action = recipe.action.clone();
+        let made = self.try_enrol(recipe, bench);
+        match (&made, &action) {
+            (Ok(()), Action::InstallCertificates { .. } | Action::DistrustCertificates { .. }) => {
+                self.asked = Asked::All;
+            }
+            (Ok(()), Action::ReverifyAddons { which: WhichAddons::All }) => self.asked = Asked::All,
+            (Ok(()), Action::ReverifyAddons { which: WhichAddons::Disabled }) => {
+                self.asked = self.asked.max(Asked::Disabled);
+            }
+            (Ok(()), Action::HoldVerification { .. }) => {}
+            (Err(_), Action::InstallCertificates { .. } | Action::DistrustCertificates { .. }) => {
+                self.failed_certificates.get_or_insert(path);
+            }
+            (Err(_), Action::ReverifyAddons { .. } | Action::HoldVerification { .. }) => {}
+        }
+        made
+    }
+
+    fn try_enrol(&mut self, recipe: Recipe, bench: &mut Bench<'_>) -> Result<(), Refused> {
+        let failed = |detail: String| Refused { status: Status::ApplyFailed, detail };
+        // Verifying again without the certificates it was meant for would only disable more (2019).
+        if let (Action::ReverifyAddons { .. }, Some(certificates)) =
+            (&recipe.action, &self.failed_certificates)
+        {
+            return Err(failed(format!(
+                "left out because {certificates} was not applied in this run; tried again in the next"
+            )));
+        }
+        // One that could not look at a single add-on has not verified anything again.
+        if let Action::ReverifyAddons { .. } = recipe.action {
+            bench.list().map_err(failed)?;
+        }
+        let declared = match recipe.action {
+            Action::DistrustCertificates { .. } => Breakage::Distrusted,
+            Action::InstallCertificates { .. }
+            | Action::ReverifyAddons { .. }
+            | Action::HoldVerification { .. } => Breakage::Nothing,
+        };
+        let path = recipe.path();
+        let mut candidate: Vec<Enrolment> =
+            self.enrolments.iter().filter(|e| e.path != path).cloned().collect();
+        candidate.push(Enrolment {
+            path,
+            revision: recipe.revision,
+            enrolled_at: bench.at(),
+            state: EnrolmentState::Active,
+            recipe: recipe.clone(),
+        });
+        let trust = AddonTrust::from_enrolments(&candidate, bench.at());
+        bench.admits(&recipe.action, &trust).map_err(failed)?;
+        self.accept(candidate, declared, bench).map_err(|error| match error {
+            NotAccepted::Unknown(problem) => {
+                failed(format!("what it would do to add-ons is not known: {problem}"))
+            }
+            NotAccepted::Worse(worsened) => Refused {
+                status: Status::WouldBreakAddons,
+                detail: format!("not applied: it would break {}", sentence(&worsened)),
+            },
+        })
+    }
+
+    fn end(&mut self, enrolment: &Enrolment, how: OnEnd, bench: &mut Bench<'_>) -> Result<(), Refused> {
+        let mut candidate = self.enrolments.clone();
+        match how {
+            OnEnd::Keep => {
+                for present in candidate.iter_mut().filter(|e| e.path == enrolment.path) {
+                    present.state = EnrolmentState::KeptAfterEnd;
+                }
+            }
+            OnEnd::Revert => candidate.retain(|e| e.path != enrolment.path),
+        }
+        let changes = self.trust(bench.at()) != AddonTrust::from_enrolments(&candidate, bench.at());
+        let holds = matches!(enrolment.recipe.action, Action::HoldVerification { .. });
+        self.accept(candidate, Breakage::Nothing, bench).map_err(|error| Refused {
+            status: Status::KeptWouldBreak,
+            detail: match error {
+                NotAccepted::Unknown(problem) => format!(
+                    "its effects stay, because what its end would do to add-ons is not known: {problem}"
+                ),
+                NotAccepted::Worse(worsened) => {
+                    format!("its effects stay, because its end would break {}", sentence(&worsened))
+                }
+            },
+        })?;
+        if changes && !holds {
+            self.asked = Asked::All;
+        }
+        Ok(())
+    }
+
+    /// Makes `candidate` the enrolments, if no add-on that works stops working.
+    fn accept(
+        &mut self,
+        candidate: Vec<Enrolment>,
+        declared: Breakage,
+        bench: &mut Bench<'_>,
+    ) -> Result<(), NotAccepted> {
+        let at = bench.at();
+        let (old, new) = (self.trust(at), AddonTrust::from_enrolments(&candidate, at));
+        // Verdicts depend on these two alone: a hold must work even where add-ons cannot be read.
+        if (&old.installed, &old.distrust) != (&new.installed, &new.distrust) {
+            let corpus = bench.everything().map_err(NotAccepted::Unknown)?;
+            let before = self.judged.get_or_insert_with(|| corpus.judge(&old, at));
+            let after = corpus.judge(&new, at);
+            never_worse::check(&pairs(before), &pairs(&after), declared).map_err(NotAccepted::Worse)?;
+            self.judged = Some(after);
+        }
+        self.enrolments = candidate;
+        Ok(())
+    }
+
+    fn trust(&self, at: Timestamp) -> AddonTrust {
+        AddonTrust::from_enrolments(&self.enrolments, at)
+    }
+}
+
+enum NotAccepted {
+    /// It cannot be checked.
+    Unknown(String),
+    /// It was checked.
+    Worse(Vec<Worsened<String>>),
+}
+
+fn pairs(verdicts: &Verdicts) -> Vec<(String, Verdict)> {
+    verdicts.iter().map(|(addon, verdict)| (addon.clone(), verdict.clone())).collect()
+}
+
+/// How many and, as an example, the first.
+fn sentence(worsened: &[Worsened<String>]) -> String {
+    let example = worsened.first().map_or_else(String::new, |first| match &first.after {
+        Some(after) => format!(": {} would be {} ({})", first.addon, after.kind, after.detail),
+        None => format!(": {} could not be judged", first.addon),
+    });
+    match worsened.len() {
+        1 => format!("1 add-on that works{example}"),
+        many => format!("{many} add-ons that work, among them{example}"),
+    }
+}

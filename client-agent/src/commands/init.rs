@@ -1,0 +1,179 @@
+//! `mulberry-agent init`: makes a state folder, after checking everything that will be trusted.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use mulberry_shared::exit::Exit;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::trust::TrustState;
+use mulberry_shared::x509::Certificate;
+use serde::Serialize;
+
+use super::settings::{self, StateArg};
+use super::{Failure, OutputArgs, show};
+use crate::config::{self, Layer};
+use crate::io::disk::{StateFolder, read_file};
+use crate::io::lock::{LOCK, Lock};
+use crate::io::machine;
+use crate::ports::Disk;
+use crate::state::{self, State, new_client_id};
+use crate::store::{replace, trust};
+
+/// The folder of anchors in the state folder.
+const ANCHORS: &str = "anchors";
+
+/// Options of `mulberry-agent init`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+The root, the anchors and all settings are checked and copied into the state folder; nothing is fetched. A folder that
+holds a state already is left alone.
+
+Examples:
+  mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
+  mulberry-agent init --trust root.json --origin http://127.0.0.1:8080/ --anchor anchor.pem --addons ./addons \\
+      --state ./agent --version 66.0 --channel release --locale de-AT --hook ./reload-certificates")]
+pub struct Args {
+    /// The TUF root to pin, as handed out by the people who sign
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    /// The state folder.
+    #[command(flatten)]
+    pub state: StateArg,
+    /// How to show the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The settings to record.
+    #[command(flatten)]
+    pub settings: Layer,
+}
+
+/// What was made.
+#[derive(Clone, Debug, Serialize)]
+struct Made {
+    format: u64,
+    state: String,
+    origin: String,
+    root_version: u64,
+    root_expires: jiff::Timestamp,
+    anchors: Vec<String>,
+    client_id: String,
+    version_known: bool,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Made {}", self.state)?;
+        writeln!(f, "Pinned root version {}, which expires at {}", self.root_version, self.root_expires)?;
+        for anchor in &self.anchors {
+            writeln!(f, "Anchor {anchor}")?;
+        }
+        if !self.version_known {
+            writeln!(f, "The product's version was not given (--version): it counts as older than any")?;
+        }
+        writeln!(f, "Next: mulberry-agent once --state {}", self.state)
+    }
+}
+
+/// Makes the state folder.
+///
+/// # Errors
+/// Anything that is given cannot be used, or there is a state already. Nothing that would count as a state is left then.
+pub fn run(args: &Args, limits: &Limits) -> Result<Exit, Failure> {
+    let here = std::env::current_dir().map_err(Failure::usage)?;
+    let given = args.settings.clone().relative_to(&here);
+    let checked = settings::check(given.clone())?;
+    let root = read_file(&args.trust, limits.trust.root_bytes)
+        .map_err(|error| Failure::usage(format!("root {}: {error}", args.trust.display())))?;
+    let pinned = TrustState::pinned(&root, limits).map_err(|error| Failure {
+        exit: Exit::TrustRefused,
+        sentence: format!("root {}: {error}", args.trust.display()),
+    })?;
+    let mut anchors: Vec<Certificate> = Vec::new();
+    for file in &checked.anchors {
+        anchors.extend(settings::anchor_file(file, limits)?);
+    }
+    anchors.sort();
+    anchors.dedup();
+    let addons = fs::canonicalize(&checked.addons)
+        .and_then(|path| fs::read_dir(&path).map(|_| path))
+        .map_err(|error| Failure::usage(format!("add-ons folder {}: {error}", checked.addons.display())))?;
+    if let Some(hook) = &checked.hook {
+        check_hook(hook)?;
+    }
+
+    let folder = args.state.folder()?;
+    let disk = claim(&folder)?;
+    let _lock = Lock::take(disk.root())?;
+    if disk.read(state::FILE, u64::MAX).is_ok_and(|found| found.is_none()) {
+        let names = anchors.iter().map(|anchor| PathBuf::from(format!("{ANCHORS}/{}.pem", anchor.sha256())));
+        let recorded = Layer {
+            origin: Some(checked.origin.clone()),
+            addons: Some(addons),
+            anchors: names.collect(),
+            ..given
+        };
+        let client_id = new_client_id();
+        write(&disk, &recorded, &anchors, &pinned, &client_id)
+            .map_err(|error| Failure::usage(format!("{} cannot be written: {error}", folder.display())))?;
+        let (root, version_known) = (pinned.trusted().root(), recorded.version.is_some());
+        let made = Made {
+            format: 1,
+            state: folder.display().to_string(),
+            origin: checked.origin,
+            root_version: root.version,
+            root_expires: root.expires,
+            anchors: anchors.iter().map(Certificate::described).collect(),
+            client_id,
+            version_known,
+        };
+        show(&made, args.output.into())?;
+        return Ok(Exit::Yes);
+    }
+    Err(Failure::usage(format!(
+        "{} holds a state already, which is left alone; name another folder with --state, or remove this one first",
+        folder.display()
+    )))
+}
+
+/// Makes the folder, or takes over one that is empty or that an earlier `init` did not finish.
+fn claim(folder: &Path) -> Result<StateFolder, Failure> {
+    let named = |problem: String| Failure::usage(format!("state folder {}: {problem}", folder.display()));
+    if let Ok(mut entries) = fs::read_dir(folder)
+        && entries.next().is_some()
+        && !folder.join(LOCK).exists()
+    {
+        return Err(named("it holds other things; name a new or empty folder with --state".into()));
+    }
+    StateFolder::create(folder).map_err(|error| named(error.to_string()))
+}
+
+/// `state.json` comes last: a folder without it is not yet a state.
+fn write(
+    disk: &dyn Disk,
+    settings: &Layer,
+    anchors: &[Certificate],
+    pinned: &TrustState,
+    client_id: &str,
+) -> std::io::Result<()> {
+    for folder in ["tmp", "trust", ANCHORS, "certificates"] {
+        disk.make_folder(folder)?;
+    }
+    disk.sync_folder("")?;
+    for anchor in anchors {
+        replace(disk, &format!("{ANCHORS}/{}.pem", anchor.sha256()), anchor.to_pem().as_bytes())?;
+    }
+    trust::save(disk, &pinned.to_files())?;
+    replace(disk, config::FILE, config::write_file(settings).as_bytes())?;
+    State::new(client_id.to_owned(), machine::identity()).save(disk)
+}
+
+fn check_hook(hook: &Path) -> Result<(), Failure> {
+    let metadata =
+        fs::metadata(hook).map_err(|error| Failure::usage(format!("hook {}: {error}", hook.display())))?;
+    if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("hook {}: not an executable file; it is run without a shell", hook.display())))
+}

@@ -1,0 +1,184 @@
+//! `mulberry-agent status`: what the agent holds, from its files alone. Needs no lock and asks no origin.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
+use mulberry_shared::exit::Exit;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::recipe::Action;
+use serde::Serialize;
+
+use super::settings::StateArg;
+use super::{Failure, Output, OutputArgs, show};
+use crate::driver::load_trust;
+use crate::ports::Disk;
+use crate::projections::AddonLine;
+use crate::report::{AddonCounts, EditionReport, FORMAT, recipes_table, table};
+use crate::state::{LastRun, RecipeResult, Refreshed, State};
+
+/// Options of `mulberry-agent status`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mulberry-agent status --state ./agent
+  mulberry-agent status --state ./agent --json")]
+pub struct Args {
+    /// The state folder.
+    #[command(flatten)]
+    pub state: StateArg,
+    /// How to show the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What the agent holds.
+#[derive(Clone, Debug, Serialize)]
+struct Report<'a> {
+    format: u64,
+    now: Timestamp,
+    clock_shifted: bool,
+    last_run: Option<Timestamp>,
+    last_run_clock_shifted: bool,
+    last_contact: Option<Timestamp>,
+    refresh: Option<&'a Refreshed>,
+    edition: Option<EditionReport>,
+    held_until: Option<Timestamp>,
+    last_full_pass: Option<Timestamp>,
+    enrolments: Vec<EnrolmentLine<'a>>,
+    recipes: &'a [RecipeResult],
+    addons: AddonCounts,
+    /// Those that are disabled, and those that are enabled for another reason than an `ok` verdict.
+    remarkable: Vec<AddonLine<'a>>,
+    certificates: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct EnrolmentLine<'a> {
+    path: String,
+    revision: u64,
+    name: &'a str,
+    action: &'static str,
+    state: EnrolmentState,
+    enrolled_at: Timestamp,
+    held_until: Option<Timestamp>,
+}
+
+impl<'a> EnrolmentLine<'a> {
+    fn of(enrolment: &'a Enrolment, now: Timestamp) -> Self {
+        let alone = AddonTrust::from_enrolments(std::slice::from_ref(enrolment), now);
+        Self {
+            path: enrolment.path.to_string(),
+            revision: enrolment.revision,
+            name: &enrolment.recipe.name,
+            action: enrolment.recipe.action.name(),
+            state: enrolment.state,
+            enrolled_at: enrolment.enrolled_at,
+            held_until: match enrolment.recipe.action {
+                Action::HoldVerification { .. } => alone.hold_until,
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Shows the state in a folder.
+///
+/// # Errors
+/// The folder holds none that this agent can read.
+pub fn run(
+    disk: &dyn Disk,
+    now: Timestamp,
+    clock_shifted: bool,
+    limits: &Limits,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let state = State::load(disk).map_err(Failure::usage)?;
+    let edition = load_trust(disk, limits).map_err(Failure::usage)?.edition(limits);
+    let run = state.last_run.as_ref();
+    let trust = AddonTrust::from_enrolments(&state.enrolments, now);
+    let report = Report {
+        format: FORMAT,
+        now,
+        clock_shifted,
+        last_run: run.map(|run| run.at),
+        last_run_clock_shifted: run.is_some_and(|run| run.clock_shifted),
+        last_contact: state.last_contact,
+        refresh: run.map(|run| &run.refresh),
+        edition: edition.as_ref().map(|edition| EditionReport::of(edition, Some(now))),
+        held_until: trust.hold_until,
+        last_full_pass: state.last_full_pass,
+        enrolments: state.enrolments.iter().map(|enrolment| EnrolmentLine::of(enrolment, now)).collect(),
+        recipes: run.map_or(&[], |run: &LastRun| &run.recipes),
+        addons: AddonCounts::of(&state.addons),
+        remarkable: state
+            .addons
+            .iter()
+            .map(|(path, record)| AddonLine::of(path, record))
+            .filter(|line| !line.enabled || line.verdict != "ok" || line.why == "kept-while-unreadable")
+            .collect(),
+        certificates: trust.installed.len(),
+    };
+    show(&report, output)?;
+    Ok(Exit::Yes)
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_never = |time: Option<Timestamp>| time.map_or_else(|| "never".into(), |time| time.to_string());
+        if self.clock_shifted {
+            writeln!(f, "Clock: started elsewhere (--clock-start); it shows {}", self.now)?;
+        }
+        let shifted = if self.last_run_clock_shifted { ", with a clock started elsewhere" } else { "" };
+        writeln!(f, "Last run: {}{shifted}", or_never(self.last_run))?;
+        writeln!(f, "Last contact: {}", or_never(self.last_contact))?;
+        if let Some(refresh) = self.refresh {
+            writeln!(f, "Last refresh from {}: {}", refresh.origin, refresh.detail)?;
+        }
+        match &self.edition {
+            None => writeln!(f, "Edition: none yet")?,
+            Some(edition) => {
+                writeln!(f, "Edition: {}", edition.number)?;
+                if let Some(warning) = &edition.clock_warning {
+                    writeln!(f, "Warning: {warning}")?;
+                }
+                let rows = edition.expiries.iter().map(|expiry| {
+                    let expired = if expiry.expired { "expired" } else { "" };
+                    [
+                        expiry.role.clone(),
+                        expiry.version.to_string(),
+                        expiry.expires.to_string(),
+                        expired.into(),
+                    ]
+                });
+                write!(f, "\n{}", table(["role", "version", "expires", ""], rows))?;
+            }
+        }
+        if !self.enrolments.is_empty() {
+            let rows = self.enrolments.iter().map(|line| {
+                let until = line.held_until.map_or_else(String::new, |until| format!("until {until}"));
+                let kept = match line.state {
+                    EnrolmentState::Active => "active",
+                    EnrolmentState::KeptAfterEnd => "kept after its end",
+                };
+                [line.path.clone(), line.action.into(), kept.into(), line.enrolled_at.to_string(), until]
+            });
+            write!(f, "\n{}", table(["applied", "action", "state", "since", ""], rows))?;
+        }
+        write!(f, "\n{}\n", recipes_table(self.recipes))?;
+        if let Some(until) = self.held_until {
+            writeln!(f, "Periodic verification is held until {until}")?;
+        }
+        writeln!(f, "Last periodic verification: {}", or_never(self.last_full_pass))?;
+        writeln!(f, "{}; {} installed certificates", self.addons, self.certificates)?;
+        if !self.remarkable.is_empty() {
+            let rows = self.remarkable.iter().map(|line| {
+                let enabled = if line.enabled { "enabled" } else { "disabled" };
+                [line.path.into(), enabled.into(), line.verdict.into(), line.detail.into()]
+            });
+            write!(f, "\n{}", table(["add-on", "", "verdict", "detail"], rows))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! `mulberry-agent why SLUG`: why a recipe does what it does here, and what would change that.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use mulberry_shared::exit::Exit;
+use mulberry_shared::recipe::{RecipePath, Slug};
+use mulberry_shared::status::Status;
+use serde::Serialize;
+
+use super::settings::StateArg;
+use super::{Failure, Output, OutputArgs, show};
+use crate::ports::Disk;
+use crate::report::FORMAT;
+use crate::state::State;
+
+/// Options of `mulberry-agent why`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mulberry-agent why replacement-intermediate --state ./agent
+  mulberry-agent why replacement-intermediate --state ./agent --json")]
+pub struct Args {
+    /// The recipe's slug
+    #[arg(value_name = "SLUG")]
+    pub slug: Slug,
+    /// The state folder.
+    #[command(flatten)]
+    pub state: StateArg,
+    /// How to show the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Answer<'a> {
+    format: u64,
+    path: &'a RecipePath,
+    revision: Option<u64>,
+    status: Status,
+    detail: &'a str,
+    what_would_change_it: &'static str,
+    as_of: Timestamp,
+}
+
+/// Answers from the last run.
+///
+/// # Errors
+/// The folder holds no state that this agent can read, or the last run knew no such recipe.
+pub fn run(disk: &dyn Disk, slug: &Slug, output: Output) -> Result<Exit, Failure> {
+    let state = State::load(disk).map_err(Failure::usage)?;
+    let Some(run) = &state.last_run else {
+        return Err(no(format!(
+            "nothing is known of {slug}: this agent has not run yet; run: mulberry-agent once"
+        )));
+    };
+    let Some(result) = run.recipes.iter().find(|result| result.path.slug == *slug) else {
+        let known: Vec<String> = run.recipes.iter().map(|result| result.path.slug.to_string()).collect();
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        return Err(no(format!(
+            "the edition of the last run ({}) has no recipe {slug}; it has: {known}",
+            run.at
+        )));
+    };
+    let answer = Answer {
+        format: FORMAT,
+        path: &result.path,
+        revision: result.revision,
+        status: result.status,
+        detail: &result.detail,
+        what_would_change_it: remedy(result.status),
+        as_of: run.at,
+    };
+    show(&answer, output)?;
+    Ok(Exit::Yes)
+}
+
+fn no(sentence: String) -> Failure {
+    Failure { exit: Exit::No, sentence }
+}
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let revision = self.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
+        writeln!(f, "{}{revision}: {}", self.path, self.status)?;
+        writeln!(f, "{}", self.detail)?;
+        writeln!(f, "What would change it: {}", self.what_would_change_it)?;
+        writeln!(f, "As of the run at {}", self.as_of)
+    }
+}
+
+/// What would have to happen for another status.
+fn remedy(status: Status) -> &'static str {
+    match status {
+        Status::Unreadable => "the people who sign the lane publish a revision that can be read",
+        Status::UnknownSchema | Status::UnknownAction | Status::UnknownCapability => {
+            "a newer agent that knows what the recipe asks for"
+        }
+        Status::InvalidArguments => "the people who sign the lane publish a corrected revision",
+        Status::NotStarted => "its start comes",
+        Status::Expired => "the people who sign the lane publish a revision with a later end",
+        Status::ConsentWithheld => "the user allows it: see [consent] in agent.toml",
+        Status::NotTargeted => {
+            "this client's facts (see [client] in agent.toml) or the recipe's targeting change"
+        }
+        Status::LaneExpired => {
+            "the people who sign the lane sign it again, and this agent reaches an origin that has it"
+        }
+        Status::GateClosed => "the recipe's gate is opened, and this agent reaches an origin that says so",
+        Status::Ended => "a new revision is published and its gate is opened",
+        Status::Paused => "its gate is opened again",
+        Status::NotSampled => "its gate is opened to a larger share",
+        Status::Applied | Status::Unchanged => {
+            "it is withdrawn, ended or replaced by another revision, or it expires"
+        }
+        Status::Reverted => "its gate is opened again, or a new revision is published",
+        Status::WithdrawnKept => "it is published again with an end that reverts",
+        Status::KeptWouldBreak => {
+            "no add-on that works needs it any more: every run tries again, and its effects stay until then"
+        }
+        Status::WouldBreakAddons => {
+            "a corrected revision, or the add-ons it would break change: every run tries again"
+        }
+        Status::ApplyFailed => "the cause named above goes away: every run tries again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_a_remedy() {
+        for status in Status::ALL {
+            assert!(!remedy(status).is_empty());
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Settings: flags over `MULBERRY_AGENT_*` over `agent.toml` over defaults.
+//!
+//! Three types, one a stage: [`Layer`] is what one source says, layers are merged, and [`Config`] is what has been checked.
+
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use mulberry_shared::decide::Consent;
+use mulberry_shared::targeting::ClientFacts;
+use mulberry_shared::version::ProductVersion;
+use mulberry_shared::xpi::Policy;
+
+use crate::io::http::parse_origin;
+use crate::io::machine;
+
+mod file;
+
+pub use file::{FileProblem, FileProblems, read_file, write_file};
+
+/// The settings file's name in the state folder.
+pub const FILE: &str = "agent.toml";
+
+/// Hours between two passes over all add-ons when nobody says otherwise.
+const PASS_HOURS: i64 = 24;
+/// The longest interval that may be asked for: a week without looking is the most that "periodic" can mean.
+const MAX_PASS_HOURS: i64 = 168;
+/// The product version of a host that did not say: older than any, so that only recipes without a lower bound match.
+const UNKNOWN_VERSION: &str = "0.0";
+
+/// Whether the user lets something happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Permission {
+    /// It may happen.
+    Allow,
+    /// It may not.
+    Refuse,
+}
+
+impl Permission {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// What one source of settings says; `None` (or empty) where it is silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Settings (each also as MULBERRY_AGENT_… and in agent.toml)")]
+pub struct Layer {
+    /// Where editions come from
+    #[arg(long, value_name = "URL", env = "MULBERRY_AGENT_ORIGIN", hide_env_values = true)]
+    pub origin: Option<String>,
+    /// The folder of add-ons; it is only ever read
+    #[arg(long, value_name = "DIR", env = "MULBERRY_AGENT_ADDONS", hide_env_values = true)]
+    pub addons: Option<PathBuf>,
+    /// A trust anchor of add-on signatures (repeats)
+    #[arg(long = "anchor", value_name = "PEM", env = "MULBERRY_AGENT_ANCHOR", hide_env_values = true)]
+    pub anchors: Vec<PathBuf>,
+    /// Verification policy: firefox (default) or strict
+    #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_POLICY", hide_env_values = true)]
+    pub policy: Option<String>,
+    /// Executable to run when something the host sees has changed; gets the event as JSON on standard input
+    #[arg(long, value_name = "COMMAND", env = "MULBERRY_AGENT_HOOK", hide_env_values = true)]
+    pub hook: Option<PathBuf>,
+    /// Hours between two passes over all add-ons, 1 to 168 (default 24)
+    #[arg(long, value_name = "N", env = "MULBERRY_AGENT_PASS_HOURS", hide_env_values = true)]
+    pub pass_hours: Option<i64>,
+    /// The product's version, like 66.0 or 60.6.2esr (default 0.0: older than any)
+    #[arg(long, value_name = "VERSION", env = "MULBERRY_AGENT_VERSION", hide_env_values = true)]
+    pub version: Option<String>,
+    /// The product's channel, like release, beta or esr (default release)
+    #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_CHANNEL", hide_env_values = true)]
+    pub channel: Option<String>,
+    /// Operating system (default: this one)
+    #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_OS", hide_env_values = true)]
+    pub os: Option<String>,
+    /// Processor architecture (default: this one)
+    #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_ARCH", hide_env_values = true)]
+    pub arch: Option<String>,
+    /// Language tag, like de-AT (default from LC_ALL, LC_MESSAGES or LANG, else en-US)
+    #[arg(long, value_name = "TAG", env = "MULBERRY_AGENT_LOCALE", hide_env_values = true)]
+    pub locale: Option<String>,
+    /// Country, like DE (default unknown)
+    #[arg(long, value_name = "CODE", env = "MULBERRY_AGENT_COUNTRY", hide_env_values = true)]
+    pub country: Option<String>,
+    /// Distribution of the product (default unknown)
+    #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_DISTRIBUTION", hide_env_values = true)]
+    pub distribution: Option<String>,
+    /// Ring for staged delivery, like test (default none)
+    #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_RING", hide_env_values = true)]
+    pub ring: Option<String>,
+    /// Hotfixes and security changes (default allow)
+    #[arg(long, value_name = "CHOICE", env = "MULBERRY_AGENT_UPDATES", hide_env_values = true)]
+    pub updates: Option<Permission>,
+    /// Messages to the user (default allow)
+    #[arg(long, value_name = "CHOICE", env = "MULBERRY_AGENT_MESSAGES", hide_env_values = true)]
+    pub messages: Option<Permission>,
+    /// Studies (default refuse)
+    #[arg(long, value_name = "CHOICE", env = "MULBERRY_AGENT_STUDIES", hide_env_values = true)]
+    pub studies: Option<Permission>,
+}
+
+impl Layer {
+    /// This layer where it speaks, else the one below.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            origin: self.origin.or(below.origin),
+            addons: self.addons.or(below.addons),
+            anchors: if self.anchors.is_empty() { below.anchors } else { self.anchors },
+            policy: self.policy.or(below.policy),
+            hook: self.hook.or(below.hook),
+            pass_hours: self.pass_hours.or(below.pass_hours),
+            version: self.version.or(below.version),
+            channel: self.channel.or(below.channel),
+            os: self.os.or(below.os),
+            arch: self.arch.or(below.arch),
+            locale: self.locale.or(below.locale),
+            country: self.country.or(below.country),
+            distribution: self.distribution.or(below.distribution),
+            ring: self.ring.or(below.ring),
+            updates: self.updates.or(below.updates),
+            messages: self.messages.or(below.messages),
+            studies: self.studies.or(below.studies),
+        }
+    }
+
+    /// Resolves relative paths against `folder`.
+    #[must_use]
+    pub fn relative_to(mut self, folder: &Path) -> Self {
+        for path in self.addons.iter_mut().chain(&mut self.anchors).chain(&mut self.hook) {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+}
+
+/// Settings that have been checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The origin, with a slash at its end.
+    pub origin: String,
+    /// The add-ons folder.
+    pub addons: PathBuf,
+    /// PEM files with the trust anchors; at least one.
+    pub anchors: Vec<PathBuf>,
+    /// How add-ons are verified.
+    pub policy: Policy,
+    /// What to run on changes.
+    pub hook: Option<PathBuf>,
+    /// Time between two passes over all add-ons.
+    pub pass_every: SignedDuration,
+    /// What recipes may target.
+    pub facts: Facts,
+    /// What the user allows.
+    pub consent: Consent,
+}
+
+/// What recipes may target, except the client id, which is state and not a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    version: ProductVersion,
+    channel: String,
+    os: String,
+    arch: String,
+    locale: String,
+    country: Option<String>,
+    distribution: Option<String>,
+    ring: Option<String>,
+    agent_version: semver::Version,
+}
+
+impl Facts {
+    /// The facts of one client.
+    #[must_use]
+    pub fn of(&self, client_id: &str) -> ClientFacts {
+        ClientFacts {
+            client_id: client_id.to_owned(),
+            version: self.version.clone(),
+            channel: self.channel.clone(),
+            os: self.os.clone(),
+            arch: self.arch.clone(),
+            locale: self.locale.clone(),
+            country: self.country.clone(),
+            distribution: self.distribution.clone(),
+            ring: self.ring.clone(),
+            agent_version: self.agent_version.clone(),
+        }
+    }
+}
+
+/// A setting that cannot be used. The sentence says which, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct BadSetting {
+    /// The key.
+    pub setting: &'static str,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+/// Checks merged settings.
+///
+/// # Errors
+/// Every setting that cannot be used.
+pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
+    let mut problems = Vec::new();
+    let mut bad = |setting, problem: String| problems.push(BadSetting { setting, problem });
+    let origin = match layer.origin.as_deref().map(parse_origin) {
+        Some(Ok(url)) => url.to_string(),
+        Some(Err(error)) => {
+            bad("origin", error.to_string());
+            String::new()
+        }
+        None => {
+            bad("origin", "missing; say where editions come from, like https://fixes.example/".into());
+            String::new()
+        }
+    };
+    let addons = layer.addons.unwrap_or_default();
+    if addons.as_os_str().is_empty() {
+        bad("addons", "missing; name the folder that holds the host's add-ons".into());
+    }
+    if layer.anchors.is_empty() {
+        bad("anchors", "missing; name a PEM file with the trust anchor of add-on signatures".into());
+    }
+    let policy_name = layer.policy.unwrap_or_else(|| Policy::firefox().name.to_owned());
+    let policy = Policy::named(&policy_name).unwrap_or_else(|| {
+        bad("policy", format!("there is no policy {policy_name:?}; use firefox or strict"));
+        Policy::firefox()
+    });
+    let pass_hours = layer.pass_hours.unwrap_or(PASS_HOURS);
+    if !(1..=MAX_PASS_HOURS).contains(&pass_hours) {
+        bad("pass_hours", format!("{pass_hours} is outside 1 to {MAX_PASS_HOURS}"));
+    }
+    let version_text = layer.version.as_deref().unwrap_or(UNKNOWN_VERSION);
+    let version = version_text.parse::<ProductVersion>();
+    if let Err(error) = &version {
+        bad("version", format!("{version_text:?}: {error}; give it like 66.0, 68.0b3 or 60.6.2esr"));
+    }
+    let agent_version = env!("CARGO_PKG_VERSION").parse::<semver::Version>();
+    let mut word = |setting, value: Option<String>| match value {
+        Some(value)
+            if value.trim().is_empty() || value.chars().any(char::is_control) || value.len() > 128 =>
+        {
+            bad(setting, format!("{value:?} is no usable name; leave it out if it is unknown"));
+            None
+        }
+        other => other,
+    };
+    let channel = word("channel", layer.channel).unwrap_or_else(|| "release".into());
+    let os = word("os", layer.os).unwrap_or_else(|| std::env::consts::OS.into());
+    let arch = word("arch", layer.arch).unwrap_or_else(|| std::env::consts::ARCH.into());
+    let locale = word("locale", layer.locale).or_else(machine::locale).unwrap_or_else(|| "en-US".into());
+    let country = word("country", layer.country);
+    let distribution = word("distribution", layer.distribution);
+    let ring = word("ring", layer.ring);
+    match (version, agent_version) {
+        (Ok(version), Ok(agent_version)) if problems.is_empty() => Ok(Config {
+            origin,
+            addons,
+            anchors: layer.anchors,
+            policy,
+            hook: layer.hook,
+            pass_every: SignedDuration::from_hours(pass_hours),
+            facts: Facts { version, channel, os, arch, locale, country, distribution, ring, agent_version },
+            consent: Consent {
+                updates: layer.updates != Some(Permission::Refuse),
+                messages: layer.messages != Some(Permission::Refuse),
+                studies: layer.studies == Some(Permission::Allow),
+            },
+        }),
+        _ => Err(problems),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minimal() -> Layer {
+        Layer {
+            origin: Some("http://127.0.0.1:1".into()),
+            addons: Some("/addons".into()),
+            anchors: vec!["/anchor.pem".into()],
+            ..Layer::default()
+        }
+    }
+
+    #[test]
+    fn upper_layers_win_key_by_key() {
+        let file = Layer { channel: Some("esr".into()), ring: Some("test".into()), ..minimal() };
+        let flags =
+            Layer { channel: Some("beta".into()), anchors: vec!["/other.pem".into()], ..Layer::default() };
+        let config = validate(flags.over(file)).unwrap();
+        let facts = config.facts.of("id");
+        assert_eq!((facts.channel.as_str(), facts.ring.as_deref()), ("beta", Some("test")));
+        assert_eq!(config.anchors, [PathBuf::from("/other.pem")]);
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let config = validate(minimal()).unwrap();
+        let facts = config.facts.of("id");
+        assert_eq!(facts.channel, "release");
+        assert_eq!(facts.os, std::env::consts::OS);
+        assert_eq!(facts.version, "0.0".parse().unwrap());
+        assert_eq!(config.policy, Policy::firefox());
+        assert_eq!(config.pass_every, SignedDuration::from_hours(24));
+        assert!(config.consent.updates && config.consent.messages && !config.consent.studies);
+        assert_eq!(config.origin, "http://127.0.0.1:1/");
+    }
+
+    #[test]
+    fn every_bad_setting_is_named_at_once() {
+        let layer = Layer {
+            origin: Some("ftp://x".into()),
+            policy: Some("lenient".into()),
+            pass_hours: Some(0),
+            version: Some("sixty".into()),
+            ring: Some(" ".into()),
+            ..Layer::default()
+        };
+        let problems = validate(layer).unwrap_err();
+        let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
+        assert_eq!(settings, ["origin", "addons", "anchors", "policy", "pass_hours", "version", "ring"]);
+    }
+}

@@ -1,0 +1,198 @@
+//! One run from end to end.
+//!
+//! ```text
+//!            state.json, trust/            origin
+//!                  │                         │
+//!                  ▼                         ▼
+//!   load ──────► refresh ──────────────► trust/ saved            (unreachable or refused: the last edition stays)
+//!                  │
+//!                  ▼
+//!                decide      pure: edition, facts, enrolments, time → plan
+//!                  │
+//!                  ▼
+//!                apply       in memory; each step judged against all add-ons, one that fails is left out alone
+//!                  │
+//!                  ▼
+//!                verify      periodic pass if due and not held, else what recipes ask, else what is new
+//!                  │
+//!                  ▼
+//!                commit      state.json: THE instant at which old becomes new
+//!                  │
+//!                  ▼
+//!                project     certificates/, addons.json: rewritten where they differ
+//!                  │
+//!                  ▼
+//!                tell        the hook, until it has succeeded once for what it sees now
+//! ```
+//!
+//! A run that dies before the commit has changed nothing but trust (which is whole at every instant); one that dies after
+//! it is completed by the next, because projections and hook are compared with the state and not with what this run did.
+
+use std::io;
+
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::decide::{Consent, EditionView, Input, decide};
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::trust::{TrustError, TrustState};
+
+use crate::apply::apply;
+use crate::config::Facts;
+use crate::examine::{Bench, Examiner};
+use crate::passes;
+use crate::ports::{AddonFolder, Clock, Disk, Hook, Transport};
+use crate::projections::Projections;
+use crate::refresh::refresh;
+use crate::report::{PassReport, RunReport};
+use crate::state::{LastRun, RefreshOutcome, State, StateError};
+use crate::store::trust::{self, TrustFilesError};
+
+/// Everything a run needs, wired by `main`.
+pub struct Agent<'a> {
+    /// The state folder.
+    pub disk: &'a dyn Disk,
+    /// The state folder's path, as the hook should see it.
+    pub folder: String,
+    /// Where editions come from.
+    pub origin: &'a dyn Transport,
+    /// The host's add-ons.
+    pub addons: &'a dyn AddonFolder,
+    /// How they are examined.
+    pub examiner: &'a dyn Examiner,
+    /// What tells the host.
+    pub hook: Option<&'a dyn Hook>,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// This machine, as a digest.
+    pub machine: Option<Sha256Digest>,
+    /// What recipes may target.
+    pub facts: Facts,
+    /// What the user allows.
+    pub consent: Consent,
+    /// Time between two periodic passes.
+    pub pass_every: SignedDuration,
+    /// Ceilings.
+    pub limits: Limits,
+}
+
+/// Why a run could not be made. What an origin, a recipe or an add-on does wrong is never among these.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The trust files.
+    #[error(transparent)]
+    TrustFiles(#[from] TrustFilesError),
+    /// The stored root does not verify.
+    #[error("the stored trust cannot be used: {0}")]
+    Trust(TrustError),
+    /// The disk failed while something was written.
+    #[error("{what} could not be written: {error}; nothing is half-done, and the next run continues")]
+    Disk {
+        /// What was being written.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl Agent<'_> {
+    /// Makes one run.
+    ///
+    /// # Errors
+    /// The state folder cannot be used.
+    pub async fn once(&self) -> Result<RunReport, RunError> {
+        // One instant for the whole run: verdicts before and after a change must not differ by the passing of time.
+        let now = self.clock.now();
+        let old = State::load(self.disk)?;
+        let mut state = old.clone();
+        if state.settle_identity(self.machine) {
+            tracing::warn!("this state was made on another machine: it gets a client id of its own");
+        }
+        let stored = load_trust(self.disk, &self.limits)?;
+        let (trusted, refreshed) = refresh(stored, self.origin, now, &self.limits).await;
+        trust::save(self.disk, &trusted.to_files()).map_err(disk("the trust state"))?;
+        match refreshed.outcome {
+            RefreshOutcome::Current => state.last_contact = Some(now),
+            outcome => tracing::warn!(?outcome, detail = refreshed.detail, "refresh"),
+        }
+
+        let edition = trusted.edition(&self.limits);
+        let view =
+            edition.as_ref().map_or_else(EditionView::default, |edition| edition.view(now, &self.limits));
+        let plan = decide(&Input {
+            edition: &view,
+            facts: &self.facts.of(&state.client_id),
+            consent: &self.consent,
+            enrolments: &state.enrolments,
+            now,
+            limits: &self.limits,
+        });
+        let mut bench = Bench::new(self.addons, self.examiner, now);
+        let outcome = apply(plan, state.enrolments, &mut bench);
+        state.enrolments = outcome.enrolments;
+
+        let trust = AddonTrust::from_enrolments(&state.enrolments, now);
+        let due = passes::is_due(state.last_full_pass, self.pass_every, now);
+        let pass = passes::choose(due, trust.hold_until.is_some(), outcome.asked);
+        let made = passes::make(pass, &state.addons, &trust, &mut bench);
+        let problem = match made {
+            Ok(records) => {
+                state.addons = records;
+                if pass == passes::Pass::Periodic {
+                    state.last_full_pass = Some(now);
+                }
+                None
+            }
+            Err(problem) => {
+                tracing::warn!(problem, "no add-on was verified in this run");
+                Some(problem)
+            }
+        };
+
+        state.last_run = Some(LastRun {
+            at: now,
+            clock_shifted: self.clock.is_shifted(),
+            refresh: refreshed,
+            recipes: outcome.results,
+        });
+        if old.must_commit(&state) {
+            state.save(self.disk).map_err(disk("state.json"))?;
+        }
+        let projections = Projections::of(&state, now).map_err(disk("addons.json"))?;
+        projections.write(self.disk).map_err(disk("what the host sees"))?;
+        let hook = match self.hook {
+            Some(hook) => {
+                projections.tell(hook, self.disk, &self.folder, now).await.map_err(disk("hook.json"))?
+            }
+            None => None,
+        };
+        let pass = PassReport::of(pass, problem, &old, &state, trust.hold_until);
+        Ok(RunReport::new(&state, edition.as_ref(), pass, hook))
+    }
+}
+
+/// The trust as stored, verified again.
+///
+/// # Errors
+/// There is none, it cannot be read, or its root does not verify.
+pub fn load_trust(from: &dyn Disk, limits: &Limits) -> Result<TrustState, RunError> {
+    let loaded = trust::load(from)?;
+    let (trusted, left_out) = TrustState::from_files(&loaded.files, limits).map_err(RunError::Trust)?;
+    for problem in loaded.damaged.iter().cloned().chain(left_out.iter().map(ToString::to_string)) {
+        tracing::warn!(problem, "a stored trust file is damaged; it is fetched again");
+    }
+    Ok(trusted)
+}
+
+fn disk(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |error| RunError::Disk { what, error }
+}
+
+/// The periodic pass is due next at this time.
+#[must_use]
+pub fn next_pass(last: Option<Timestamp>, every: SignedDuration) -> Option<Timestamp> {
+    last.and_then(|last| last.checked_add(every).ok())
+}

@@ -1,0 +1,137 @@
+//! Looking at add-ons once, and judging what was seen as often as needed.
+//!
+//! Reading and hashing an archive costs a hundred times what judging its chain does, so a run examines every add-on at
+//! most once and then judges it, in memory, against as many pools as there are changes to check.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::recipe::Action;
+use mulberry_shared::xpi::Verdict;
+
+use crate::ports::{AddonFolder, ListedAddon, Stamp};
+
+mod archives;
+
+pub use archives::Archives;
+
+/// One add-on after it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its key.
+    pub path: String,
+    /// The file that was examined.
+    pub stamp: Stamp,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What looking at one add-on gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// It was read.
+    Read {
+        /// Its id, where it could be told.
+        id: Option<String>,
+        /// Its version, where it could be told.
+        version: Option<String>,
+        /// SHA-256 of the archive.
+        sha256: Sha256Digest,
+    },
+    /// The medium failed, or the file changed meanwhile: nothing is known about its content.
+    Unreadable(String),
+    /// It is beyond a ceiling, so it is not even hashed.
+    TooLarge(String),
+}
+
+/// Verdicts by add-on; only what was read has one.
+pub type Verdicts = BTreeMap<String, Verdict>;
+
+/// Add-ons that were examined together.
+pub trait Corpus {
+    /// What was seen, sorted by path.
+    fn seen(&self) -> &[Seen];
+
+    /// The verdict on each, under this trust, at this instant.
+    fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts;
+}
+
+/// Examines add-ons and knows the trust anchors.
+pub trait Examiner {
+    /// Looks at these add-ons. What is wrong with one is a property of that one.
+    fn examine<'a>(&'a self, folder: &dyn AddonFolder, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a>;
+
+    /// Whether the anchors allow an action, whose effect together with everything else would be `candidate`: installed
+    /// certificates must chain to an anchor, and an anchor cannot be distrusted.
+    ///
+    /// # Errors
+    /// A sentence that says what does not hold.
+    fn admits(&self, action: &Action, candidate: &AddonTrust, at: Timestamp) -> Result<(), String>;
+}
+
+/// The add-ons of one run: listed once, examined when first needed.
+pub struct Bench<'a> {
+    folder: &'a dyn AddonFolder,
+    examiner: &'a dyn Examiner,
+    at: Timestamp,
+    listed: Option<Result<Vec<ListedAddon>, String>>,
+    everything: Option<Box<dyn Corpus + 'a>>,
+}
+
+impl<'a> Bench<'a> {
+    /// A bench that judges everything as of `at`.
+    #[must_use]
+    pub fn new(folder: &'a dyn AddonFolder, examiner: &'a dyn Examiner, at: Timestamp) -> Self {
+        Self { folder, examiner, at, listed: None, everything: None }
+    }
+
+    /// The instant of all judgements.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// What is in the folder.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn list(&mut self) -> Result<Vec<ListedAddon>, String> {
+        self.listed
+            .get_or_insert_with(|| {
+                self.folder.list().map_err(|error| format!("the add-ons folder cannot be listed: {error}"))
+            })
+            .clone()
+    }
+
+    /// All add-ons, examined.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn everything(&mut self) -> Result<&(dyn Corpus + 'a), String> {
+        let listed = self.list()?;
+        let (examiner, folder) = (self.examiner, self.folder);
+        Ok(&**self.everything.get_or_insert_with(|| examiner.examine(folder, &listed)))
+    }
+
+    /// These add-ons, examined.
+    #[must_use]
+    pub fn some(&self, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a> {
+        self.examiner.examine(self.folder, addons)
+    }
+
+    /// Whether all add-ons were examined in this run.
+    #[must_use]
+    pub fn has_everything(&self) -> bool {
+        self.everything.is_some()
+    }
+
+    /// See [`Examiner::admits`].
+    ///
+    /// # Errors
+    /// A sentence that says what does not hold.
+    pub fn admits(&self, action: &Action, candidate: &AddonTrust) -> Result<(), String> {
+        self.examiner.admits(action, candidate, self.at)
+    }
+}

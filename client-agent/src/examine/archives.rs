@@ -1,0 +1,214 @@
+//! Real add-ons: archives, inspected on all cores and judged against the local pool.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::recipe::Action;
+use mulberry_shared::x509::{Anchors, EndEntityTime, PathBuilder, Pool, SignatureMemo, Usage};
+use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, inspect, memory_ceiling};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use super::{Content, Corpus, Examiner, Seen, Verdicts};
+use crate::ports::{AddonFolder, ListedAddon};
+
+/// Bytes that all inspections together may hold: together with what is idle, the agent stays small on small machines.
+const MEMORY: u64 = 48 << 20;
+
+/// Examines archives under one policy and one set of anchors.
+#[derive(Debug)]
+pub struct Archives {
+    anchors: Anchors,
+    policy: Policy,
+    limits: Limits,
+    memo: SignatureMemo,
+}
+
+impl Archives {
+    /// An examiner with an empty memory of signature checks.
+    #[must_use]
+    pub fn new(anchors: Anchors, policy: Policy, limits: Limits) -> Self {
+        Self { anchors, policy, limits, memo: SignatureMemo::default() }
+    }
+
+    fn look(
+        &self,
+        folder: &dyn AddonFolder,
+        addon: &ListedAddon,
+        memory: &Budget,
+    ) -> (Seen, Option<Inspection>) {
+        let seen = |stamp, content| Seen { path: addon.path.clone(), stamp, content };
+        let unreadable = |error: std::io::Error| Content::Unreadable(format!("it cannot be read: {error}"));
+        let opened = match folder.open(&addon.path) {
+            Ok(opened) => opened,
+            Err(error) => return (seen(addon.stamp, unreadable(error)), None),
+        };
+        let before = match opened.stamp() {
+            Ok(stamp) => stamp,
+            Err(error) => return (seen(addon.stamp, unreadable(error)), None),
+        };
+        let inspected = memory.with(memory_ceiling(before.size, &self.limits.xpi), || {
+            inspect(opened.archive(), &self.policy, &self.limits)
+        });
+        let inspection = match inspected {
+            Ok(inspection) => inspection,
+            Err(error) => return (seen(before, unreadable(error)), None),
+        };
+        // What was hashed at the start and what was verified at the end must be one content.
+        match opened.stamp() {
+            Ok(after) if after == before => {}
+            Ok(_) => {
+                let problem = "it changed while it was being read; the next run looks again";
+                return (seen(before, Content::Unreadable(problem.into())), None);
+            }
+            Err(error) => return (seen(before, unreadable(error)), None),
+        }
+        match inspection.sha256 {
+            Some(sha256) => {
+                let (id, version) = (inspection.id.clone(), inspection.version.clone());
+                (seen(before, Content::Read { id, version, sha256 }), Some(inspection))
+            }
+            None => {
+                let problem =
+                    format!("larger than the {} bytes an add-on may have", self.limits.xpi.archive_bytes);
+                (seen(before, Content::TooLarge(problem)), None)
+            }
+        }
+    }
+}
+
+impl Examiner for Archives {
+    fn examine<'a>(&'a self, folder: &dyn AddonFolder, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a> {
+        let memory = Budget::new(MEMORY);
+        let (seen, inspections) = addons
+            .par_iter()
+            .map(|addon| self.look(folder, addon, &memory))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .unzip();
+        Box::new(Inspected { examiner: self, seen, inspections })
+    }
+
+    fn admits(&self, action: &Action, candidate: &AddonTrust, at: Timestamp) -> Result<(), String> {
+        match action {
+            Action::InstallCertificates { certificates } => {
+                let pool: Pool = candidate.installed.iter().chain(certificates).cloned().collect();
+                let paths = PathBuilder {
+                    anchors: &self.anchors,
+                    pool: &pool,
+                    distrust: &candidate.distrust,
+                    memo: &self.memo,
+                    usage: Usage::CodeSigning,
+                    end_entity_time: EndEntityTime::Enforce,
+                    limits: &self.limits.x509,
+                };
+                for certificate in certificates {
+                    paths.chains_to_anchor(certificate, at).map_err(|error| {
+                        format!("{} does not chain to an anchor: {}", certificate.described(), error.sentence)
+                    })?;
+                }
+                Ok(())
+            }
+            Action::DistrustCertificates { .. } => {
+                match self.anchors.iter().find(|anchor| candidate.distrust.refuses(anchor).is_some()) {
+                    None => Ok(()),
+                    Some(anchor) => Err(format!(
+                        "it would distrust the pinned anchor {}; anchors are changed in the settings",
+                        anchor.described()
+                    )),
+                }
+            }
+            Action::ReverifyAddons { .. } | Action::HoldVerification { .. } => Ok(()),
+        }
+    }
+}
+
+struct Inspected<'a> {
+    examiner: &'a Archives,
+    seen: Vec<Seen>,
+    /// In the order of `seen`; `None` where there is nothing to judge.
+    inspections: Vec<Option<Inspection>>,
+}
+
+impl Corpus for Inspected<'_> {
+    fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts {
+        let pool: Pool = trust.installed.iter().cloned().collect();
+        let context = JudgeContext {
+            anchors: &self.examiner.anchors,
+            pool: &pool,
+            distrust: &trust.distrust,
+            memo: &self.examiner.memo,
+            policy: &self.examiner.policy,
+            limits: &self.examiner.limits,
+        };
+        let pairs: Vec<_> = self.seen.iter().zip(&self.inspections).collect();
+        pairs
+            .par_iter()
+            .filter_map(|(seen, inspection)| {
+                inspection.as_ref().map(|inspection| (seen.path.clone(), inspection.judge(&context, at)))
+            })
+            .collect()
+    }
+}
+
+/// Memory that parallel inspections share: who needs much waits for others to finish.
+struct Budget {
+    total: u64,
+    free: Mutex<u64>,
+    freed: Condvar,
+}
+
+impl Budget {
+    fn new(total: u64) -> Self {
+        Self { total, free: Mutex::new(total), freed: Condvar::new() }
+    }
+
+    /// Runs `work` with `bytes` of the budget, or all of it where that is less. Nobody waits while holding some, so
+    /// everybody gets their turn.
+    fn with<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> T {
+        let bytes = bytes.min(self.total);
+        let lock = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free =
+            self.freed.wait_while(lock, |free| *free < bytes).unwrap_or_else(PoisonError::into_inner);
+        *free = free.saturating_sub(bytes);
+        drop(free);
+        let result = work();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = free.saturating_add(bytes);
+        drop(free);
+        self.freed.notify_all();
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn parallel_work_never_holds_more_than_the_budget_and_all_of_it_is_done() {
+        let (budget, held, done) = (Budget::new(100), AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for bytes in [60, 60, 10, 500, 40, 100, 1] {
+                let (budget, held, done) = (&budget, &held, &done);
+                scope.spawn(move || {
+                    budget.with(bytes, || {
+                        let counted = bytes.min(100);
+                        assert!(held.fetch_add(counted, Ordering::SeqCst) + counted <= 100);
+                        std::thread::yield_now();
+                        held.fetch_sub(counted, Ordering::SeqCst);
+                        done.fetch_add(1, Ordering::SeqCst);
+                    });
+                });
+            }
+        });
+        assert_eq!(done.into_inner(), 7);
+    }
+}

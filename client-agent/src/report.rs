@@ -1,0 +1,269 @@
+//! A run in words and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::exit::Exit;
+use mulberry_shared::trust::Edition;
+use serde::Serialize;
+
+use crate::passes::{Pass, Records};
+use crate::ports::HookEnd;
+use crate::state::{LastRun, RecipeResult, RefreshOutcome, Refreshed, State};
+
+/// The format of the JSON reports.
+pub const FORMAT: u64 = 1;
+/// Metadata signed later than now by more than this means that this clock is behind, or the signer's ahead.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReport {
+    /// The format's number.
+    pub format: u64,
+    /// When, by the agent's clock.
+    pub at: Option<Timestamp>,
+    /// Whether that clock was started elsewhere.
+    pub clock_shifted: bool,
+    /// How the refresh ended.
+    pub refresh: Option<Refreshed>,
+    /// The edition decisions were made on.
+    pub edition: Option<EditionReport>,
+    /// Every recipe's status.
+    pub recipes: Vec<RecipeResult>,
+    /// The verification pass.
+    pub pass: PassReport,
+    /// The add-ons after it.
+    pub addons: AddonCounts,
+    /// How the hook ended, if it was run.
+    pub hook: Option<HookEnd>,
+}
+
+impl RunReport {
+    /// Puts a report together.
+    #[must_use]
+    pub fn new(state: &State, edition: Option<&Edition>, pass: PassReport, hook: Option<HookEnd>) -> Self {
+        let run = state.last_run.as_ref();
+        Self {
+            format: FORMAT,
+            at: run.map(|run| run.at),
+            clock_shifted: run.is_some_and(|run| run.clock_shifted),
+            refresh: run.map(|run| run.refresh.clone()),
+            edition: edition.map(|edition| EditionReport::of(edition, run.map(|run| run.at))),
+            recipes: run.map_or_else(Vec::new, |run: &LastRun| run.recipes.clone()),
+            pass,
+            addons: AddonCounts::of(&state.addons),
+            hook,
+        }
+    }
+
+    /// How the command ends: what the origin did decides.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.refresh.as_ref().map(|refresh| refresh.outcome) {
+            Some(RefreshOutcome::Refused) => Exit::TrustRefused,
+            Some(RefreshOutcome::Unreachable) => Exit::Unreachable,
+            Some(RefreshOutcome::Current | RefreshOutcome::Stale) | None => Exit::Yes,
+        }
+    }
+}
+
+/// A verified edition, for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct EditionReport {
+    /// Its number: the version of the snapshot.
+    pub number: u64,
+    /// When its timestamp was signed.
+    pub signed_at: Option<Timestamp>,
+    /// When each role expires.
+    pub expiries: Vec<Expiry>,
+    /// Set when the clocks of this machine and of the signer do not agree.
+    pub clock_warning: Option<String>,
+}
+
+/// When one role expires.
+#[derive(Clone, Debug, Serialize)]
+pub struct Expiry {
+    /// The role.
+    pub role: String,
+    /// The version that is here.
+    pub version: u64,
+    /// When it expires.
+    pub expires: Timestamp,
+    /// Whether it has.
+    pub expired: bool,
+}
+
+impl EditionReport {
+    /// As seen at `now`.
+    #[must_use]
+    pub fn of(edition: &Edition, now: Option<Timestamp>) -> Self {
+        let ahead = |signed: &Timestamp| now.is_some_and(|now| signed.duration_since(now) > CLOCK_TOLERANCE);
+        Self {
+            number: edition.number,
+            signed_at: edition.signed_at,
+            expiries: edition
+                .expiries
+                .iter()
+                .map(|expiry| Expiry {
+                    role: expiry.role.clone(),
+                    version: expiry.version,
+                    expires: expiry.expires,
+                    expired: now.is_some_and(|now| now >= expiry.expires),
+                })
+                .collect(),
+            clock_warning: edition.signed_at.filter(ahead).map(|signed| {
+                format!(
+                    "the edition was signed at {signed}, which lies ahead: check the clock of this machine"
+                )
+            }),
+        }
+    }
+}
+
+/// What a verification pass did.
+#[derive(Clone, Debug, Serialize)]
+pub struct PassReport {
+    /// Which pass it was.
+    pub kind: Pass,
+    /// Why no add-on was looked at, if so.
+    pub problem: Option<String>,
+    /// Until when the periodic pass is suspended.
+    pub held_until: Option<Timestamp>,
+    /// Add-ons that became enabled, new ones included.
+    pub enabled: Vec<String>,
+    /// Add-ons that became disabled, new ones included.
+    pub disabled: Vec<String>,
+}
+
+impl PassReport {
+    /// The difference between two states.
+    #[must_use]
+    pub fn of(
+        kind: Pass,
+        problem: Option<String>,
+        old: &State,
+        new: &State,
+        held_until: Option<Timestamp>,
+    ) -> Self {
+        let became = |enabled: bool| -> Vec<String> {
+            new.addons
+                .iter()
+                .filter(|(_, record)| record.enabled() == enabled)
+                .filter(|(path, _)| old.addons.get(*path).is_none_or(|record| record.enabled() != enabled))
+                .map(|(path, _)| path.clone())
+                .collect()
+        };
+        Self { kind, problem, held_until, enabled: became(true), disabled: became(false) }
+    }
+}
+
+/// How many add-ons are in which condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AddonCounts {
+    /// All.
+    pub total: usize,
+    /// Those the host may run.
+    pub enabled: usize,
+    /// Those it may not.
+    pub disabled: usize,
+    /// By the last verdict.
+    pub verdicts: BTreeMap<String, usize>,
+}
+
+impl AddonCounts {
+    /// Counts.
+    #[must_use]
+    pub fn of(addons: &Records) -> Self {
+        let mut verdicts = BTreeMap::new();
+        for record in addons.values() {
+            let verdict = record.state.as_ref().map_or("unreadable", |state| state.verdict.as_str());
+            *verdicts.entry(verdict.to_owned()).or_insert(0) += 1;
+        }
+        let enabled = addons.values().filter(|record| record.enabled()).count();
+        Self { total: addons.len(), enabled, disabled: addons.len() - enabled, verdicts }
+    }
+}
+
+impl fmt::Display for AddonCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} add-ons: {} enabled, {} disabled", self.total, self.enabled, self.disabled)?;
+        let verdicts: Vec<String> =
+            self.verdicts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        if verdicts.is_empty() { Ok(()) } else { write!(f, " (verdicts: {})", verdicts.join(", ")) }
+    }
+}
+
+impl fmt::Display for RunReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(refresh) = &self.refresh {
+            writeln!(f, "Refresh from {}: {}", refresh.origin, refresh.detail)?;
+        }
+        match &self.edition {
+            Some(edition) => writeln!(f, "Edition {}", edition.number)?,
+            None => writeln!(f, "No edition yet")?,
+        }
+        if let Some(warning) = self.edition.as_ref().and_then(|edition| edition.clock_warning.as_ref()) {
+            writeln!(f, "Warning: {warning}")?;
+        }
+        write!(f, "{}", recipes_table(&self.recipes))?;
+        if let Some(until) = self.pass.held_until {
+            writeln!(f, "Periodic verification is held until {until}")?;
+        }
+        if let Some(problem) = &self.pass.problem {
+            writeln!(f, "No add-on was verified: {problem}")?;
+        }
+        for (what, list) in [("Enabled", &self.pass.enabled), ("Disabled", &self.pass.disabled)] {
+            if !list.is_empty() {
+                writeln!(f, "{what} {}: {}", list.len(), some_of(list))?;
+            }
+        }
+        writeln!(f, "{}", self.addons)?;
+        match &self.hook {
+            None => Ok(()),
+            Some(HookEnd::Exited { code: Some(0) }) => writeln!(f, "The hook has taken note"),
+            Some(end) => writeln!(f, "The hook failed ({end:?}); it is run again in the next run"),
+        }
+    }
+}
+
+/// Recipes with their statuses, a line each.
+#[must_use]
+pub fn recipes_table(recipes: &[RecipeResult]) -> String {
+    if recipes.is_empty() {
+        return "No recipes\n".into();
+    }
+    let rows = recipes.iter().map(|recipe| {
+        let revision = recipe.revision.map_or_else(|| "-".into(), |revision| revision.to_string());
+        [recipe.path.to_string(), revision, recipe.status.to_string(), recipe.detail.clone()]
+    });
+    table(["recipe", "revision", "status", "detail"], rows)
+}
+
+/// A plain table that fits the terminal.
+#[must_use]
+pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    let mut text = String::new();
+    for line in table.to_string().lines() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+fn some_of(list: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<&str> = list.iter().take(SHOWN).map(String::as_str).collect();
+    let more = list.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}

@@ -1,0 +1,332 @@
+//! `state.json`: what the agent remembers, and the one commit point of a run.
+//!
+//! Everything the host sees ([`crate::projections`]) is computed from this file, so a run that died between the commit and
+//! the projections is completed by the next one.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::enrolment::Enrolment;
+use mulberry_shared::json;
+use mulberry_shared::limits::JsonLimits;
+use mulberry_shared::pass::AddonState;
+use mulberry_shared::recipe::RecipePath;
+use mulberry_shared::status::Status;
+use mulberry_shared::trust::Outcome;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{Disk, Stamp};
+use crate::store::replace;
+
+/// The file's name in the state folder.
+pub const FILE: &str = "state.json";
+/// The format this agent writes, and the newest it reads.
+pub const FORMAT: u64 = 1;
+/// Bytes of the file: 50,000 add-ons of 1 KB each, and room for enrolments.
+const MAX_BYTES: u64 = 64 << 20;
+/// A run that changed nothing else does not write the file only to note that an origin was reached, unless the note is
+/// older than this: polls must not wear out disks.
+const CONTACT_GRAIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the agent remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The format's number.
+    pub format: u64,
+    /// Random; decides which samples this client is in. Sent to nobody.
+    pub client_id: String,
+    /// The machine this state was made on, as a digest; where it differs, this is a clone and gets its own client id.
+    pub machine: Option<Sha256Digest>,
+    /// What was applied, at most one per recipe.
+    pub enrolments: Vec<Enrolment>,
+    /// The add-ons by their path in the add-ons folder.
+    pub addons: BTreeMap<String, AddonRecord>,
+    /// When all add-ons were last verified periodically.
+    pub last_full_pass: Option<Timestamp>,
+    /// When an origin last answered with metadata that verified; behind by up to an hour.
+    pub last_contact: Option<Timestamp>,
+    /// The last run that changed something, or the first.
+    pub last_run: Option<LastRun>,
+}
+
+/// One add-on as the agent knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddonRecord {
+    /// The file when it was last examined: a difference means a new look is due.
+    pub stamp: Stamp,
+    /// Its id, where it could be told.
+    pub id: Option<String>,
+    /// Its version, where it could be told.
+    pub version: Option<String>,
+    /// What was decided; `None` for a file that could never be read.
+    pub state: Option<AddonState>,
+    /// Why it could not be read at the last look; `state` is the one before then.
+    pub unreadable: Option<String>,
+}
+
+impl AddonRecord {
+    /// Whether the host may run it.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.enabled)
+    }
+}
+
+/// How a run went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastRun {
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+    /// Whether that clock was started elsewhere by `--clock-start`.
+    pub clock_shifted: bool,
+    /// How the refresh ended.
+    pub refresh: Refreshed,
+    /// Every recipe's status.
+    pub recipes: Vec<RecipeResult>,
+}
+
+/// How a refresh ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refreshed {
+    /// The stable outcome.
+    pub outcome: RefreshOutcome,
+    /// The origin asked.
+    pub origin: String,
+    /// A sentence.
+    pub detail: String,
+}
+
+/// The outcomes of a refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefreshOutcome {
+    /// The origin's metadata verified and is fresh.
+    Current,
+    /// The origin is behind, or its signers have let something expire.
+    Stale,
+    /// It gave no usable answer; the last good edition stays.
+    Unreachable,
+    /// Something it sent was refused; the last good edition stays.
+    Refused,
+}
+
+impl From<Outcome> for RefreshOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Current => Self::Current,
+            Outcome::Stale => Self::Stale,
+            Outcome::Unreachable => Self::Unreachable,
+            Outcome::Refused => Self::Refused,
+        }
+    }
+}
+
+/// One recipe's status in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeResult {
+    /// Where it is published.
+    pub path: RecipePath,
+    /// The revision the status speaks of.
+    pub revision: Option<u64>,
+    /// The status.
+    pub status: Status,
+    /// A sentence.
+    pub detail: String,
+}
+
+/// Why the state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// There is none.
+    #[error("there is no state in this folder; run: mulberry-agent init")]
+    Missing,
+    /// Written by a later version.
+    #[error(
+        "state.json has format {found}, this agent knows up to {FORMAT}; use the newer agent that wrote it. Nothing was changed"
+    )]
+    Newer {
+        /// The number found.
+        found: u64,
+    },
+    /// Not what was written.
+    #[error(
+        "state.json is damaged ({0}); restore it from a copy, or set up a new state folder with init. Nothing was changed"
+    )]
+    Damaged(String),
+    /// The disk failed.
+    #[error("state.json cannot be read or written: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl State {
+    /// The state of a client that has done nothing yet.
+    #[must_use]
+    pub fn new(client_id: String, machine: Option<Sha256Digest>) -> Self {
+        Self {
+            format: FORMAT,
+            client_id,
+            machine,
+            enrolments: Vec::new(),
+            addons: BTreeMap::new(),
+            last_full_pass: None,
+            last_contact: None,
+            last_run: None,
+        }
+    }
+
+    /// Reads the state. Needs no lock: the file is only ever replaced whole.
+    ///
+    /// # Errors
+    /// There is none, it is of a later format, damaged, or the disk failed.
+    pub fn load(disk: &dyn Disk) -> Result<Self, StateError> {
+        let bytes = disk.read(FILE, MAX_BYTES)?.ok_or(StateError::Missing)?;
+        let limits = JsonLimits { bytes: bytes.len(), ..JsonLimits::default() };
+        let value = json::parse(&bytes, &limits).map_err(|error| StateError::Damaged(error.to_string()))?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(found) if found > FORMAT => return Err(StateError::Newer { found }),
+            Some(_) => {}
+            None => return Err(StateError::Damaged("it has no format number".into())),
+        }
+        serde_json::from_value(value).map_err(|error| StateError::Damaged(error.to_string()))
+    }
+
+    /// Commits the state durably.
+    ///
+    /// # Errors
+    /// Whatever the disk reports; the former state is in force then.
+    pub fn save(&self, disk: &dyn Disk) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(self)?;
+        bytes.push(b'\n');
+        replace(disk, FILE, &bytes)
+    }
+
+    /// Whether a run that turned `self` into `next` must commit.
+    #[must_use]
+    pub fn must_commit(&self, next: &Self) -> bool {
+        let stale = match (self.last_contact, next.last_contact) {
+            (Some(noted), Some(now)) => now.duration_since(noted).abs() >= CONTACT_GRAIN,
+            (noted, now) => noted != now,
+        };
+        let mut same = Self { last_contact: self.last_contact, ..next.clone() };
+        if let (Some(then), Some(now)) = (&self.last_run, &mut same.last_run) {
+            now.at = then.at;
+        }
+        stale || same != *self
+    }
+
+    /// A clone of a machine's image must not share the samples of its original.
+    ///
+    /// Says whether the client id was renewed. A machine without identity tells nothing, so nothing is renewed for it.
+    pub fn settle_identity(&mut self, machine: Option<Sha256Digest>) -> bool {
+        if machine.is_none() || self.machine == machine {
+            return false;
+        }
+        let cloned = self.machine.is_some();
+        self.machine = machine;
+        if cloned {
+            self.client_id = new_client_id();
+        }
+        cloned
+    }
+}
+
+/// A random client id in the form of a version 4 UUID.
+#[must_use]
+pub fn new_client_id() -> String {
+    let mut id: [u8; 16] = rand::random();
+    id[6] = id[6] & 0x0f | 0x40;
+    id[8] = id[8] & 0x3f | 0x80;
+    let text = hex::encode(id);
+    let mut parts = Vec::new();
+    let mut rest = text.as_str();
+    for length in [8, 4, 4, 4] {
+        let (part, tail) = rest.split_at(length);
+        parts.push(part);
+        rest = tail;
+    }
+    parts.push(rest);
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::doubles::MemoryDisk;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_left_alone() {
+        let disk = MemoryDisk::default();
+        assert!(matches!(State::load(&disk), Err(StateError::Missing)));
+        State::new("x".into(), None).save(&disk).unwrap();
+        assert_eq!(State::load(&disk).unwrap(), State::new("x".into(), None));
+        disk.write(FILE, br#"{"format":2,"new_field":1}"#).unwrap();
+        let error = State::load(&disk).unwrap_err();
+        assert!(error.to_string().contains("newer agent"), "{error}");
+        for bad in ["", "{}", "{\"format\":1}", "[1]", "{\"format\":1,\"format\":1}"] {
+            disk.write(FILE, bad.as_bytes()).unwrap();
+            assert!(matches!(State::load(&disk), Err(StateError::Damaged(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_clone_gets_its_own_client_id_and_others_keep_theirs() {
+        let (a, b) = (Sha256Digest::of(b"a"), Sha256Digest::of(b"b"));
+        let mut state = State::new("one".into(), None);
+        assert!(!state.settle_identity(None));
+        assert!(!state.settle_identity(Some(a)), "an identity that appears is no clone");
+        assert!(!state.settle_identity(Some(a)));
+        assert!(!state.settle_identity(None));
+        assert_eq!(state.client_id, "one");
+        assert!(state.settle_identity(Some(b)));
+        assert_ne!(state.client_id, "one");
+        assert_eq!(state.machine, Some(b));
+    }
+
+    #[test]
+    fn client_ids_are_version_four_uuids() {
+        let id = new_client_id();
+        let shape: String = id.chars().map(|c| if c == '-' { '-' } else { 'x' }).collect();
+        assert_eq!(shape, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+        assert_eq!(id.as_bytes()[14], b'4');
+        assert_ne!(new_client_id(), id);
+    }
+
+    #[test]
+    fn a_mere_contact_is_committed_once_an_hour() {
+        let run = |at: &str| {
+            Some(LastRun {
+                at: time(at),
+                clock_shifted: false,
+                refresh: Refreshed {
+                    outcome: RefreshOutcome::Current,
+                    origin: "o".into(),
+                    detail: "d".into(),
+                },
+                recipes: vec![],
+            })
+        };
+        let mut old = State::new("x".into(), None);
+        let mut new = State { last_contact: Some(time("2019-05-05T00:00:00Z")), ..old.clone() };
+        new.last_run = run("2019-05-05T00:00:00Z");
+        assert!(old.must_commit(&new));
+        old = new.clone();
+        new.last_contact = Some(time("2019-05-05T00:59:59Z"));
+        new.last_run = run("2019-05-05T00:59:59Z");
+        assert!(!old.must_commit(&new));
+        new.last_contact = Some(time("2019-05-05T01:00:00Z"));
+        assert!(old.must_commit(&new));
+        new = State { last_full_pass: Some(time("2019-05-05T00:30:00Z")), ..old.clone() };
+        assert!(old.must_commit(&new));
+    }
+}
