@@ -72,7 +72,8 @@ pub fn load(folder: &StateFolder, upper: Layer) -> Result<Config, Failure> {
     let text =
         String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{}: not UTF-8", path.display())))?;
     let file = config::read_file(&path, &text).map_err(Failure::usage)?;
-    check(upper.over(file.relative_to(folder.root())))
+    let here = std::env::current_dir().map_err(Failure::usage)?;
+    check(upper.relative_to(&here).over(file.relative_to(folder.root())))
 }
 
 /// Checks settings and gives every problem a line.
