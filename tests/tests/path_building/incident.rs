@@ -19,7 +19,8 @@ fn the_intermediate_holds_to_its_last_second_and_not_one_longer() {
 #[test]
 fn the_sentence_names_the_certificate_and_the_date() {
     let bench = Bench::new();
-    let error = bench.setting().build(&bench.end_entity, &[bench.expiring.clone()], AFTER).unwrap_err();
+    let error =
+        bench.setting().build(&bench.end_entity, std::slice::from_ref(&bench.expiring), AFTER).unwrap_err();
     assert_eq!(
         error.sentence,
         "the intermediate \"signingca1.addons.example.org\" (serial 100004) expired on 2019-05-04T00:09:46Z; \
@@ -89,7 +90,7 @@ fn an_end_entity_out_of_date_is_named_before_its_unknown_or_expired_issuer() {
     let enforcing = bench.setting().enforcing();
     assert_eq!(enforcing.kind(&stranger, &[], late), Err(PathErrorKind::EndEntityExpired));
     assert_eq!(
-        enforcing.kind(&bench.end_entity, &[bench.expiring.clone()], late),
+        enforcing.kind(&bench.end_entity, std::slice::from_ref(&bench.expiring), late),
         Err(PathErrorKind::EndEntityExpired)
     );
     assert_eq!(bench.setting().end_entity_time, EndEntityTime::Ignore);

@@ -1,13 +1,16 @@
 //! Every other reason a path may not hold.
 
 use mulberry_lab::pki::{
-    BasicConstraints, ExtendedKeyUse, Extension, KeyKind, LabCertificate, SignatureKind,
+    BasicConstraints, CertificateSpec, ExtendedKeyUse, Extension, KeyKind, LabCertificate, SignatureKind,
     certificate::Presence, key,
 };
 use mulberry_shared::x509::{Certificate, PathErrorKind};
 use x509_cert::Version;
 
 use crate::bench::{AFTER, Bench, ca_spec, end_entity, end_entity_spec, read};
+
+/// What makes a certificate unfit.
+type Change = fn(&mut CertificateSpec);
 
 fn p256(name: &str) -> std::sync::Arc<mulberry_lab::pki::LabKey> {
     key(KeyKind::P256, name).unwrap()
@@ -84,7 +87,7 @@ fn extended_key_usages_count_on_every_certificate_that_has_them() {
 #[test]
 fn an_issuer_must_be_a_ca_that_may_sign_certificates_and_is_understood() {
     let bench = Bench::new();
-    let cases: [(&str, fn(&mut mulberry_lab::pki::CertificateSpec)); 5] = [
+    let cases: [(&str, Change); 5] = [
         ("not a CA", |ca| ca.basic_constraints = BasicConstraints::NotCa),
         ("no basicConstraints", |ca| ca.basic_constraints = BasicConstraints::Absent),
         ("no keyCertSign", |ca| ca.key_usage = ca.second_key_usage),

@@ -65,7 +65,7 @@ pub(crate) fn settle<F: Copy + fmt::Debug>(
             None if agrees => counts.run += 1,
             None => wrong.push(format!("{id}: expected {expected}, got {outcome:?}")),
             Some(reason) if agrees => {
-                wrong.push(format!("{id}: agrees now, strike it from the table: {reason:?}"))
+                wrong.push(format!("{id}: agrees now, strike it from the table: {reason:?}"));
             }
             Some(Known::Excluded(_)) => counts.excluded += 1,
             Some(Known::Diverged(_)) => counts.diverged += 1,
