@@ -1,6 +1,30 @@
 //! Mulberry's server: ledger, store, services and HTTP.
+//!
+//! Reads never touch the store; writes go through one writer. The way in:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`store`] | append and read, in memory or on sled |
+//! | [`event`], [`ledger`] | what can happen; the hash chain of what did |
+//! | [`state`] | the fold over the ledger |
+//! | [`edition`], [`keys`] | what the server signs, and with what |
+//! | [`served`] | every document as finished bytes, replaced as a whole |
+//! | [`services`] | publish, gate, status, and the one writer |
+//! | [`tokens`], [`files`], [`clock`] | operators' tokens, private files, the time |
+//! | [`api`] | HTTP: the public listener and the operators' one |
+//! | [`commands`] | `init`, `token`, `run`, and where concrete parts are wired |
 
+pub mod api;
 pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod edition;
 pub mod event;
+pub mod files;
+pub mod keys;
 pub mod ledger;
+pub mod served;
+pub mod services;
+pub mod state;
 pub mod store;
+pub mod tokens;

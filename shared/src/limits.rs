@@ -15,6 +15,8 @@ pub struct Limits {
     pub x509: X509Limits,
     /// Signed add-on archives.
     pub xpi: XpiLimits,
+    /// The operators' HTTP interface.
+    pub operators: OperatorsLimits,
 }
 
 /// Ceilings of JSON parsing.
@@ -224,5 +226,20 @@ impl Default for XpiLimits {
             identity_bytes: 512 << 10,
             xml_nodes: 20_000,
         }
+    }
+}
+
+/// Ceilings of the operators' HTTP interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorsLimits {
+    /// Bytes of one request's body. A lane's metadata and sixty of the largest recipes fit, in Base64.
+    pub body_bytes: usize,
+    /// Seconds for one body to arrive: the largest one over 10 Mbit/s.
+    pub body_seconds: u64,
+}
+
+impl Default for OperatorsLimits {
+    fn default() -> Self {
+        Self { body_bytes: 24 << 20, body_seconds: 30 }
     }
 }

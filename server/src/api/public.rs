@@ -1,0 +1,74 @@
+//! The public listener: a TUF repository, and health.
+
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource};
+
+use super::problem::{self, ProblemAnswer};
+use super::{dockerflow, method_not_allowed, not_found};
+use crate::served::{Caching, ServedFile};
+use crate::services::Core;
+
+/// For files whose name is of one content for ever.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// For the timestamp: caches shield the server from a crowd, and nobody waits longer than this for a fix.
+const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=5");
+
+/// Adds the public routes.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(readable("/metadata/{path:.*}", file))
+        .service(readable("/targets/{path:.*}", file))
+        .service(readable("/__heartbeat__", dockerflow::heartbeat))
+        .service(readable("/__lbheartbeat__", dockerflow::lbheartbeat))
+        .service(readable("/__version__", dockerflow::version))
+        .default_service(web::to(not_found));
+}
+
+/// A resource that takes GET and HEAD.
+fn readable<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: actix_web::Handler<Args> + Copy,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: actix_web::Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler))
+        .route(web::head().to(handler))
+        .default_service(web::to(method_not_allowed))
+}
+
+async fn file(request: HttpRequest, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
+    let served = core.served();
+    let path = request.path();
+    let file = served.file(path.trim_start_matches('/')).ok_or_else(|| problem::not_found(path))?;
+    let mut answer = if is_known(request.headers(), file) {
+        HttpResponse::NotModified()
+    } else {
+        let mut answer = HttpResponse::Ok();
+        answer.content_type("application/json");
+        answer
+    };
+    answer.insert_header((header::ETAG, file.etag.as_str()));
+    let caching = match file.caching {
+        Caching::Immutable => IMMUTABLE,
+        Caching::Short => SHORT,
+    };
+    answer.insert_header((header::CACHE_CONTROL, caching));
+    answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if is_known(request.headers(), file) {
+        return Ok(answer.finish());
+    }
+    Ok(answer.body(Bytes::from_owner(file.bytes.clone())))
+}
+
+/// RFC 9110 section 13.1.2: weak comparison, a list, or `*`.
+fn is_known(headers: &HeaderMap, file: &ServedFile) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == file.etag)
+}

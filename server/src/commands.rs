@@ -1,0 +1,181 @@
+//! The commands. Concrete stores, files and clocks are wired here and nowhere else.
+
+use std::path::{Path, PathBuf};
+
+use mulberry_shared::exit::Exit;
+
+use crate::config::InTheClear;
+use crate::files::{self, FileError};
+use crate::keys::KeyError;
+use crate::ledger::LedgerError;
+use crate::services::OpenError;
+use crate::state::FoldError;
+use crate::store::StoreError;
+use crate::tokens::TokenError;
+
+pub mod init;
+pub mod run;
+pub mod token;
+
+/// The files in the state folder.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+impl Layout {
+    /// The folder, which must exist and be private.
+    ///
+    /// # Errors
+    /// [`CommandError`] that tells to run `init` first.
+    pub fn existing(folder: &Path) -> Result<Self, CommandError> {
+        if !folder.is_dir() {
+            return Err(CommandError::usage(format!(
+                "there is no state folder {}; run `mulberry-server init --from DIR --state {0}` first",
+                folder.display()
+            )));
+        }
+        files::private_folder(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Held by the one process that writes.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+
+    /// The ledger's database.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.join("ledger")
+    }
+
+    /// The last signed edition.
+    #[must_use]
+    pub fn edition(&self) -> PathBuf {
+        self.folder.join("edition.json")
+    }
+
+    /// The online keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.folder.join("keys")
+    }
+
+    /// The operators' tokens, hashed.
+    #[must_use]
+    pub fn tokens(&self) -> PathBuf {
+        self.folder.join("tokens.json")
+    }
+
+    /// Where a running server listens.
+    #[must_use]
+    pub fn listening(&self) -> PathBuf {
+        self.folder.join("listening.json")
+    }
+
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// Exit code 5 when another process holds it.
+    pub fn take_lock(&self) -> Result<std::fs::File, CommandError> {
+        files::lock(&self.lock())?.ok_or_else(|| CommandError {
+            exit: Exit::Locked,
+            sentence: format!(
+                "{} is in use by another mulberry-server; stop that one first, or name another folder",
+                self.folder.display()
+            ),
+        })
+    }
+}
+
+/// A command ended without success.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct CommandError {
+    /// The exit code.
+    pub exit: Exit,
+    /// What was wrong and what to do.
+    pub sentence: String,
+}
+
+impl CommandError {
+    /// Wrong usage or unreadable input.
+    #[must_use]
+    pub fn usage(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, sentence: sentence.into() }
+    }
+
+    /// Metadata, a signature or the ledger was refused.
+    #[must_use]
+    pub fn refused(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::TrustRefused, sentence: sentence.into() }
+    }
+
+    /// It was tried and did not work.
+    #[must_use]
+    pub fn failed(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::No, sentence: sentence.into() }
+    }
+}
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<InTheClear> for CommandError {
+    fn from(error: InTheClear) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<TokenError> for CommandError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Locked => Self { exit: Exit::Locked, sentence: error.to_string() },
+            TokenError::Taken(_) | TokenError::Unknown(_) => Self::failed(error.to_string()),
+            _ => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<KeyError> for CommandError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::NotTrusted { .. } => Self::refused(error.to_string()),
+            _ => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<FoldError> for CommandError {
+    fn from(error: FoldError) -> Self {
+        match error {
+            FoldError::Ledger(LedgerError::Store(_)) => Self::usage(error.to_string()),
+            _ => Self::refused(error.to_string()),
+        }
+    }
+}
+
+impl From<OpenError> for CommandError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Fold(error) => error.into(),
+            OpenError::Keys(error) => error.into(),
+            OpenError::File(error) => error.into(),
+            OpenError::NotInitialised => Self::usage(error.to_string()),
+            OpenError::Edition(_) => Self::refused(error.to_string()),
+            OpenError::Sign(_) => Self::failed(error.to_string()),
+        }
+    }
+}

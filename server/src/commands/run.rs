@@ -1,0 +1,206 @@
+//! `run`: wires the concrete parts, serves, and stops in order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::KeepAlive;
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use mulberry_shared::limits::Limits;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CommandError, Layout};
+use crate::api;
+use crate::clock::Clock;
+use crate::config::{OperatorsTransport, RunArgs};
+use crate::edition::Work;
+use crate::edition::store::EditionFile;
+use crate::files;
+use crate::keys::OnlineKeys;
+use crate::services::Core;
+use crate::store::sled::SledStore;
+use crate::tokens::LiveTokens;
+
+/// How often it is looked whether something must be signed again. Most looks find nothing to do.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How long requests in flight may take after a signal.
+const SHUTDOWN_SECONDS: u64 = 10;
+
+/// How long the head of a request may take to arrive.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most connections at once on the operators' listener: people, a tool and a dashboard each.
+const OPERATORS_CONNECTIONS: usize = 64;
+
+/// Bytes of a PEM file with a certificate chain or a key.
+const MAX_PEM_BYTES: u64 = 256 << 10;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`CommandError`] when it cannot start, or when a listener fails.
+pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Result<(), CommandError> {
+    let transport = args.operators_transport()?;
+    let tls = match &transport {
+        OperatorsTransport::Loopback => None,
+        OperatorsTransport::Tls { certificate, key } => Some(tls_config(certificate, key)?),
+    };
+    let layout = Layout::existing(&args.state.state)?;
+    let _lock = layout.take_lock()?;
+    if clock.is_shifted() {
+        tracing::warn!(now = %clock.now(), "the clock was started elsewhere: this is a rehearsal");
+    }
+    let keys = OnlineKeys::read(&layout.keys())?;
+    let store = Arc::new(SledStore::open(&layout.ledger())?);
+    let editions = Arc::new(EditionFile(layout.edition()));
+    let core = Arc::new(Core::open(store.clone(), editions, keys, clock, limits).await?);
+    let tokens = Data::new(LiveTokens::at(layout.tokens()));
+
+    // Before anything listens, so that no signal is lost once somebody may have seen us.
+    let signals = stop_signal()?;
+    let (public, public_at) = public_server(args, &core)?;
+    let (operators, operators_at) = operators_server(args, tls, &core, &tokens)?;
+    let handles = [public.handle(), operators.handle()];
+    let scheme = if transport == OperatorsTransport::Loopback { "http" } else { "https" };
+    let listening = json!({
+        "format": 1,
+        "public": format!("http://{public_at}"),
+        "operators": format!("{scheme}://{operators_at}"),
+        "pid": std::process::id(),
+    });
+    files::write_private(&layout.listening(), listening.to_string().as_bytes())?;
+    let edition = core.served().edition.number();
+    tracing::info!(edition, public = %public_at, operators = %operators_at, "serving");
+
+    let stopper = async {
+        signals.await;
+        tracing::info!("stopping: requests in flight are finished first");
+        let [public, operators] = &handles;
+        tokio::join!(public.stop(true), operators.stop(true));
+    };
+    let served = tokio::select! {
+        served = async { tokio::try_join!(public, operators) } => served.map(|_| ()),
+        () = sign_regularly(&core) => Ok(()),
+        () = stopper => Ok(()),
+    };
+    if let Err(error) = std::fs::remove_file(layout.listening()) {
+        tracing::warn!(%error, "listening.json could not be removed");
+    }
+    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    served.map_err(|error| CommandError::failed(format!("a listener failed: {error}")))?;
+    closed.map_err(|error| CommandError::failed(error.to_string()))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn public_server(args: &RunArgs, core: &Arc<Core>) -> Result<(Server, SocketAddr), CommandError> {
+    let data = Data::from(core.clone());
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
+    let connections = usize::try_from(args.max_connections).unwrap_or(usize::MAX).div_ceil(workers);
+    let server = HttpServer::new(move || {
+        App::new().app_data(data.clone()).wrap(from_fn(api::log_request)).configure(api::public::configure)
+    })
+    .workers(workers)
+    .max_connections(connections)
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .bind(args.listen)
+    .map_err(|error| cannot_listen(args.listen, &error))?;
+    let at = server.addrs().first().copied().unwrap_or(args.listen);
+    Ok((server.run(), at))
+}
+
+fn operators_server(
+    args: &RunArgs,
+    tls: Option<rustls::ServerConfig>,
+    core: &Arc<Core>,
+    tokens: &Data<LiveTokens>,
+) -> Result<(Server, SocketAddr), CommandError> {
+    let (data, tokens) = (Data::from(core.clone()), tokens.clone());
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(data.clone())
+            .app_data(tokens.clone())
+            .wrap(from_fn(api::log_request))
+            .configure(api::operators::configure)
+    })
+    .workers(1)
+    .max_connections(OPERATORS_CONNECTIONS)
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .tls_handshake_timeout(REQUEST_TIMEOUT)
+    .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals();
+    let at = args.operators_listen;
+    let server = match tls {
+        None => server.bind(at),
+        Some(tls) => server.bind_rustls_0_23(at, tls),
+    }
+    .map_err(|error| cannot_listen(at, &error))?;
+    let at = server.addrs().first().copied().unwrap_or(at);
+    Ok((server.run(), at))
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> CommandError {
+    CommandError::usage(format!("cannot listen on {address}: {error}; choose another address"))
+}
+
+async fn sign_regularly(core: &Core) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut warned = Vec::new();
+    loop {
+        ticks.tick().await;
+        match core.sign_due().await {
+            Ok(Work::Nothing) => {}
+            Ok(work) => tracing::info!(?work, edition = core.served().edition.number(), "signed again"),
+            Err(error) => tracing::error!(%error, "signing again failed; trying again"),
+        }
+        let troubles = core.troubles();
+        if troubles != warned {
+            troubles.iter().for_each(|trouble| tracing::warn!(trouble, "due"));
+            warned = troubles;
+        }
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT after this was called.
+fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
+    let cannot = |error: std::io::Error| CommandError::failed(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn tls_config(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, CommandError> {
+    let unusable =
+        |path: &Path, why: String| CommandError::usage(format!("{}: {why}; give a PEM file", path.display()));
+    let chain = CertificateDer::pem_slice_iter(&files::read(certificate, MAX_PEM_BYTES)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| unusable(certificate, error.to_string()))?;
+    let private = PrivateKeyDer::from_pem_slice(&files::read_private(key, MAX_PEM_BYTES)?)
+        .map_err(|error| unusable(key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
+        .map_err(|error| unusable(certificate, error.to_string()))
+}

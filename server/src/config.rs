@@ -1,0 +1,251 @@
+//! Flags and environment: what the command line takes, and what `run` is given once it was checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use mulberry_shared::operators::Scope;
+
+/// Publishes signed emergency fixes: a TUF repository over HTTP, and an interface for its operators.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mulberry-server",
+    version,
+    after_help = "Exit codes: 0 done, 1 no, 2 usage or unreadable input, \
+    3 trust refused, 5 state folder in use.\nEvery option of `run` can come from the environment, MULBERRY_SERVER_*; \
+    flags win."
+)]
+pub struct Cli {
+    /// Starts the clock at this instant and lets it run: for rehearsals
+    #[arg(long, global = true, value_name = "RFC3339")]
+    pub clock_start: Option<Timestamp>,
+    /// Form of the log on standard error
+    #[arg(long, global = true, value_enum, default_value = "text", env = "MULBERRY_SERVER_LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// What to log: error, warn, info, debug, trace
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "MULBERRY_SERVER_LOG_LEVEL"
+    )]
+    pub log_level: tracing::Level,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes a state folder from what `mulberryctl init` made
+    #[command(
+        after_help = "Example: mulberry-server init --from mulberry/server --state /var/lib/mulberry/server"
+    )]
+    Init(InitArgs),
+    /// Adds, lists and revokes operators' tokens; the server may be running
+    #[command(subcommand, after_help = "Example: mulberry-server token add mei --may publish --may gate")]
+    Token(TokenCommand),
+    /// Serves until SIGTERM or SIGINT
+    #[command(
+        after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
+    )]
+    Run(RunArgs),
+}
+
+/// Where the state is.
+#[derive(Clone, Debug, Args)]
+pub struct StateArgs {
+    /// The state folder
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/lib/mulberry/server",
+        env = "MULBERRY_SERVER_STATE"
+    )]
+    pub state: PathBuf,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Folder with `metadata/` and `keys/`
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The state folder, made when absent
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Makes a token and prints it, once
+    Add {
+        /// Whose it is; the ledger's name for them, for ever
+        name: String,
+        /// What it may do; every token may read
+        #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
+        may: Vec<Scope>,
+        /// The state folder
+        #[command(flatten)]
+        state: StateArgs,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists names and scopes
+    List {
+        /// The state folder
+        #[command(flatten)]
+        state: StateArgs,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes a token invalid at once
+    Revoke {
+        /// Whose
+        name: String,
+        /// The state folder
+        #[command(flatten)]
+        state: StateArgs,
+    },
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The state folder
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Address of the public listener; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "MULBERRY_SERVER_LISTEN")]
+    pub listen: SocketAddr,
+    /// Address of the operators' listener; anything but loopback needs a certificate
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8081",
+        env = "MULBERRY_SERVER_OPERATORS_LISTEN"
+    )]
+    pub operators_listen: SocketAddr,
+    /// PEM file with the operators' listener's certificate chain
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "operators_tls_key",
+        env = "MULBERRY_SERVER_OPERATORS_TLS_CERTIFICATE"
+    )]
+    pub operators_tls_certificate: Option<PathBuf>,
+    /// PEM file with its key (mode 0600)
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "operators_tls_certificate",
+        env = "MULBERRY_SERVER_OPERATORS_TLS_KEY"
+    )]
+    pub operators_tls_key: Option<PathBuf>,
+    /// Most connections at once on the public listener; keep it well below the process's limit of open files
+    #[arg(long, value_name = "N", default_value_t = 800, env = "MULBERRY_SERVER_MAX_CONNECTIONS",
+        value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
+    pub max_connections: u32,
+}
+
+/// How the operators' listener is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperatorsTransport {
+    /// Plain HTTP, which never leaves this machine.
+    Loopback,
+    /// TLS with this certificate chain and key.
+    Tls {
+        /// PEM file of the chain.
+        certificate: PathBuf,
+        /// PEM file of the key.
+        key: PathBuf,
+    },
+}
+
+/// The operators' listener would carry tokens in the clear.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--operators-listen {0} is not a loopback address, and tokens would cross the network in the clear; give \
+     --operators-tls-certificate and --operators-tls-key, or listen on 127.0.0.1 and use a tunnel"
+)]
+pub struct InTheClear(SocketAddr);
+
+impl RunArgs {
+    /// How the operators' listener is protected.
+    ///
+    /// # Errors
+    /// [`InTheClear`].
+    pub fn operators_transport(&self) -> Result<OperatorsTransport, InTheClear> {
+        match (&self.operators_tls_certificate, &self.operators_tls_key) {
+            (Some(certificate), Some(key)) => {
+                Ok(OperatorsTransport::Tls { certificate: certificate.clone(), key: key.clone() })
+            }
+            _ if self.operators_listen.ip().to_canonical().is_loopback() => Ok(OperatorsTransport::Loopback),
+            _ => Err(InTheClear(self.operators_listen)),
+        }
+    }
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    [Scope::Publish, Scope::Gate, Scope::Read]
+        .into_iter()
+        .find(|scope| scope.as_str() == text)
+        .ok_or_else(|| "expected publish, gate or read".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> RunArgs {
+        let line = ["mulberry-server", "run"].iter().chain(args);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Run(run) => run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn operators_are_never_served_in_the_clear_beyond_this_machine() {
+        assert_eq!(run(&[]).operators_transport(), Ok(OperatorsTransport::Loopback));
+        for loopback in ["[::1]:0", "127.9.9.9:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(run(&["--operators-listen", loopback]).operators_transport().is_ok(), "{loopback}");
+        }
+        for open in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[::ffff:192.0.2.1]:1"] {
+            assert!(run(&["--operators-listen", open]).operators_transport().is_err(), "{open}");
+            let tls = ["--operators-tls-certificate", "c", "--operators-tls-key", "k"];
+            assert!(matches!(
+                run(&[["--operators-listen", open].as_slice(), &tls].concat()).operators_transport(),
+                Ok(OperatorsTransport::Tls { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn half_a_certificate_and_unknown_scopes_are_usage_errors() {
+        let parse = |args: &[&str]| Cli::try_parse_from([&["mulberry-server"], args].concat()).is_ok();
+        assert!(!parse(&["run", "--operators-tls-key", "k"]));
+        assert!(!parse(&["token", "add", "mei"]));
+        assert!(!parse(&["token", "add", "mei", "--may", "everything"]));
+        assert!(parse(&["token", "add", "mei", "--may", "publish", "--may", "gate"]));
+        assert!(!parse(&["run", "--listen", "nowhere"]));
+    }
+}

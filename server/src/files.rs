@@ -1,0 +1,180 @@
+//! Small files in the state folder: private, and written whole or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Others than the owner may use it.
+    #[error("{path} may be used by others than its owner (mode {mode:o}); run `chmod {wanted} {path}`")]
+    TooWide {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The permission bits to set.
+        wanted: &'static str,
+    },
+    /// It is larger than such a file can be.
+    #[error("{path} has more than {limit} bytes, which no such file has; check that it is the right one")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The ceiling in bytes.
+        limit: u64,
+    },
+    /// Its content is not what it should be.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+}
+
+impl FileError {
+    fn io(path: &Path, error: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), error }
+    }
+
+    /// Whether it says that the file is absent.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Makes sure that `folder` exists and is private (mode 0700).
+///
+/// # Errors
+/// [`FileError::TooWide`] when it exists and others may enter it.
+pub fn private_folder(folder: &Path) -> Result<(), FileError> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(FileError::io(folder, error));
+        }
+        _ => {}
+    }
+    let metadata = fs::metadata(folder).map_err(|error| FileError::io(folder, error))?;
+    refuse_wide(folder, metadata.mode(), "700")
+}
+
+/// Reads a file that only its owner may use (mode 0600 or narrower), at most `limit` bytes.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path).map_err(|error| FileError::io(path, error))?;
+    // Of the open file, so that no other file can take its place in between.
+    let metadata = file.metadata().map_err(|error| FileError::io(path, error))?;
+    refuse_wide(path, metadata.mode(), "600")?;
+    read_bounded(file, path, limit)
+}
+
+/// Reads a file, at most `limit` bytes.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_bounded(File::open(path).map_err(|error| FileError::io(path, error))?, path, limit)
+}
+
+/// Writes `bytes` to `path` (mode 0600) so that after a crash there is either the old file or the new one, and the new
+/// one for certain once this returns.
+///
+/// # Errors
+/// [`FileError::Io`]; the old file is then still there, unless only the folder could not be synced.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let io = |error| FileError::io(path, error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(io)?;
+    temporary.write_all(bytes).map_err(io)?;
+    temporary.as_file().sync_all().map_err(io)?;
+    temporary.persist(path).map_err(|error| FileError::io(path, error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
+/// Takes the lock file `path`, held until the returned file is dropped; `None` when another process holds it.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn lock(path: &Path) -> Result<Option<File>, FileError> {
+    let io = |error| FileError::io(path, error);
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FileError::io(path, error))?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooLarge { path: path.to_owned(), limit });
+    }
+    Ok(bytes)
+}
+
+fn refuse_wide(path: &Path, mode: u32, wanted: &'static str) -> Result<(), FileError> {
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(FileError::TooWide { path: path.to_owned(), mode: mode & 0o7777, wanted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn private_files_are_written_private_and_refused_when_wider() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        write_private(&path, b"one").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(read_private(&path, 3).unwrap(), b"two");
+        assert!(matches!(read_private(&path, 2), Err(FileError::TooLarge { .. })));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read_private(&path, 3), Err(FileError::TooWide { mode: 0o640, .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_state_folder_is_made_private_and_refused_when_wider() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("state");
+        private_folder(&folder).unwrap();
+        private_folder(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(private_folder(&folder), Err(FileError::TooWide { .. })));
+        assert!(private_folder(&parent.path().join("a/b")).unwrap_err().is_absent());
+    }
+
+    #[test]
+    fn a_lock_is_held_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = lock(&path).unwrap();
+        assert!(held.is_some());
+        assert!(lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(lock(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,132 @@
+//! What is served: every document as finished bytes, replaced as a whole.
+//!
+//! Requests read one [`Served`] and never the store. Files of recent editions stay for agents in the middle of a refresh.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::trust::{profile, write};
+
+use crate::edition::Edition;
+use crate::state::State;
+
+/// How many generations an outdated file is kept for. A refresh takes seconds; this many changes in that time are an
+/// exception, after which an agent simply starts again.
+const GENERATIONS: u64 = 16;
+
+/// Bytes of outdated files kept: enough for several full sets of recipes.
+const OUTDATED_BYTES: usize = 64 << 20;
+
+/// How long others may keep a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Its name is of one content for ever.
+    Immutable,
+    /// It changes under its name.
+    Short,
+}
+
+/// One document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedFile {
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+    /// Its strong entity tag: the SHA-256 of the bytes, quoted.
+    pub etag: String,
+    /// How long it may be kept.
+    pub caching: Caching,
+    generation: u64,
+}
+
+/// One consistent published set, with the state it was made from.
+#[derive(Debug)]
+pub struct Served {
+    /// The state.
+    pub state: Arc<State>,
+    /// The edition.
+    pub edition: Arc<Edition>,
+    files: HashMap<String, Arc<ServedFile>>,
+    generation: u64,
+}
+
+impl Served {
+    /// What is served after `previous`.
+    #[must_use]
+    pub fn new(previous: Option<&Served>, state: Arc<State>, edition: Arc<Edition>) -> Self {
+        let generation = previous.map_or(1, |previous| previous.generation.saturating_add(1));
+        let mut served = Self { state, edition, files: HashMap::new(), generation };
+        for (path, bytes) in documents(&served.state, &served.edition) {
+            served.insert(previous, path, bytes);
+        }
+        if let Some(previous) = previous {
+            served.keep_recent(previous);
+        }
+        served
+    }
+
+    /// The document at `path`, such as `metadata/timestamp.json`.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<&Arc<ServedFile>> {
+        self.files.get(path)
+    }
+
+    /// All paths, sorted.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&str> {
+        let mut paths: Vec<_> = self.files.keys().map(String::as_str).collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    fn insert(&mut self, previous: Option<&Served>, path: String, bytes: Arc<[u8]>) {
+        let caching = if path == "metadata/timestamp.json" { Caching::Short } else { Caching::Immutable };
+        let etag = match previous.and_then(|previous| previous.file(&path)) {
+            Some(same) if same.bytes == bytes => same.etag.clone(),
+            _ => format!("\"{}\"", Sha256Digest::of(&bytes)),
+        };
+        self.files.insert(path, Arc::new(ServedFile { bytes, etag, caching, generation: self.generation }));
+    }
+
+    fn keep_recent(&mut self, previous: &Served) {
+        let oldest = self.generation.saturating_sub(GENERATIONS);
+        let mut outdated: Vec<_> = previous
+            .files
+            .iter()
+            .filter(|(path, file)| file.generation >= oldest && !self.files.contains_key(*path))
+            .collect();
+        outdated.sort_unstable_by_key(|(path, file)| (std::cmp::Reverse(file.generation), *path));
+        let mut bytes = 0_usize;
+        for (path, file) in outdated {
+            bytes = bytes.saturating_add(file.bytes.len());
+            if bytes > OUTDATED_BYTES {
+                return;
+            }
+            self.files.insert(path.clone(), file.clone());
+        }
+    }
+}
+
+fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
+    let mut documents: Vec<_> = state
+        .roots
+        .iter()
+        .map(|root| (write::metadata_path("root", root.version), root.bytes().clone()))
+        .collect();
+    let mut metadata = |role: &str, version, bytes: &Arc<[u8]>| {
+        documents.push((write::metadata_path(role, version), bytes.clone()))
+    };
+    metadata("targets", state.targets.version, state.targets.bytes());
+    for (lane, content) in &state.lanes {
+        metadata(lane.as_str(), content.metadata.version, content.metadata.bytes());
+    }
+    metadata(profile::GATES, edition.gates.version, edition.gates.bytes());
+    metadata("snapshot", edition.snapshot.version, edition.snapshot.bytes());
+    metadata("timestamp", edition.timestamp.version, edition.timestamp.bytes());
+    let gates_path = write::file_path(profile::GATES_FILE, &Sha256Digest::of(&edition.gates_file));
+    documents.push((gates_path, edition.gates_file.clone()));
+    for (path, published) in state.recipes() {
+        documents.push((write::file_path(&path.to_string(), &published.sha256), published.bytes.clone()));
+    }
+    documents
+}

@@ -1,0 +1,328 @@
+//! The one writer and what everybody reads.
+//!
+//! A change goes: decide (pure) → event durable in the ledger → edition signed and durable → served → acknowledged.
+//! Readers take the served set as it is, without waiting for a writer. A change that has begun is finished even when its
+//! requester goes away.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::operators::{
+    GateRequest, GateResponse, ProblemKind, PublishRequest, PublishResponse, StatusResponse,
+};
+use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::trust::TrustError;
+use tokio::sync::Mutex;
+
+use super::{Refusal, gate, publish, status};
+use crate::clock::Clock;
+use crate::edition::store::EditionStore;
+use crate::edition::{self, Edition, StoredEditionError, Work};
+use crate::event::Event;
+use crate::files::FileError;
+use crate::keys::{KeyError, OnlineKeys};
+use crate::ledger::{self, Ledger, LedgerError};
+use crate::served::Served;
+use crate::state::{self, FoldError, State};
+use crate::store::Store;
+
+/// The server's services.
+pub struct Core {
+    writer: Mutex<Writer>,
+    served: RwLock<Arc<Served>>,
+    /// Whether the last attempt to make something durable failed.
+    failing: AtomicBool,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+}
+
+struct Writer {
+    ledger: Ledger,
+    state: Arc<State>,
+    edition: Option<Arc<Edition>>,
+    keys: OnlineKeys,
+    editions: Arc<dyn EditionStore>,
+}
+
+/// The services cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The ledger or its events.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The ledger is empty.
+    #[error(
+        "the state folder was never initialised; run `mulberry-server init --from DIR --state STATE` first"
+    )]
+    NotInitialised,
+    /// The stored edition.
+    #[error(transparent)]
+    Edition(#[from] StoredEditionError),
+    /// The online keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Signing.
+    #[error("the first edition cannot be signed: {0}")]
+    Sign(#[from] SignError),
+}
+
+/// Signing and storing an edition failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// Signing.
+    #[error("{0}")]
+    Trust(#[from] TrustError),
+    /// Writing it down.
+    #[error("{0}")]
+    Encode(#[from] serde_json::Error),
+    /// Storing it.
+    #[error("{0}")]
+    File(#[from] FileError),
+    /// The task that stores it.
+    #[error("the task that stores it failed: {0}")]
+    Task(String),
+}
+
+impl Core {
+    /// Checks the ledger, folds it, verifies the stored edition against it, and signs what is due.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed then.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        editions: Arc<dyn EditionStore>,
+        keys: OnlineKeys,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, OpenError> {
+        let (ledger, state, heads) = fold(store, &limits).await?;
+        let state = Arc::new(state.ok_or(OpenError::NotInitialised)?);
+        keys.check(&state.root, &state.targets)?;
+        let edition = match editions.load()? {
+            None => None,
+            Some(bytes) => Some(Arc::new(Edition::from_bytes(&bytes, &state, &limits)?)),
+        };
+        if let Some(edition) = &edition {
+            ledger::check_witness(edition.ledger(), &heads).map_err(FoldError::from)?;
+        }
+        let mut writer = Writer { ledger, state, edition, keys, editions };
+        let now = clock.now();
+        let work = edition::due(writer.edition.as_deref(), &writer.state, now);
+        let edition = match (&writer.edition, work) {
+            (Some(edition), Work::Nothing) => edition.clone(),
+            _ => writer.sign(now, work, &limits).await?,
+        };
+        let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
+        Ok(Self { writer: Mutex::new(writer), served, failing: AtomicBool::new(false), clock, limits })
+    }
+
+    /// What is served now.
+    #[must_use]
+    pub fn served(&self) -> Arc<Served> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The ceilings.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusResponse {
+        status::status(&self.served(), self.clock.now(), self.clock.is_shifted())
+    }
+
+    /// What an operator must look at, a sentence each; none when all is well.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        let now = self.clock.now();
+        let mut troubles: Vec<String> = status::expiries(&self.served(), now)
+            .into_iter()
+            .filter(|expiry| expiry.due)
+            .map(|expiry| format!("{} version {} expires at {}", expiry.role, expiry.version, expiry.expires))
+            .collect();
+        if self.failing.load(Ordering::SeqCst) {
+            troubles.push("the last write to the state folder failed".to_owned());
+        }
+        troubles
+    }
+
+    /// Publishes a lane.
+    ///
+    /// # Errors
+    /// [`publish::decide`]'s, and `unavailable`.
+    pub async fn publish(
+        self: &Arc<Self>,
+        actor: String,
+        lane: Lane,
+        request: PublishRequest,
+    ) -> Result<PublishResponse, Refusal> {
+        let core = self.clone();
+        finish(async move {
+            let mut writer = core.writer.lock().await;
+            let now = core.clock.now();
+            if let Some(event) = publish::decide(&writer.state, lane, &request, now, &core.limits)? {
+                core.commit(&mut writer, &actor, event, now).await?;
+            }
+            let served = core.served();
+            let state = &served.state;
+            Ok(PublishResponse {
+                edition: served.edition.number(),
+                lane: lane.to_string(),
+                lane_version: state.lanes.get(&lane).map_or(0, |lane| lane.metadata.version),
+                withdrawn: request.withdraw,
+                recipes: status::recipes(state, Some(lane), now),
+                ledger: state.head,
+            })
+        })
+        .await
+    }
+
+    /// Sets a gate.
+    ///
+    /// # Errors
+    /// [`gate::decide`]'s, and `unavailable`.
+    pub async fn set_gate(
+        self: &Arc<Self>,
+        actor: String,
+        path: RecipePath,
+        request: GateRequest,
+    ) -> Result<GateResponse, Refusal> {
+        let core = self.clone();
+        finish(async move {
+            let mut writer = core.writer.lock().await;
+            let now = core.clock.now();
+            if let Some(event) = gate::decide(&writer.state, &path, &request, now, &core.limits)? {
+                core.commit(&mut writer, &actor, event, now).await?;
+            }
+            let served = core.served();
+            let published = served.state.recipe(&path).ok_or_else(|| internal("the recipe is gone"))?;
+            Ok(GateResponse {
+                edition: served.edition.number(),
+                recipe: status::recipe(&served.state, &path, published, now),
+                ledger: served.state.head,
+            })
+        })
+        .await
+    }
+
+    /// Signs again what is due; to be called every few seconds.
+    ///
+    /// # Errors
+    /// [`SignError`]; what was served is still served, and the next call tries again.
+    pub async fn sign_due(&self) -> Result<Work, SignError> {
+        let mut writer = self.writer.lock().await;
+        let now = self.clock.now();
+        let mut work = edition::due(writer.edition.as_deref(), &writer.state, now);
+        // Signed earlier, but not stored then, so not served either.
+        if writer.edition.as_ref().is_none_or(|signed| !Arc::ptr_eq(signed, &self.served().edition)) {
+            work = work.max(Work::Timestamp);
+        }
+        if work != Work::Nothing {
+            self.serve_next(&mut writer, now, work).await?;
+        }
+        Ok(work)
+    }
+
+    async fn commit(
+        &self,
+        writer: &mut Writer,
+        actor: &str,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        // Applied before it is recorded: an event that cannot be applied must never be in the ledger.
+        let mut next = state::apply(Some(&writer.state), &event, ledger::EMPTY, &self.limits)
+            .map_err(|error| internal(&error.to_string()))?;
+        if let Err(error) = writer.ledger.append(now, actor, event).await {
+            self.failing.store(true, Ordering::SeqCst);
+            tracing::error!(%error, "an event could not be recorded");
+            let detail =
+                "the event could not be made durable; it is served only if it is there after a restart";
+            let remedy =
+                "check the server's disk and log, restart it, and look at its status before trying again";
+            return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
+        }
+        next.head = writer.ledger.head();
+        writer.state = Arc::new(next);
+        if let Err(error) = self.serve_next(writer, now, Work::Snapshot).await {
+            tracing::error!(%error, "an event was recorded, but its edition could not be signed and stored");
+            let detail =
+                format!("it is recorded as event {}, but not served yet", writer.state.head.sequence);
+            let remedy = "the server keeps trying; look at its status and its log";
+            return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
+        }
+        Ok(())
+    }
+
+    async fn serve_next(&self, writer: &mut Writer, now: Timestamp, work: Work) -> Result<(), SignError> {
+        let signed = writer.sign(now, work, &self.limits).await;
+        self.failing.store(signed.is_err() || writer.ledger.is_uncertain(), Ordering::SeqCst);
+        let edition = signed?;
+        let previous = self.served();
+        let next = Served::new(Some(&previous), writer.state.clone(), edition);
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Signs the next edition and makes it durable.
+    async fn sign(&mut self, now: Timestamp, work: Work, limits: &Limits) -> Result<Arc<Edition>, SignError> {
+        let edition = edition::next(self.edition.as_deref(), &self.state, &self.keys, now, work, limits)?;
+        let bytes = edition.to_bytes()?;
+        let edition = Arc::new(edition);
+        // From here on its versions count as used, even if it is not stored.
+        self.edition = Some(edition.clone());
+        let editions = self.editions.clone();
+        let saved = tokio::task::spawn_blocking(move || editions.save(&bytes)).await;
+        saved.map_err(|error| SignError::Task(error.to_string()))??;
+        Ok(edition)
+    }
+}
+
+/// Reads and checks the whole ledger: its writing end, the state, and the head after each event.
+///
+/// # Errors
+/// [`FoldError`].
+pub async fn fold(
+    store: Arc<dyn Store>,
+    limits: &Limits,
+) -> Result<(Ledger, Option<State>, Vec<mulberry_shared::operators::LedgerHead>), FoldError> {
+    let (mut state, mut heads) = (None, Vec::new());
+    let ledger = Ledger::open::<FoldError>(store, |record, head| {
+        state = Some(state::apply(state.as_ref(), &record.event, head, limits)?);
+        heads.push(head);
+        Ok(())
+    })
+    .await?;
+    Ok((ledger, state, heads))
+}
+
+impl From<LedgerError> for OpenError {
+    fn from(error: LedgerError) -> Self {
+        Self::Fold(error.into())
+    }
+}
+
+/// Runs a change to its end, whether or not anybody still waits for its answer.
+async fn finish<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::spawn(change).await {
+        Ok(answer) => answer,
+        Err(error) => Err(internal(&error.to_string())),
+    }
+}
+
+fn internal(why: &str) -> Refusal {
+    tracing::error!(why, "a request failed inside the server");
+    Refusal::new(ProblemKind::Internal, "the server made a mistake", "look at its log and report it")
+}

@@ -1,0 +1,105 @@
+//! What is published, how far it is open, and what is due.
+
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::gates::GateState;
+use mulberry_shared::operators::{ExpiryStatus, GateStatus, RecipeStatus, SignedBy, StatusResponse};
+use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::trust::profile;
+use mulberry_shared::trust::write::Life;
+
+use crate::served::Served;
+use crate::state::{Published, State};
+
+/// How long before its expiry people's metadata is due: time to find the people and their keys.
+const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// The status at `now`.
+#[must_use]
+pub fn status(served: &Served, now: Timestamp, clock_shifted: bool) -> StatusResponse {
+    StatusResponse {
+        now,
+        clock_shifted,
+        edition: served.edition.number(),
+        recipes: recipes(&served.state, None, now),
+        expiries: expiries(served, now),
+        ledger: served.state.head,
+    }
+}
+
+/// The recipes of one lane, or of all, by path.
+#[must_use]
+pub fn recipes(state: &State, lane: Option<Lane>, now: Timestamp) -> Vec<RecipeStatus> {
+    state
+        .recipes()
+        .filter(|(path, _)| lane.is_none_or(|lane| path.lane == lane))
+        .map(|(path, published)| recipe(state, path, published, now))
+        .collect()
+}
+
+/// One recipe and its gate.
+#[must_use]
+pub fn recipe(state: &State, path: &RecipePath, published: &Published, now: Timestamp) -> RecipeStatus {
+    let recipe = &published.recipe;
+    let in_window = recipe.starts.is_none_or(|starts| starts <= now) && now < recipe.expires;
+    let open = state
+        .gates
+        .of(path, recipe.revision)
+        .filter(|gate| gate.state == GateState::Open && in_window)
+        .map_or(0, |gate| gate.percent.min(recipe.rollout.max_percent).get());
+    RecipeStatus {
+        path: path.to_string(),
+        lane: path.lane.to_string(),
+        slug: path.slug.to_string(),
+        revision: recipe.revision,
+        name: recipe.name.clone(),
+        action: recipe.action.name().to_owned(),
+        sha256: published.sha256,
+        max_percent: recipe.rollout.max_percent.get(),
+        starts: recipe.starts,
+        expires: recipe.expires,
+        gate: state.gates.0.get(path).map(|gate| GateStatus {
+            revision: gate.revision,
+            state: gate.state,
+            percent: gate.percent.get(),
+            reason: gate.reason.clone(),
+            since: gate.since,
+        }),
+        effective_percent: open,
+    }
+}
+
+/// Every served metadata document and whether it is due, root first.
+#[must_use]
+pub fn expiries(served: &Served, now: Timestamp) -> Vec<ExpiryStatus> {
+    let (state, edition) = (&served.state, &served.edition);
+    let people = |role: &str, version, expires: Timestamp| {
+        let due_from = expires.saturating_sub(PEOPLE_NOTICE).unwrap_or(Timestamp::MIN);
+        entry(role, version, expires, due_from, SignedBy::People, now)
+    };
+    let server = |role: &str, version, expires: Timestamp, life: Life| {
+        let due_from = expires.saturating_sub(life.duration() / 2).unwrap_or(Timestamp::MIN);
+        entry(role, version, expires, due_from, SignedBy::Server, now)
+    };
+    let mut all = vec![
+        people("root", state.root.version, state.root.expires),
+        people("targets", state.targets.version, state.targets.expires),
+    ];
+    for (lane, content) in &state.lanes {
+        all.push(people(lane.as_str(), content.metadata.version, content.metadata.expires));
+    }
+    all.push(server(profile::GATES, edition.gates.version, edition.gates.expires, Life::Online));
+    all.push(server("snapshot", edition.snapshot.version, edition.snapshot.expires, Life::Online));
+    all.push(server("timestamp", edition.timestamp.version, edition.timestamp.expires, Life::Timestamp));
+    all
+}
+
+fn entry(
+    role: &str,
+    version: u64,
+    expires: Timestamp,
+    due_from: Timestamp,
+    signed_by: SignedBy,
+    now: Timestamp,
+) -> ExpiryStatus {
+    ExpiryStatus { role: role.to_owned(), version, expires, due_from, due: now >= due_from, signed_by }
+}

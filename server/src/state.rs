@@ -1,0 +1,250 @@
+//! The state: a fold over the ledger's events, held in memory and replaced as a whole.
+//!
+//! Folding checks every signature and every recipe again, with the code that publishing uses: what was accepted once is
+//! accepted again, and nothing else gets in. Expiry depends on the time and is not part of the fold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::gates::Gates;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::operators::{Base64, LedgerHead};
+use mulberry_shared::recipe::{Lane, Recipe, RecipePath, published};
+use mulberry_shared::trust::metadata::{Root, TargetFile, Targets};
+use mulberry_shared::trust::{TrustError, Verified, profile, verify};
+
+use crate::event::Event;
+use crate::ledger::LedgerError;
+
+/// Everything the server knows that people or operators decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Head of the ledger after the last event in it.
+    pub head: LedgerHead,
+    /// The root chain, oldest first; never empty.
+    pub roots: Vec<Verified<Root>>,
+    /// The newest root.
+    pub root: Verified<Root>,
+    /// Targets.
+    pub targets: Verified<Targets>,
+    /// Both lanes.
+    pub lanes: BTreeMap<Lane, LaneState>,
+    /// All gates, of published recipes only. A gate may speak for an earlier revision: then the recipe is closed.
+    pub gates: Gates,
+    /// The highest revision ever published at each path, whether or not it still is.
+    pub revisions: BTreeMap<RecipePath, u64>,
+}
+
+/// One lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneState {
+    /// Its metadata.
+    pub metadata: Verified<Targets>,
+    /// What the metadata lists.
+    pub recipes: BTreeMap<RecipePath, Published>,
+}
+
+/// One published recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The recipe, as read from `bytes`.
+    pub recipe: Arc<Recipe>,
+    /// The bytes people signed for.
+    pub bytes: Arc<[u8]>,
+    /// Their SHA-256.
+    pub sha256: Sha256Digest,
+}
+
+/// A lane's next metadata and its recipes do not fit together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaneError {
+    /// The metadata was refused.
+    #[error("{0}")]
+    Metadata(#[from] TrustError),
+    /// A recipe was refused.
+    #[error("{path}: {why}")]
+    Recipe {
+        /// The path as given.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// An event does not fit the state before it.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// An event.
+    #[error(
+        "event {sequence} of the ledger cannot be applied: {why}; use the program that wrote it, or restore the state \
+         folder from a backup"
+    )]
+    Event {
+        /// Its number.
+        sequence: u64,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The state after `event`, whose head is `head`. Depends on nothing else.
+///
+/// # Errors
+/// [`FoldError::Event`].
+pub fn apply(
+    state: Option<&State>,
+    event: &Event,
+    head: LedgerHead,
+    limits: &Limits,
+) -> Result<State, FoldError> {
+    let cannot = |why: String| FoldError::Event { sequence: head.sequence, why };
+    let before =
+        || state.cloned().ok_or_else(|| cannot("the server was not initialised before it".to_owned()));
+    match event {
+        Event::Initialised { roots, targets, lanes } => match state {
+            Some(_) => Err(cannot("the server was initialised before".to_owned())),
+            None => initial(roots, targets, lanes, head, limits).map_err(|error| cannot(error.to_string())),
+        },
+        Event::LanePublished { lane, metadata, recipes, .. } => {
+            let mut next = before()?;
+            let published = next
+                .next_lane(*lane, &metadata.0, recipes, limits)
+                .map_err(|error| cannot(error.to_string()))?;
+            for (path, published) in &published.recipes {
+                let highest = next.revisions.entry(path.clone()).or_default();
+                *highest = (*highest).max(published.recipe.revision);
+            }
+            next.gates.0.retain(|path, _| path.lane != *lane || published.recipes.contains_key(path));
+            next.lanes.insert(*lane, published);
+            next.head = head;
+            Ok(next)
+        }
+        Event::GateSet { path, gate } => {
+            let mut next = before()?;
+            if next.recipe(path).is_none() {
+                return Err(cannot(format!("{path} is not published")));
+            }
+            next.gates.0.insert(path.clone(), gate.clone());
+            next.head = head;
+            Ok(next)
+        }
+    }
+}
+
+impl State {
+    /// The published recipe at `path`.
+    #[must_use]
+    pub fn recipe(&self, path: &RecipePath) -> Option<&Published> {
+        self.lanes.get(&path.lane)?.recipes.get(path)
+    }
+
+    /// All published recipes, by path.
+    pub fn recipes(&self) -> impl Iterator<Item = (&RecipePath, &Published)> {
+        self.lanes.values().flat_map(|lane| &lane.recipes)
+    }
+
+    /// The lane that `metadata` describes: signatures, form, and each recipe's bytes, from `supplied` or already held.
+    ///
+    /// # Errors
+    /// [`LaneError`].
+    pub fn next_lane(
+        &self,
+        lane: Lane,
+        metadata: &[u8],
+        supplied: &BTreeMap<RecipePath, Base64>,
+        limits: &Limits,
+    ) -> Result<LaneState, LaneError> {
+        let held = self.lanes.get(&lane);
+        lane_state(&self.targets, lane, metadata, supplied, held, limits)
+    }
+}
+
+fn initial(
+    roots: &[Base64],
+    targets: &Base64,
+    lanes: &BTreeMap<Lane, Base64>,
+    head: LedgerHead,
+    limits: &Limits,
+) -> Result<State, LaneError> {
+    let mut chain: Vec<Verified<Root>> = Vec::new();
+    for bytes in roots {
+        let next = match chain.last() {
+            None => verify::pinned_root(&bytes.0, limits)?,
+            Some(last) => verify::next_root(last, &bytes.0, limits)?,
+        };
+        chain.push(next);
+    }
+    let missing = |what: &str| LaneError::Recipe { path: what.to_owned(), why: "it is missing".to_owned() };
+    let root = chain.last().cloned().ok_or_else(|| missing("root"))?;
+    let targets: Verified<Targets> = verify::top_level(&root, &targets.0, limits)?;
+    let mut states = BTreeMap::new();
+    for lane in Lane::ALL {
+        let bytes = lanes.get(&lane).ok_or_else(|| missing(lane.as_str()))?;
+        states.insert(lane, lane_state(&targets, lane, &bytes.0, &BTreeMap::new(), None, limits)?);
+    }
+    Ok(State {
+        head,
+        roots: chain,
+        root,
+        targets,
+        lanes: states,
+        gates: Gates::default(),
+        revisions: BTreeMap::new(),
+    })
+}
+
+fn lane_state(
+    targets: &Verified<Targets>,
+    lane: Lane,
+    metadata: &[u8],
+    supplied: &BTreeMap<RecipePath, Base64>,
+    held: Option<&LaneState>,
+    limits: &Limits,
+) -> Result<LaneState, LaneError> {
+    let role = lane.as_str();
+    let metadata = verify::delegated(targets, "targets", role, metadata, limits)?;
+    profile::check(role, &metadata, limits)?;
+    let mut recipes = BTreeMap::new();
+    for (name, file) in &metadata.targets {
+        let refuse = |why: String| LaneError::Recipe { path: name.clone(), why };
+        let path = name.parse::<RecipePath>().map_err(|error| refuse(error.to_string()))?;
+        if path.lane != lane || !targets.delegation(role).is_some_and(|delegation| delegation.covers(name)) {
+            return Err(refuse(format!("it is not delegated to the {lane} lane")));
+        }
+        let recipe = match supplied.get(&path) {
+            Some(bytes) => read(&path, &bytes.0, file, limits).map_err(refuse)?,
+            None => held
+                .and_then(|held| held.recipes.get(&path))
+                .filter(|held| says(file, held.sha256, &held.bytes))
+                .cloned()
+                .ok_or_else(|| refuse("the metadata lists it, but its bytes were not sent".to_owned()))?,
+        };
+        recipes.insert(path, recipe);
+    }
+    if let Some(path) = supplied.keys().find(|path| !recipes.contains_key(path)) {
+        let why = "its bytes were sent, but the metadata does not list it".to_owned();
+        return Err(LaneError::Recipe { path: path.to_string(), why });
+    }
+    Ok(LaneState { metadata, recipes })
+}
+
+fn read(path: &RecipePath, bytes: &[u8], file: &TargetFile, limits: &Limits) -> Result<Published, String> {
+    let sha256 = Sha256Digest::of(bytes);
+    if !says(file, sha256, bytes) {
+        return Err(format!(
+            "the {} bytes sent (SHA-256 {sha256}) are not those that the metadata lists",
+            bytes.len()
+        ));
+    }
+    let recipe = published::read(path, bytes, limits).map_err(|unreadable| unreadable.to_string())?;
+    Ok(Published { recipe: Arc::new(recipe), bytes: bytes.into(), sha256 })
+}
+
+/// Whether the metadata vouches for these bytes: by length, and by SHA-256, which must be stated.
+fn says(file: &TargetFile, sha256: Sha256Digest, bytes: &[u8]) -> bool {
+    file.sha256() == Some(sha256) && file.length == bytes.len() as u64
+}

@@ -1,0 +1,276 @@
+//! Bearer tokens of operators.
+//!
+//! They live in `tokens.json`, apart from the ledger: a token can be added or revoked while the server runs, and the
+//! server reads the file again when it changed. Only the SHA-256 of a token is kept; a token has 256 random bits, so
+//! nothing slower is needed. A name belongs to one token for ever, since the ledger knows its owner by that name.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::operators::Scope;
+use rand::TryRng as _;
+use serde::{Deserialize, Serialize};
+
+use crate::files::{self, FileError};
+
+/// The format of `tokens.json` that this program writes, and the newest that it reads.
+const FORMAT: u64 = 1;
+
+/// Bytes of `tokens.json`: thousands of tokens.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Bytes of a token's name.
+const MAX_NAME: usize = 64;
+
+/// How every token begins, so that a leaked one is recognised.
+const PREFIX: &str = "mulberry_";
+
+/// One token, without the token itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The ledger's actor.
+    pub name: String,
+    /// SHA-256 of the token's text.
+    pub sha256: Sha256Digest,
+    /// What it may do besides reading, which every token may.
+    pub may: Vec<Scope>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was revoked; its name stays taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Timestamp>,
+}
+
+/// All tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    format: u64,
+    tokens: Vec<Token>,
+}
+
+/// A token cannot be added or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// `tokens.json` cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The name is not usable.
+    #[error("{0:?} is not a token's name: use 1 to {MAX_NAME} of a-z, A-Z, 0-9, '.', '_', '@' and '-'")]
+    BadName(String),
+    /// The name is taken.
+    #[error("the name {0:?} is or was in use, and the ledger knows its owner by it; choose another")]
+    Taken(String),
+    /// No such token.
+    #[error("there is no valid token named {0:?}; `token list` shows all")]
+    Unknown(String),
+    /// No randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Random(String),
+    /// Another process changes the tokens.
+    #[error("another process changes the tokens right now; try again")]
+    Locked,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { format: FORMAT, tokens: Vec::new() }
+    }
+}
+
+impl Tokens {
+    /// Reads `tokens.json`; an absent file has no tokens.
+    ///
+    /// # Errors
+    /// [`FileError`], also for a newer format.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let bytes = match files::read_private(path, MAX_BYTES) {
+            Err(error) if error.is_absent() => return Ok(Self::default()),
+            other => other?,
+        };
+        let unreadable = |why| FileError::Unreadable { path: path.to_owned(), why };
+        #[derive(Deserialize)]
+        struct Format {
+            format: u64,
+        }
+        let Format { format } = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        if format > FORMAT {
+            let why = format!("it has format {format}, this program knows {FORMAT}; use a newer program");
+            return Err(unreadable(why));
+        }
+        serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))
+    }
+
+    /// All tokens, in the order they were made.
+    #[must_use]
+    pub fn all(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The valid token with this text.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<&Token> {
+        // Comparing digests gives nothing away about the token, however long it takes.
+        let sha256 = Sha256Digest::of(text.as_bytes());
+        self.tokens.iter().find(|token| token.sha256 == sha256 && token.revoked.is_none())
+    }
+
+    fn write(&self, path: &Path) -> Result<(), FileError> {
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|e| FileError::Unreadable { path: path.to_owned(), why: e.to_string() })?;
+        files::write_private(path, &bytes)
+    }
+}
+
+/// Adds a token to the file and returns its text, which is kept nowhere.
+///
+/// # Errors
+/// [`TokenError`].
+pub fn add(path: &Path, name: &str, may: &[Scope], now: Timestamp) -> Result<String, TokenError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._@-".contains(&b);
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
+        return Err(TokenError::BadName(name.chars().take(MAX_NAME).collect()));
+    }
+    let mut random = [0_u8; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut random).map_err(|error| TokenError::Random(error.to_string()))?;
+    let text = format!("{PREFIX}{}", hex::encode(random));
+    change(path, |tokens| {
+        if tokens.tokens.iter().any(|token| token.name == name) {
+            return Err(TokenError::Taken(name.to_owned()));
+        }
+        let mut may = may.to_vec();
+        may.sort();
+        may.dedup();
+        let sha256 = Sha256Digest::of(text.as_bytes());
+        tokens.tokens.push(Token { name: name.to_owned(), sha256, may, created: now, revoked: None });
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+/// Revokes the token of that name.
+///
+/// # Errors
+/// [`TokenError`].
+pub fn revoke(path: &Path, name: &str, now: Timestamp) -> Result<(), TokenError> {
+    change(path, |tokens| {
+        let token = tokens.tokens.iter_mut().find(|token| token.name == name && token.revoked.is_none());
+        token.ok_or_else(|| TokenError::Unknown(name.to_owned()))?.revoked = Some(now);
+        Ok(())
+    })
+}
+
+fn change(path: &Path, edit: impl FnOnce(&mut Tokens) -> Result<(), TokenError>) -> Result<(), TokenError> {
+    let _lock = files::lock(&path.with_extension("lock"))?.ok_or(TokenError::Locked)?;
+    let mut tokens = Tokens::read(path)?;
+    edit(&mut tokens)?;
+    Ok(tokens.write(path)?)
+}
+
+/// The tokens as a running server sees them: read again whenever the file is another one.
+///
+/// The file is only ever replaced, so its inode, length and times tell. A file that cannot be read admits nobody.
+#[derive(Debug)]
+pub struct LiveTokens {
+    path: PathBuf,
+    seen: Mutex<Option<(Stamp, Arc<Tokens>)>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    changed: (i64, i64),
+}
+
+impl LiveTokens {
+    /// The tokens in the file at `path`.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, seen: Mutex::new(None) }
+    }
+
+    /// The valid token with this text.
+    ///
+    /// # Errors
+    /// [`FileError`] when the file cannot be read.
+    pub fn find(&self, text: &str) -> Result<Option<Token>, FileError> {
+        Ok(self.current()?.find(text).cloned())
+    }
+
+    fn current(&self) -> Result<Arc<Tokens>, FileError> {
+        let Ok(metadata) = fs::metadata(&self.path) else { return Tokens::read(&self.path).map(Arc::new) };
+        let stamp = Stamp {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, tokens)) = &*seen
+            && *known == stamp
+        {
+            return Ok(tokens.clone());
+        }
+        let tokens = Arc::new(Tokens::read(&self.path)?);
+        *seen = Some((stamp, tokens.clone()));
+        Ok(tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    #[test]
+    fn a_token_is_shown_once_and_kept_hashed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        let live = LiveTokens::at(path.clone());
+        assert!(live.find("x").unwrap().is_none());
+        let text = add(&path, "mei", &[Scope::Gate, Scope::Publish, Scope::Gate], NOW).unwrap();
+        assert!(!fs::read_to_string(&path).unwrap().contains(&text[PREFIX.len()..]));
+        let token = live.find(&text).unwrap().unwrap();
+        assert_eq!(
+            (token.name.as_str(), token.may.as_slice()),
+            ("mei", [Scope::Publish, Scope::Gate].as_slice())
+        );
+        assert!(live.find(&text[1..]).unwrap().is_none());
+        assert!(live.find("").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_running_server_sees_added_and_revoked_tokens_and_names_are_never_reused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        let live = LiveTokens::at(path.clone());
+        let first = add(&path, "mei", &[], NOW).unwrap();
+        assert!(live.find(&first).unwrap().is_some());
+        let second = add(&path, "tom", &[Scope::Read], NOW).unwrap();
+        assert!(live.find(&second).unwrap().is_some());
+        revoke(&path, "mei", NOW).unwrap();
+        assert!(live.find(&first).unwrap().is_none());
+        assert!(matches!(revoke(&path, "mei", NOW), Err(TokenError::Unknown(_))));
+        assert!(matches!(add(&path, "mei", &[], NOW), Err(TokenError::Taken(_))));
+        for bad in ["", "a b", "a\n", "é", &"a".repeat(65)] {
+            assert!(matches!(add(&path, bad, &[], NOW), Err(TokenError::BadName(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_admits_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        let live = LiveTokens::at(path.clone());
+        let text = add(&path, "mei", &[], NOW).unwrap();
+        assert!(live.find(&text).unwrap().is_some());
+        files::write_private(&path, br#"{"format":2}"#).unwrap();
+        assert!(live.find(&text).unwrap_err().to_string().contains("format 2"));
+    }
+}
