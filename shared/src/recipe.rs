@@ -11,6 +11,8 @@ use crate::sampling::BasisPoints;
 use crate::targeting::Targeting;
 use crate::x509::Certificate;
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod names;
 pub mod published;
 pub mod rules;

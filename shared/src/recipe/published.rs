@@ -149,3 +149,162 @@ impl<'de> Deserialize<'de> for Recipe {
         reading::recipe(value, &Limits::default()).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::arbitrary;
+    use super::*;
+    use proptest::prelude::*;
+
+    const PATH: &str = "emergency/example";
+
+    fn document() -> Value {
+        let certificate = &arbitrary::certificates()[0];
+        json!({
+            "schema_version": 1, "slug": "example", "revision": 3, "name": "Example", "lane": "emergency",
+            "consent": "hotfix", "opens": "server", "action": "install-certificates",
+            "arguments": { "certificates": [certificate] },
+            "capabilities": ["action.install-certificates"],
+            "targeting": { "channels": ["release"], "versions": ">=60, <67" },
+            "rollout": { "namespace": "example", "max_percent": 2500 },
+            "expires": "2019-06-01T00:00:00Z", "on_end": "keep",
+        })
+    }
+
+    fn read_value(value: &Value) -> Result<Recipe, Unreadable> {
+        read(&format!("{PATH}.json").parse().unwrap(), value.to_string().as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn a_document_reads_and_writes_back_the_same_bytes() {
+        let recipe = read_value(&document()).unwrap();
+        assert_eq!(recipe.rollout.max_percent.to_string(), "25%");
+        assert_eq!(write(&recipe), document().to_string().into_bytes());
+    }
+
+    #[test]
+    fn each_fault_has_its_status_and_names_the_place() {
+        let anchor = &arbitrary::certificates()[3];
+        let one = &document()["arguments"]["certificates"][0];
+        for (pointer, value, status, words) in [
+            ("/schema_version", json!(2), Status::UnknownSchema, "2"),
+            ("/schema_version", json!("1"), Status::Unreadable, "schema_version"),
+            ("/slug", json!("other"), Status::Unreadable, "emergency/other.json"),
+            ("/slug", json!("Not A Slug"), Status::Unreadable, "slug"),
+            ("/lane", json!("routine"), Status::Unreadable, "routine/example.json"),
+            ("/revision", json!(0), Status::Unreadable, "revision"),
+            ("/revision", json!(-1), Status::Unreadable, "revision"),
+            ("/name", json!(""), Status::Unreadable, "name"),
+            ("/name", json!("clear\u{1b}[2J"), Status::Unreadable, "name"),
+            ("/expires", json!("2019-06-01T02:00:00+02:00"), Status::Unreadable, "2019-06-01"),
+            ("/expires", json!("2019-06-01"), Status::Unreadable, "2019-06-01"),
+            ("/starts", json!(7), Status::Unreadable, "starts"),
+            ("/targeting/channels", json!([]), Status::Unreadable, "targeting.channels"),
+            ("/targeting/channels", json!("release"), Status::Unreadable, "targeting.channels"),
+            ("/targeting/versions", json!(">=67, <60"), Status::Unreadable, "no version can match"),
+            ("/rollout/max_percent", json!(10_001), Status::Unreadable, "max_percent"),
+            ("/rollout/namespace", Value::Null, Status::Unreadable, "namespace"),
+            ("/action", json!("format-disk"), Status::UnknownAction, "format-disk"),
+            ("/capabilities", json!(["action.teleport"]), Status::UnknownCapability, "action.teleport"),
+            ("/targeting/expression", json!("x"), Status::UnknownCapability, "targeting.expression"),
+            ("/rollout/plan", json!([]), Status::UnknownCapability, "rollout.plan"),
+            ("/later", json!(true), Status::UnknownCapability, "later"),
+            ("/opens", json!("people"), Status::UnknownCapability, "people"),
+            ("/on_end", json!("explode"), Status::UnknownCapability, "explode"),
+            ("/consent", json!("survey"), Status::UnknownCapability, "survey"),
+            ("/consent", json!("study"), Status::InvalidArguments, "study"),
+            ("/consent", json!("message"), Status::InvalidArguments, "message"),
+            ("/starts", json!("2019-06-01T00:00:00Z"), Status::InvalidArguments, "expires"),
+            ("/arguments/certificates", json!([]), Status::InvalidArguments, "empty"),
+            ("/arguments/certificates", json!(["AAAA"]), Status::InvalidArguments, "certificate"),
+            ("/arguments/certificates", json!(["%"]), Status::InvalidArguments, "Base64"),
+            ("/arguments/certificates", json!([anchor]), Status::InvalidArguments, "self-issued"),
+            ("/arguments/certificates", json!([one, one]), Status::InvalidArguments, "twice"),
+            ("/arguments/certificates", json!(vec![one; 17]), Status::InvalidArguments, "17"),
+            ("/arguments/until", json!("x"), Status::InvalidArguments, "arguments.until"),
+            ("/arguments", json!([]), Status::Unreadable, "arguments"),
+        ] {
+            let mut bad = document();
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            bad.pointer_mut(parent).unwrap()[key] = value;
+            let error = read_value(&bad).unwrap_err();
+            assert_eq!(error.status, status, "{pointer}: {error}");
+            assert!(error.sentence.contains(words), "{pointer}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_field_but_two_is_required() {
+        for key in document().as_object().unwrap().keys() {
+            let mut bad = document();
+            bad.as_object_mut().unwrap().remove(key);
+            let error = read_value(&bad).unwrap_err();
+            assert_eq!((error.status, error.sentence), (Status::Unreadable, format!("{key} is missing")));
+        }
+    }
+
+    #[test]
+    fn the_most_basic_reason_is_named() {
+        let mut bad = document();
+        bad["consent"] = json!("study");
+        bad["later"] = json!(1);
+        assert_eq!(read_value(&bad).unwrap_err().status, Status::UnknownCapability);
+        bad["action"] = json!("format-disk");
+        assert_eq!(read_value(&bad).unwrap_err().status, Status::UnknownAction);
+        bad["name"] = json!(1);
+        assert_eq!(read_value(&bad).unwrap_err().status, Status::Unreadable);
+        bad["schema_version"] = json!(2);
+        assert_eq!(read_value(&bad).unwrap_err().status, Status::UnknownSchema);
+    }
+
+    #[test]
+    fn bytes_that_are_no_recipe_are_unreadable() {
+        let path = format!("{PATH}.json").parse().unwrap();
+        let limits = Limits::default();
+        let good = document().to_string();
+        let twice = good.replacen("{", r#"{"slug":"other","#, 1);
+        let deep = "[".repeat(10_000);
+        let large = good.clone() + &" ".repeat(limits.recipe.bytes);
+        let longer = good.clone() + "x";
+        for bytes in [
+            &b""[..],
+            b"null",
+            b"[]",
+            b"{}",
+            b"\xff\xfe",
+            &good.as_bytes()[..good.len() - 1],
+            twice.as_bytes(),
+            deep.as_bytes(),
+            large.as_bytes(),
+            longer.as_bytes(),
+        ] {
+            assert_eq!(read(&path, bytes, &limits).unwrap_err().status, Status::Unreadable);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn every_recipe_survives_publishing(recipe in arbitrary::recipe()) {
+            let bytes = write(&recipe);
+            let back = read(&recipe.path(), &bytes, &Limits::default());
+            prop_assert_eq!(back.as_ref(), Ok(&recipe));
+            prop_assert_eq!(write(&recipe), bytes);
+            let text = serde_json::to_string(&recipe).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
+        }
+
+        /// One byte changed: still a recipe, or refused; never a panic. And it never reads as equal.
+        #[test]
+        fn damaged_recipes_do_not_panic(recipe in arbitrary::recipe(), at: prop::sample::Index, byte: u8) {
+            let mut bytes = write(&recipe);
+            let at = at.index(bytes.len());
+            prop_assume!(bytes[at] != byte);
+            bytes[at] = byte;
+            if let Ok(back) = read(&recipe.path(), &bytes, &Limits::default()) {
+                prop_assert_ne!(back, recipe);
+            }
+        }
+    }
+}

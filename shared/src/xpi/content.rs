@@ -23,7 +23,11 @@ pub(super) struct View<'a> {
 /// # Errors
 /// The first file, in the archive's order, that a manifest does not cover or whose digest differs; then the first that is
 /// missing.
-pub(super) fn check(directory: &Directory, reader: &mut ContentReader<'_>, views: &[View<'_>]) -> Result<(), Stop> {
+pub(super) fn check(
+    directory: &Directory,
+    reader: &mut ContentReader<'_>,
+    views: &[View<'_>],
+) -> Result<(), Stop> {
     for entry in directory.entries() {
         let name = directory.name(entry);
         let mut expected = Vec::with_capacity(views.len());
@@ -81,9 +85,16 @@ fn expectation(view: &View<'_>, name: &str) -> Result<Option<Expected>, Fault> {
     strong_enough(&section.digests, view.weakest, || format!("{} gives {name:?}", view.name)).map(Some)
 }
 
-fn strong_enough(digests: &Digests, weakest: WeakestDigest, what: impl Fn() -> String) -> Result<Expected, Fault> {
+fn strong_enough(
+    digests: &Digests,
+    weakest: WeakestDigest,
+    what: impl Fn() -> String,
+) -> Result<Expected, Fault> {
     digests.strongest(weakest).ok_or_else(|| {
-        Fault::algorithm(format!("{} no digest as strong as {weakest}, which is the weakest accepted", what()))
+        Fault::algorithm(format!(
+            "{} no digest as strong as {weakest}, which is the weakest accepted",
+            what()
+        ))
     })
 }
 
@@ -99,7 +110,8 @@ pub(super) fn check_signature_file(
 ) -> Result<(), Fault> {
     let modified = |what: String| Err(Fault::new(VerdictKind::FileModified, what));
     if signature_file.whole != Digests::default() {
-        let whole = strong_enough(&signature_file.whole, weakest, || format!("{name} gives {manifest_name}"))?;
+        let whole =
+            strong_enough(&signature_file.whole, weakest, || format!("{name} gives {manifest_name}"))?;
         if whole.is_of(manifest_bytes) {
             return Ok(());
         }
@@ -108,13 +120,18 @@ pub(super) fn check_signature_file(
     for section in manifest.sections() {
         let file = &section.name;
         let Some(signed) = signature_file.find(file) else {
-            return Err(Fault::manifest(format!("{name} vouches neither for the whole {manifest_name} nor for {file:?}")));
+            return Err(Fault::manifest(format!(
+                "{name} vouches neither for the whole {manifest_name} nor for {file:?}"
+            )));
         };
-        let digest = strong_enough(&signed.digests, weakest, || format!("{name} gives the section of {file:?}"))?;
+        let digest =
+            strong_enough(&signed.digests, weakest, || format!("{name} gives the section of {file:?}"))?;
         // Signtool left the empty line after a section out of its digest; the specification counts it in.
         let with_empty_line = [section.raw, b"\n"].concat();
         if !digest.is_of(section.raw) && !digest.is_of(&with_empty_line) {
-            return modified(format!("\"{manifest_name}\" was modified: its section of {file:?} is not the signed one"));
+            return modified(format!(
+                "\"{manifest_name}\" was modified: its section of {file:?} is not the signed one"
+            ));
         }
     }
     Ok(())

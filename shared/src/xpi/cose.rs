@@ -73,7 +73,10 @@ impl Cose {
                 .map(|value| certificate(value, limits))
                 .collect::<Result<_, _>>()?,
             body_protected,
-            signers: signers.into_iter().map(|value| Signer::read(value, limits)).collect::<Result<_, _>>()?,
+            signers: signers
+                .into_iter()
+                .map(|value| Signer::read(value, limits))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -112,7 +115,11 @@ impl Signer {
         let algorithm = match self.algorithm {
             -7 => Algorithm::Es256,
             -35 => Algorithm::Es384,
-            -37 => return Err(Fault::algorithm(format!("the COSE signature of {name} is PS256, which is refused"))),
+            -37 => {
+                return Err(Fault::algorithm(format!(
+                    "the COSE signature of {name} is PS256, which is refused"
+                )));
+            }
             other => {
                 return Err(Fault::algorithm(format!(
                     "the COSE signature of {name} uses algorithm {other}; ES256 (-7) and ES384 (-35) are accepted"
@@ -122,10 +129,12 @@ impl Signer {
         let signed = to_be_signed(body_protected, &self.protected, content)?;
         match signed_by::check(&self.end_entity, algorithm, &signed, &self.signature) {
             Checked::Holds => Ok(&self.end_entity),
-            Checked::Fails => Err(Fault::bad_signature(format!("the COSE signature of {name} does not verify"))),
-            Checked::OtherKey => {
-                Err(Fault::algorithm(format!("the COSE signature's algorithm does not go with the key of {name}")))
+            Checked::Fails => {
+                Err(Fault::bad_signature(format!("the COSE signature of {name} does not verify")))
             }
+            Checked::OtherKey => Err(Fault::algorithm(format!(
+                "the COSE signature's algorithm does not go with the key of {name}"
+            ))),
         }
     }
 }

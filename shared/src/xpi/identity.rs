@@ -27,7 +27,9 @@ impl Identity {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let manifest: ManifestJson = serde_json::from_str(&without_comments(text))
             .map_err(|error| Fault::manifest(format!("manifest.json cannot be read: {error}")))?;
-        let id = |settings: Option<Settings>| settings.and_then(|settings| settings.gecko).and_then(|gecko| gecko.id);
+        let id = |settings: Option<Settings>| {
+            settings.and_then(|settings| settings.gecko).and_then(|gecko| gecko.id)
+        };
         Ok(Self {
             id: id(manifest.browser_specific_settings).or_else(|| id(manifest.applications)),
             version: manifest.version,
@@ -40,12 +42,17 @@ impl Identity {
     /// Not UTF-8, no XML (a document type is refused), or no such description.
     pub fn of_install_rdf(bytes: &[u8], limits: &XpiLimits) -> Result<Self, Fault> {
         const EM: &str = "http://www.mozilla.org/2004/em-rdf#";
-        let fault = |what: &dyn std::fmt::Display| Fault::manifest(format!("install.rdf cannot be read: {what}"));
+        let fault =
+            |what: &dyn std::fmt::Display| Fault::manifest(format!("install.rdf cannot be read: {what}"));
         let text = std::str::from_utf8(bytes).map_err(|_| fault(&"it is not UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let options =
-            roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: limits.xml_nodes, ..Default::default() };
-        let document = roxmltree::Document::parse_with_options(text, options).map_err(|error| fault(&error))?;
+        let options = roxmltree::ParsingOptions {
+            allow_dtd: false,
+            nodes_limit: limits.xml_nodes,
+            ..Default::default()
+        };
+        let document =
+            roxmltree::Document::parse_with_options(text, options).map_err(|error| fault(&error))?;
         let mut described = document.descendants().filter(|node| {
             node.attributes().any(|a| a.name() == "about" && a.value() == "urn:mozilla:install-manifest")
         });
@@ -151,10 +158,15 @@ mod tests {
                  xmlns:em=\"http://www.mozilla.org/2004/em-rdf#\">{inner}</RDF>"
             )
         };
-        let target = "<em:targetApplication><Description><em:id>target</em:id></Description></em:targetApplication>";
+        let target =
+            "<em:targetApplication><Description><em:id>target</em:id></Description></em:targetApplication>";
         let forms = [
-            format!("<Description about=\"urn:mozilla:install-manifest\">{target}<em:id> a@x </em:id></Description>"),
-            format!("<Description about=\"urn:mozilla:install-manifest\" em:id=\"a@x\">{target}</Description>"),
+            format!(
+                "<Description about=\"urn:mozilla:install-manifest\">{target}<em:id> a@x </em:id></Description>"
+            ),
+            format!(
+                "<Description about=\"urn:mozilla:install-manifest\" em:id=\"a@x\">{target}</Description>"
+            ),
         ];
         for form in forms {
             let identity = Identity::of_install_rdf(wrap(&form).as_bytes(), &XpiLimits::default()).unwrap();

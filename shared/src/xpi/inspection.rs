@@ -145,8 +145,20 @@ fn verify(
 
     let mut views = Vec::new();
     if let (Some((names, bytes, ..)), Some((manifest, signature_file, _))) = (&pkcs7_bytes, &pkcs7) {
-        content::check_signature_file(signature_file, names.signature_file, manifest, bytes, names.manifest, policy.digest)?;
-        views.push(View { name: names.manifest, manifest, weakest: policy.digest, exempt: files.not_in_manifest_mf() });
+        content::check_signature_file(
+            signature_file,
+            names.signature_file,
+            manifest,
+            bytes,
+            names.manifest,
+            policy.digest,
+        )?;
+        views.push(View {
+            name: names.manifest,
+            manifest,
+            weakest: policy.digest,
+            exempt: files.not_in_manifest_mf(),
+        });
     }
     if let Some((manifest, _)) = &cose {
         // COSE is younger than the need for SHA-1: its manifest always has SHA-256.
@@ -182,7 +194,11 @@ fn digest_of(archive: &dyn ReadAt) -> io::Result<Sha256Digest> {
 }
 
 /// What `manifest.json` says, else `install.rdf`.
-fn identity(directory: &Directory, reader: &mut ContentReader<'_>, limits: &Limits) -> Result<Identity, Stop> {
+fn identity(
+    directory: &Directory,
+    reader: &mut ContentReader<'_>,
+    limits: &Limits,
+) -> Result<Identity, Stop> {
     let max = limits.xpi.identity_bytes;
     let mut identity = Identity::default();
     if let Some(entry) = directory.find("manifest.json") {
@@ -208,10 +224,8 @@ fn check_identity(id: &mut Option<String>, chains: &[Chain]) -> Result<(), Fault
     }
     match id {
         Some(_) => Ok(()),
-        None => Err(Fault::new(
-            VerdictKind::IdMismatch,
-            "neither the add-on nor its certificate states an id",
-        )),
+        None => {
+            Err(Fault::new(VerdictKind::IdMismatch, "neither the add-on nor its certificate states an id"))
+        }
     }
 }
-

@@ -81,7 +81,9 @@ fn sentence(path: &Path) -> String {
     let mut certificates = path.certificates().iter();
     let signer = certificates.next().map(|end_entity| end_entity.described()).unwrap_or_default();
     match certificates.min_by_key(|issuer| issuer.not_after()) {
-        Some(first) => format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after()),
+        Some(first) => {
+            format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after())
+        }
         None => format!("signed by {signer}, itself an anchor"),
     }
 }

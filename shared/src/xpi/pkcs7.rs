@@ -48,9 +48,12 @@ impl Pkcs7 {
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Fault> {
         if bytes.len() > limits.xpi.signature_bytes {
             let max = limits.xpi.signature_bytes;
-            return Err(Fault::limit(format!("the PKCS#7 signature is larger than the {max} bytes that are read")));
+            return Err(Fault::limit(format!(
+                "the PKCS#7 signature is larger than the {max} bytes that are read"
+            )));
         }
-        let parts = Parts::read(bytes).map_err(|error| malformed(format!("it is not strict DER: {error}")))??;
+        let parts =
+            Parts::read(bytes).map_err(|error| malformed(format!("it is not strict DER: {error}")))??;
         let signer = parts.the_signer()?;
         let certificates = parts.certificates(limits);
         let candidates = candidates(&certificates, &signer.sid, limits.xpi.signer_candidates)?;
@@ -206,7 +209,9 @@ fn candidates(
         return Err(malformed("it does not contain the certificate of its signer"));
     }
     if named.len() > max {
-        return Err(Fault::limit(format!("more than {max} certificates of the PKCS#7 signature claim to be its signer's")));
+        return Err(Fault::limit(format!(
+            "more than {max} certificates of the PKCS#7 signature claim to be its signer's"
+        )));
     }
     Ok(named)
 }
@@ -219,7 +224,9 @@ fn trimmed(serial: &[u8]) -> &[u8] {
 fn algorithms(signer: &SignerInfo) -> Result<(WeakestDigest, Algorithm), Fault> {
     let (digest, signature) = (signer.digest_alg.oid, signer.signature_algorithm.oid);
     match (digest, signature) {
-        (ID_SHA_1, RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION) => Ok((WeakestDigest::Sha1, Algorithm::RsaSha1)),
+        (ID_SHA_1, RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION) => {
+            Ok((WeakestDigest::Sha1, Algorithm::RsaSha1))
+        }
         (ID_SHA_256, RSA_ENCRYPTION | SHA_256_WITH_RSA_ENCRYPTION) => {
             Ok((WeakestDigest::Sha256, Algorithm::RsaSha256))
         }
