@@ -66,3 +66,98 @@ fn bounded_hold(enrolled_at: Timestamp, until: Timestamp) -> Timestamp {
     let longest = SignedDuration::from_hours(24 * i64::from(RecipeLimits::default().hold_days));
     enrolled_at.checked_add(longest).map_or(until, |latest| until.min(latest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::arbitrary::{certificates, day, recipe};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+
+    fn enrolments() -> impl Strategy<Value = Vec<Enrolment>> {
+        let state = proptest::sample::select(vec![EnrolmentState::Active, EnrolmentState::KeptAfterEnd]);
+        let one = (recipe(), state, 0..10_i64).prop_map(|(recipe, state, enrolled)| Enrolment {
+            path: recipe.path(),
+            revision: recipe.revision,
+            enrolled_at: day(enrolled),
+            state,
+            recipe,
+        });
+        vec(one, 0..6)
+    }
+
+    fn enrol(action: Action) -> Enrolment {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut recipe = recipe().new_tree(&mut runner).unwrap().current();
+        recipe.action = action;
+        Enrolment {
+            path: recipe.path(),
+            revision: 1,
+            enrolled_at: day(0),
+            state: EnrolmentState::Active,
+            recipe,
+        }
+    }
+
+    #[test]
+    fn certificates_of_all_enrolments_are_installed_once_and_sorted() {
+        let all = certificates();
+        let install = |range: std::ops::Range<usize>| {
+            enrol(Action::InstallCertificates { certificates: all[range].to_vec() })
+        };
+        let kept = Enrolment { state: EnrolmentState::KeptAfterEnd, ..install(1..3) };
+        let trust = AddonTrust::from_enrolments(&[install(0..2), kept], day(1));
+        let mut expected = all[..3].to_vec();
+        expected.sort_by_key(Certificate::sha256);
+        assert_eq!(trust.installed, expected);
+        assert!(trust.distrust.is_empty() && trust.hold_until.is_none());
+    }
+
+    #[test]
+    fn distrust_beats_install_in_whichever_order() {
+        let all = certificates();
+        let install = enrol(Action::InstallCertificates { certificates: all[..3].to_vec() });
+        let by = vec![
+            DistrustEntry::Spki(all[1].spki_sha256()),
+            DistrustEntry::IssuerSerial {
+                issuer: all[2].issuer_der().to_vec(),
+                serial: all[2].serial().to_vec(),
+            },
+        ];
+        let distrust = enrol(Action::DistrustCertificates { by });
+        // The stolen intermediate and the replacement may share a key: what remains is what neither entry refuses.
+        let one = AddonTrust::from_enrolments(&[install.clone(), distrust.clone()], day(1));
+        let other = AddonTrust::from_enrolments(&[distrust, install], day(1));
+        assert_eq!(one, other);
+        assert!(one.installed.iter().all(|c| c.spki_sha256() != all[1].spki_sha256() && *c != all[2]));
+        assert!(one.installed.len() <= 1);
+    }
+
+    #[test]
+    fn the_longest_hold_holds_until_its_date_and_never_beyond_thirty_days() {
+        let hold = |until: i64| enrol(Action::HoldVerification { until: day(until) });
+        let until =
+            |enrolments: &[Enrolment], now| AddonTrust::from_enrolments(enrolments, day(now)).hold_until;
+        assert_eq!(until(&[hold(2), hold(5), hold(3)], 1), Some(day(5)));
+        assert_eq!(until(&[hold(2), hold(5)], 5), None, "it ends by itself");
+        assert_eq!(until(&[hold(400)], 1), Some(day(30)));
+        assert_eq!(until(&[hold(400)], 30), None);
+        let ended = Enrolment { state: EnrolmentState::KeptAfterEnd, ..hold(5) };
+        assert_eq!(until(&[ended], 1), None, "a hold leaves nothing to keep");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_fold_knows_no_order_and_installs_nothing_distrusted(mut list in enrolments(), now in 0..60_i64) {
+            let trust = AddonTrust::from_enrolments(&list, day(now));
+            prop_assert!(trust.installed.is_sorted_by(|a, b| a.sha256() < b.sha256()));
+            prop_assert!(trust.installed.iter().all(|c| trust.distrust.refuses(c).is_none()));
+            prop_assert!(trust.hold_until.is_none_or(|until| until > day(now)));
+            list.reverse();
+            prop_assert_eq!(AddonTrust::from_enrolments(&list, day(now)), trust);
+        }
+    }
+}

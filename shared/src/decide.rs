@@ -163,3 +163,8 @@ pub enum Step {
         how: OnEnd,
     },
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

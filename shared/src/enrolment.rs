@@ -33,3 +33,27 @@ pub enum EnrolmentState {
     /// Its recipe ended with `on_end = "keep"`: its effects stay.
     KeptAfterEnd,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::arbitrary;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_enrolment_survives_its_record(recipe in arbitrary::recipe(), kept: bool) {
+            let enrolment = Enrolment {
+                path: recipe.path(),
+                revision: recipe.revision,
+                enrolled_at: arbitrary::day(3),
+                state: if kept { EnrolmentState::KeptAfterEnd } else { EnrolmentState::Active },
+                recipe,
+            };
+            let text = serde_json::to_string(&enrolment).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Enrolment>(&text).unwrap(), enrolment);
+        }
+    }
+}

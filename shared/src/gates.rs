@@ -111,3 +111,54 @@ impl Gates {
         self.0.get(path).filter(|gate| gate.revision == revision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"gates":{"emergency/fix.json":{"percent":2500,"reason":"canary","revision":2,"since":"2019-05-05T00:00:00Z","state":"open"}},"schema_version":1}"#;
+
+    fn read(text: &str) -> Result<Gates, UnreadableGates> {
+        Gates::read(text.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn a_document_reads_and_writes_back_the_same_bytes() {
+        let gates = read(GOOD).unwrap();
+        assert_eq!(gates.write(), GOOD.as_bytes());
+        let path = "emergency/fix.json".parse().unwrap();
+        assert_eq!(gates.of(&path, 2).unwrap().percent.to_string(), "25%");
+        assert_eq!(gates.of(&path, 1), None, "it speaks for its revision only");
+        assert_eq!(gates.of(&path, 3), None);
+        assert_eq!(gates.of(&"routine/fix.json".parse().unwrap(), 2), None);
+        assert_eq!(read(std::str::from_utf8(&Gates::default().write()).unwrap()), Ok(Gates::default()));
+    }
+
+    #[test]
+    fn what_is_not_wholly_understood_opens_nothing() {
+        for (from, to) in [
+            (":1}", ":2}"),
+            ("\"open\"", "\"ajar\""),
+            ("2500", "10001"),
+            ("2500", "25.5"),
+            ("\"reason\"", "\"rings\":[\"qa\"],\"reason\""),
+            ("\"reason\":\"canary\",", ""),
+            ("\"canary\"", "\"\\u001b[2J\""),
+            ("emergency/fix.json", "gates.json"),
+            ("2019-05-05T00:00:00Z", "today"),
+            ("{\"gates\"", "{\"schema_version\":1,\"gates\""),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            assert!(read(&GOOD.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn gates_and_reasons_are_bounded() {
+        let long = GOOD.replace("canary", &"x".repeat(501));
+        assert!(read(&long).unwrap_err().to_string().contains("longer than 500 bytes"));
+        let mut limits = Limits::default();
+        limits.recipe.gates = 0;
+        assert!(Gates::read(GOOD.as_bytes(), &limits).unwrap_err().to_string().contains("more than 0 gates"));
+    }
+}
