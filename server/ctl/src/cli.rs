@@ -227,9 +227,9 @@ pub enum GateCommand {
         /// Share of the agents it is for, 0 to 100, at most two decimals
         #[arg(long, value_name = "N", value_parser = parse_percent)]
         percent: u16,
-        /// Why, for the ledger and for people
+        /// Why, for the ledger and for people [default: asked on a terminal]
         #[arg(long, value_name = "TEXT")]
-        reason: String,
+        reason: Option<String>,
         /// The revision that is meant [default: the published one]
         #[arg(long, value_name = "N")]
         revision: Option<u64>,
@@ -239,9 +239,9 @@ pub enum GateCommand {
     Pause {
         /// The published recipe
         slug: String,
-        /// Why, for the ledger and for people
+        /// Why, for the ledger and for people [default: asked on a terminal]
         #[arg(long, value_name = "TEXT")]
-        reason: String,
+        reason: Option<String>,
         /// The revision that is meant [default: the published one]
         #[arg(long, value_name = "N")]
         revision: Option<u64>,
@@ -251,9 +251,9 @@ pub enum GateCommand {
     End {
         /// The published recipe
         slug: String,
-        /// Why, for the ledger and for people
+        /// Why, for the ledger and for people [default: asked on a terminal]
         #[arg(long, value_name = "TEXT")]
-        reason: String,
+        reason: Option<String>,
         /// The revision that is meant [default: the published one]
         #[arg(long, value_name = "N")]
         revision: Option<u64>,
@@ -314,11 +314,9 @@ mod tests {
     }
 
     #[test]
-    fn opening_a_gate_has_no_default_percentage_and_no_default_reason() {
+    fn opening_a_gate_has_no_default_percentage() {
         for arguments in [
             &["mulberryctl", "gate", "open", "x", "--reason", "y"][..],
-            &["mulberryctl", "gate", "open", "x", "--percent", "5"],
-            &["mulberryctl", "gate", "pause", "x"],
             &["mulberryctl", "publish", "x"],
             &["mulberryctl", "publish", "--key", "x"],
         ] {

@@ -5,6 +5,8 @@
 pub mod config_show;
 pub mod gate;
 pub mod init;
+pub mod publish;
+pub mod recipe;
 pub mod status;
 
 use crate::{
@@ -35,12 +37,12 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     let now = move || clock.now(Timestamp::now());
     let env = |name: &str| std::env::var(name).ok();
     let settings = || Settings::load(&cli.global.overrides(), &env);
+    let passphrases =
+        || Passphrases::gather(&cli.global.passphrase_file, env(passphrase::ENV), Prompt::detect());
     let format = cli.global.format();
     let limits = Limits::default();
     match &cli.command {
         Command::Init(command) => {
-            let passphrases =
-                Passphrases::gather(&cli.global.passphrase_file, env(passphrase::ENV), Prompt::detect())?;
             let around = init::Surroundings {
                 server: cli.global.server.clone().or_else(|| env("MULBERRYCTL_SERVER")),
                 origin: cli.global.origin.clone().or_else(|| env("MULBERRYCTL_ORIGIN")),
@@ -48,11 +50,15 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
                 format,
                 limits: &limits,
             };
-            init::run(command, &passphrases, &around)
+            init::run(command, &passphrases()?, &around)
         }
         Command::Gate(command) => gate::run(command, &settings()?, format).await,
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::ConfigShow => config_show::run(&settings()?, format),
-        _ => Err(Failure::usage("not-yet", "not yet")),
+        Command::Recipe(command) => recipe::run(command, now(), format, &limits),
+        Command::Publish(command) => {
+            let mut passphrases = passphrases()?;
+            publish::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
+        }
     }
 }

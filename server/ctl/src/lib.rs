@@ -7,7 +7,9 @@
 //! - [`files`], [`keys`], [`passphrase`]: what lies on disk, and who may read it
 //! - [`http`]: bounded exchanges; where a token may travel
 //! - [`operators`]: the server's interface
+//! - [`origin`]: the public repository, verified as agents verify it
 //! - [`output`]: words and tables, or JSON
+//! - [`source`]: recipe folders on disk
 
 pub mod cli;
 pub mod commands;
@@ -17,5 +19,7 @@ pub mod files;
 pub mod http;
 pub mod keys;
 pub mod operators;
+pub mod origin;
 pub mod output;
 pub mod passphrase;
+pub mod source;

@@ -40,13 +40,22 @@ pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a question on standard error; only the word `yes` means yes.
+/// Asks for a line on standard error; `None` where nobody can answer.
 #[must_use]
-pub fn confirm(question: &str) -> bool {
-    eprint!("{question} Type yes to go on: ");
+pub fn ask_line(question: &str) -> Option<String> {
+    if !can_ask() {
+        return None;
+    }
+    eprint!("{question}");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+    std::io::stdin().read_line(&mut answer).ok().map(|_| answer)
+}
+
+/// Asks whether to go on; only the word `yes` means yes.
+#[must_use]
+pub fn confirm(question: &str) -> bool {
+    ask_line(&format!("{question} Type yes to go on: ")).is_some_and(|answer| answer.trim() == "yes")
 }
 
 /// A plain table: aligned columns, no frames, so that it pastes well into a chat at 3 a.m.

@@ -26,12 +26,7 @@ pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> 
         GateCommand::Pause { slug, reason, revision } => (slug, GateState::Paused, None, reason, revision),
         GateCommand::End { slug, reason, revision } => (slug, GateState::Ended, None, reason, revision),
     };
-    if reason.trim().is_empty() {
-        return Err(Failure::usage(
-            "no-reason",
-            "An empty --reason helps nobody who reads the ledger later. Say why.",
-        ));
-    }
+    let reason = given(reason.as_deref(), &mut output::ask_line)?;
     let server = Operators::new(settings)?;
     let status = server.status().await?;
     let recipe = find(&status.recipes, slug)?;
@@ -45,10 +40,22 @@ pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> 
             ),
         ));
     }
-    let request = GateRequest { revision, state, percent, reason: reason.trim().to_owned() };
+    let request = GateRequest { revision, state, percent, reason };
     let response = server.gate(recipe, &request).await?;
     format.print(|| words(&response), || serde_json::json!(response));
     Ok(Exit::Yes)
+}
+
+/// The reason on the command line, or typed: `publish` ends with a command to copy, and its N is what needs thought.
+fn given(reason: Option<&str>, ask: &mut dyn FnMut(&str) -> Option<String>) -> Result<String, Failure> {
+    let reason = match reason {
+        Some(reason) => Some(reason.to_owned()),
+        None => ask("Why, for the ledger and for people? "),
+    };
+    let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    reason.ok_or_else(|| {
+        Failure::usage("no-reason", "Say why with --reason TEXT: it stands in the ledger and in status.")
+    })
 }
 
 fn find<'a>(recipes: &'a [RecipeStatus], slug: &str) -> Result<&'a RecipeStatus, Failure> {
@@ -142,6 +149,16 @@ mod tests {
         let outside = words(&response(GateState::Open, 5000, 2500, 0));
         assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
         assert!(words(&response(GateState::Ended, 5000, 2500, 0)).contains("is ended: no new"));
+    }
+
+    #[test]
+    fn a_reason_is_given_or_asked_for_and_never_empty() {
+        assert_eq!(given(Some(" canary "), &mut |_| panic!("nobody is asked")).unwrap(), "canary");
+        assert_eq!(given(None, &mut |_| Some("typed\n".to_owned())).unwrap(), "typed");
+        for (reason, answer) in [(None, None), (Some("  "), None), (None, Some("\n"))] {
+            let refused = given(reason, &mut |_| answer.map(ToOwned::to_owned)).unwrap_err();
+            assert_eq!(refused.kind, "no-reason");
+        }
     }
 
     #[test]

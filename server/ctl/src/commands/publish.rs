@@ -1,0 +1,248 @@
+//! `mulberryctl publish`: fetch and verify what is live, show the difference in words, sign, prove, ask, hand over.
+
+mod base;
+mod plan;
+mod signers;
+
+use crate::{
+    cli::{self, LaneName},
+    config::Settings,
+    failure::Failure,
+    http::{Endpoint, Purpose},
+    operators::Operators,
+    origin,
+    output::{self, Format},
+    passphrase::Passphrases,
+    source,
+};
+use jiff::Timestamp;
+use mulberry_shared::{
+    exit::Exit,
+    limits::Limits,
+    operators::{Base64, GateState, PublishRequest, PublishResponse, RecipeStatus},
+    recipe::{Lane, Recipe, Slug, published},
+    trust::{
+        Signer, TrustState,
+        metadata::Body,
+        write::{self, LaneDraft, Published},
+    },
+};
+use plan::{Change, Plan};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// Publishes.
+///
+/// # Errors
+/// Whatever stands in the way, before anything has changed; or the server's refusal.
+pub async fn run(
+    command: &cli::Publish,
+    settings: &Settings,
+    passphrases: &mut Passphrases,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    let wishes = wishes(&command.recipes, limits)?;
+    let withdraw = slugs(&command.withdraw)?;
+    let pinned = origin::pinned(settings.root()?, limits)?;
+    // Found out now rather than after people have typed passphrases.
+    let server = Operators::new(settings)?;
+    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+
+    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+    let state = base::refresh(&endpoint, pinned, now, limits).await?;
+    let lane = lane(command.renew, &wishes, &withdraw, &state)?;
+    let base = base::current(&endpoint, &state, lane, now, limits).await?;
+    let plan = plan::make(lane, &base, &wishes, &withdraw, command.renew.is_some(), now)?;
+
+    let mut draft = LaneDraft::new(lane, Some(&base.lane));
+    let mut recipes = BTreeMap::new();
+    let drafted =
+        |error: mulberry_shared::trust::TrustError| Failure::refused(error.kind.as_str(), error.to_string());
+    for (path, change) in &plan {
+        match change {
+            Change::New(recipe) | Change::Changed { to: recipe, .. } => {
+                let bytes = published::write(recipe);
+                draft.add(path, &bytes).map_err(drafted)?;
+                recipes.insert(path.to_string(), Base64(bytes));
+            }
+            Change::Withdrawn(_) => draft.withdraw(&path.slug).map_err(drafted)?,
+            Change::Unchanged => {}
+        }
+    }
+    let body = draft.build(now).map_err(drafted)?;
+    say(format, &plan::describe(lane, &base, &plan, body.expires(), now));
+
+    let signers = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
+    let signing: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
+    let metadata = write::sign(&body, &signing).map_err(drafted)?;
+    let others: Vec<_> = base.other.iter().map(|other| &**other).collect();
+    let published = Published { targets: &base.targets, current: Some(&base.lane), other_lanes: &others };
+    write::verify_lane(published, lane, &metadata, &withdraw, now, limits)
+        .map_err(|error| signers::explain(error, lane, &base.targets, &signers))?;
+
+    if !command.yes
+        && output::can_ask()
+        && !output::confirm(&format!("Publish this to {}?", settings.server.value))
+    {
+        return Err(Failure::no("not-confirmed", "Not confirmed: nothing was published."));
+    }
+    output::progress(&format!("Handing version {} of the {lane} lane to the server", body.version()));
+    let request = PublishRequest {
+        metadata: Base64(metadata),
+        recipes,
+        withdraw: withdraw.iter().map(ToString::to_string).collect(),
+    };
+    let response = server.publish(lane.as_str(), &request).await?;
+    format.print(|| outcome(&response, &plan, now), || serde_json::json!(response));
+    Ok(Exit::Yes)
+}
+
+fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, Failure> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let files = source::find(paths)?;
+    let mut wishes: Vec<(PathBuf, Recipe)> = Vec::new();
+    for file in files {
+        let recipe = source::load_good(&file, limits)?;
+        if let Some((first, _)) = wishes.iter().find(|(_, other)| other.slug == recipe.slug) {
+            return Err(Failure::usage(
+                "slug-twice",
+                format!("{} and {} have the same slug `{}`.", first.display(), file.display(), recipe.slug),
+            ));
+        }
+        wishes.push((file, recipe));
+    }
+    Ok(wishes)
+}
+
+fn slugs(texts: &[String]) -> Result<Vec<Slug>, Failure> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error| {
+            Failure::usage("slug", format!("--withdraw {text:?}: {error}. Give the slug alone."))
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+/// The one lane that all wishes are for.
+fn lane(
+    renew: Option<LaneName>,
+    wishes: &[(PathBuf, Recipe)],
+    withdraw: &[Slug],
+    state: &TrustState,
+) -> Result<Lane, Failure> {
+    let mut lanes: Vec<Lane> = wishes.iter().map(|(_, recipe)| recipe.lane).collect();
+    lanes.extend(renew.map(|lane| match lane {
+        LaneName::Emergency => Lane::Emergency,
+        LaneName::Routine => Lane::Routine,
+    }));
+    for slug in withdraw {
+        match base::lane_of(state, slug.as_str()) {
+            Some(lane) => lanes.push(lane),
+            // An expired lane is not in the verified state; the plan says so when the slug is not there either.
+            None if !lanes.is_empty() => {}
+            None => {
+                return Err(Failure::no(
+                    "unknown-recipe",
+                    format!("--withdraw {slug}: no such recipe is published."),
+                ));
+            }
+        }
+    }
+    lanes.sort_unstable();
+    lanes.dedup();
+    match lanes.as_slice() {
+        [lane] => Ok(*lane),
+        _ => Err(Failure::usage(
+            "several-lanes",
+            "These recipes are in both lanes, and each lane has its own keys. Publish one lane after the other, the emergency \
+             lane first.",
+        )),
+    }
+}
+
+/// Words before the answer: on standard output for people, aside when a script waits for JSON.
+fn say(format: Format, text: &str) {
+    match format {
+        Format::Human => format.print(|| format!("{text}\n"), || serde_json::Value::Null),
+        Format::Json => eprintln!("{text}"),
+    }
+}
+
+/// What is live now, and what is not: the last lines, since they are what people act upon.
+fn outcome(response: &PublishResponse, plan: &Plan, now: Timestamp) -> String {
+    let mut lines = vec![format!(
+        "Published: edition {}, lane {} version {}, ledger {}.",
+        response.edition, response.lane, response.lane_version, response.ledger.sequence
+    )];
+    lines.extend(response.withdrawn.iter().map(|slug| format!("WITHDRAWN: {slug}.")));
+    let touched = |recipe: &&RecipeStatus| {
+        plan.iter().any(|(path, change)| path.to_string() == recipe.path && *change != Change::Unchanged)
+    };
+    lines.extend(response.recipes.iter().filter(touched).map(|recipe| live(recipe, now)));
+    lines.join("\n")
+}
+
+fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
+    let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
+    let next = format!("Next: mulberryctl gate open {} --percent N", recipe.slug);
+    match gate.map(|gate| gate.state) {
+        None => format!("NOT LIVE: gate closed. {next}"),
+        Some(GateState::Paused) => format!("NOT LIVE: gate paused. {next}"),
+        Some(GateState::Ended) => {
+            format!(
+                "NOT LIVE: gate ended, which is final for revision {}. Publish a higher revision.",
+                recipe.revision
+            )
+        }
+        Some(GateState::Open) => match recipe.starts.filter(|starts| *starts > now) {
+            Some(starts) => format!("NOT LIVE: {} starts {}.", recipe.slug, output::distance(starts, now)),
+            None => format!(
+                "LIVE: {} reaches {} of those it is for.",
+                recipe.slug,
+                output::percent(recipe.effective_percent)
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mulberry_shared::{digest::Sha256Digest, operators::GateStatus};
+
+    #[test]
+    fn the_last_line_says_what_is_live_and_what_to_do() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut recipe = RecipeStatus {
+            path: "emergency/fix.json".into(),
+            lane: "emergency".into(),
+            slug: "fix".into(),
+            revision: 2,
+            name: "Fix".into(),
+            action: "install-certificates".into(),
+            sha256: Sha256Digest::of(b""),
+            max_percent: 10_000,
+            starts: None,
+            expires: now,
+            gate: None,
+            effective_percent: 0,
+        };
+        let closed = "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N";
+        assert_eq!(live(&recipe, now), closed);
+        let gate = |revision, state| {
+            Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now })
+        };
+        recipe.gate = gate(1, GateState::Open);
+        assert_eq!(live(&recipe, now), closed, "a gate speaks for one revision");
+        recipe.gate = gate(2, GateState::Open);
+        recipe.effective_percent = 500;
+        assert_eq!(live(&recipe, now), "LIVE: fix reaches 5 % of those it is for.");
+        recipe.starts = Some(now + jiff::SignedDuration::from_hours(3));
+        assert_eq!(live(&recipe, now), "NOT LIVE: fix starts in 3 hours.");
+        recipe.gate = gate(2, GateState::Ended);
+        assert!(live(&recipe, now).contains("final for revision 2"));
+    }
+}

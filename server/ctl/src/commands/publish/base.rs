@@ -1,0 +1,163 @@
+//! The lane as it is published now, verified as every agent verifies it.
+
+use crate::{failure::Failure, http::Endpoint, origin, output};
+use jiff::Timestamp;
+use mulberry_shared::{
+    gates::{Gate, Gates},
+    limits::Limits,
+    recipe::{Lane, Recipe, RecipePath, published},
+    trust::{
+        Fetch, Reply, Targets, TrustError, TrustErrorKind, TrustState, Verified, metadata::MetaFile, profile,
+        trusted, verify, write,
+    },
+};
+use std::collections::BTreeMap;
+
+/// What is published now.
+pub(super) struct Base {
+    /// The targets role, which names the lane's keys.
+    pub(super) targets: Verified<Targets>,
+    /// The lane's metadata.
+    pub(super) lane: Verified<Targets>,
+    /// The other lane, where it verifies.
+    pub(super) other: Option<Verified<Targets>>,
+    /// The recipes of the lane; why not, where one cannot be read.
+    pub(super) recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
+    /// The gates, where they verify.
+    pub(super) gates: BTreeMap<RecipePath, Gate>,
+}
+
+/// A whole refresh from the pinned root.
+///
+/// # Errors
+/// Unreachable, or refused, up to and including the targets role; lanes are judged when they are used.
+pub(super) async fn refresh(
+    endpoint: &Endpoint,
+    pinned: TrustState,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<TrustState, Failure> {
+    let (state, report) = origin::refresh(endpoint, pinned, now, limits).await;
+    let above = ["root", "timestamp", "snapshot", "targets"];
+    if let Some(error) = report.errors().find(|error| above.contains(&error.subject.as_str())) {
+        return Err(origin::failure(endpoint, error));
+    }
+    for error in report.errors() {
+        output::warn(&error.to_string());
+    }
+    Ok(state)
+}
+
+/// The lane that lists a slug.
+pub(super) fn lane_of(state: &TrustState, slug: &str) -> Option<Lane> {
+    let lists = |lane: &Lane| {
+        let path = format!("{lane}/{slug}.json");
+        state.trusted().targets(lane.as_str()).is_some_and(|metadata| metadata.targets.contains_key(&path))
+    };
+    Lane::ALL.into_iter().find(lists)
+}
+
+/// Everything that the next version of `lane` builds on.
+///
+/// A lane whose metadata has expired is still the one to continue: its signatures, hash and version hold, and signing it
+/// anew is how it comes back to life. Its expiry is waived here, loudly, and nowhere else.
+///
+/// # Errors
+/// The lane cannot be fetched or does not verify.
+pub(super) async fn current(
+    endpoint: &Endpoint,
+    state: &TrustState,
+    lane: Lane,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Base, Failure> {
+    let role = lane.as_str();
+    let refused = |error: TrustError| origin::failure(endpoint, &error);
+    let missing = || TrustError::new(TrustErrorKind::Absent, "targets", "it has not been verified");
+    let targets = state.trusted().targets("targets").ok_or_else(|| refused(missing()))?;
+    let expected = state.trusted().expected_targets(role).map_err(refused)?;
+    let lane_metadata = match state.trusted().targets(role) {
+        Some(held) if state.trusted().has_expected_targets(role, "targets") => held.clone(),
+        _ => {
+            let held = waive_expiry(endpoint, targets, role, expected, limits).await.map_err(refused)?;
+            match held.check_unexpired(role, now) {
+                Err(error) => {
+                    output::warn(&format!("{error}. This publish continues it and brings it back to life."))
+                }
+                Ok(()) => {
+                    let sentence = "it could not be verified in the refresh, see the warning above";
+                    return Err(refused(TrustError::new(TrustErrorKind::AgainstProfile, role, sentence)));
+                }
+            }
+            held
+        }
+    };
+    let mut recipes = BTreeMap::new();
+    let edition = state.edition(limits);
+    let verified = edition.as_ref().and_then(|edition| edition.lanes.get(&lane));
+    for (path, file) in &lane_metadata.targets {
+        let Ok(path) = path.parse::<RecipePath>() else { continue };
+        let here = verified.and_then(|content| content.recipes.iter().find(|recipe| recipe.path == path));
+        let bytes = match here {
+            Some(recipe) => {
+                recipe.content.as_ref().map(|content| content.bytes.to_vec()).map_err(ToString::to_string)
+            }
+            None => match file.sha256().filter(|_| file.length <= limits.trust.file_bytes) {
+                None => Err("no usable SHA-256 or length is signed for it".to_owned()),
+                Some(sha256) => {
+                    let wanted =
+                        Fetch { path: write::file_path(&path.to_string(), &sha256), max_bytes: file.length };
+                    reply(origin::fetch(endpoint, &wanted).await, &wanted).and_then(|bytes| {
+                        let name = path.to_string();
+                        let fits =
+                            trusted::check_content(&name, &bytes, Some(file.length), Some(&file.hashes));
+                        fits.map(|()| bytes).map_err(|error| error.to_string())
+                    })
+                }
+            },
+        };
+        let recipe =
+            bytes.and_then(|bytes| published::read(&path, &bytes, limits).map_err(|error| error.to_string()));
+        recipes.insert(path, recipe);
+    }
+    let gates =
+        edition.and_then(|edition| edition.gates).and_then(|gates| Gates::read(&gates.bytes, limits).ok());
+    let other = Lane::ALL.into_iter().find(|other| *other != lane);
+    Ok(Base {
+        targets: targets.clone(),
+        lane: lane_metadata,
+        other: other.and_then(|other| state.trusted().targets(other.as_str()).cloned()),
+        recipes,
+        gates: gates.map(|gates| gates.0).unwrap_or_default(),
+    })
+}
+
+async fn waive_expiry(
+    endpoint: &Endpoint,
+    targets: &Verified<Targets>,
+    role: &str,
+    expected: &MetaFile,
+    limits: &Limits,
+) -> Result<Verified<Targets>, TrustError> {
+    let limit = limits.trust.targets_bytes;
+    let max_bytes = expected.length.unwrap_or(limit).min(limit);
+    let wanted = Fetch { path: write::metadata_path(role, expected.version), max_bytes };
+    let bytes = reply(origin::fetch(endpoint, &wanted).await, &wanted)
+        .map_err(|why| TrustError::new(TrustErrorKind::Unreachable, role, why))?;
+    trusted::check_content(role, &bytes, expected.length, expected.hashes.as_ref())?;
+    let lane = verify::delegated(targets, "targets", role, &bytes, limits)?;
+    profile::check(role, &lane, limits)?;
+    if lane.version == expected.version {
+        return Ok(lane);
+    }
+    let sentence = format!("version {} where the snapshot promises {}", lane.version, expected.version);
+    Err(TrustError::new(TrustErrorKind::WrongVersion, role, sentence))
+}
+
+fn reply(reply: Reply, wanted: &Fetch) -> Result<Vec<u8>, String> {
+    match reply {
+        Reply::Bytes(bytes) => Ok(bytes),
+        Reply::Absent => Err(format!("the origin has no {}", wanted.path)),
+        Reply::Failed(why) => Err(format!("{} could not be fetched: {why}", wanted.path)),
+    }
+}

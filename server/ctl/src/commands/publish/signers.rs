@@ -1,0 +1,118 @@
+//! People's keys: who signed, who is missing, and keys that do not belong here.
+
+use crate::{failure::Failure, keys, passphrase::Passphrases};
+use mulberry_shared::{
+    recipe::Lane,
+    trust::{Ed25519Signer, Key, Root, Signer, Targets, TrustError, TrustErrorKind, threshold::Authority},
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// Opens the keys and makes sure that each belongs to the lane.
+///
+/// # Errors
+/// A key that cannot be opened, is given twice, or is not one of the lane's.
+pub(super) fn load(
+    files: &[PathBuf],
+    lane: Lane,
+    targets: &Targets,
+    root: &Root,
+    passphrases: &mut Passphrases,
+) -> Result<Vec<Ed25519Signer>, Failure> {
+    let authority = authority(targets, lane)?;
+    let mut signers: Vec<Ed25519Signer> = Vec::new();
+    for file in files {
+        let key = keys::load(file, passphrases)?;
+        let signer = Ed25519Signer::from_seed(&key.to_bytes()).map_err(refused)?;
+        let public = signer.key().public();
+        if signers.iter().any(|known| known.key().public() == public) {
+            return Err(Failure::usage(
+                "key-twice",
+                format!(
+                    "{}: this key is given twice, and one key signs once. Give another person's key.",
+                    file.display()
+                ),
+            ));
+        }
+        if !eligible(&authority).any(|key| key.public() == public) {
+            return Err(foreign(file, lane, signer.key(), targets, root));
+        }
+        signers.push(signer);
+    }
+    Ok(signers)
+}
+
+/// Turns "below the threshold" into names; any other refusal stays what it is.
+pub(super) fn explain(
+    error: TrustError,
+    lane: Lane,
+    targets: &Targets,
+    signers: &[Ed25519Signer],
+) -> Failure {
+    let Ok(authority) = authority(targets, lane) else { return refused(error) };
+    if error.kind != TrustErrorKind::Threshold {
+        return refused(error);
+    }
+    let signed = |key: &&Key| signers.iter().any(|signer| signer.key().public() == key.public());
+    let names = |keys: Vec<&Key>| -> String {
+        let names: BTreeSet<String> = keys.into_iter().map(holder).collect();
+        if names.is_empty() { "nobody".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+    };
+    let needed = authority.role_keys.threshold;
+    let missing = needed.saturating_sub(u32::try_from(signers.len()).unwrap_or(u32::MAX));
+    Failure::refused(
+        "threshold-not-met",
+        format!(
+            "{needed} people must sign the {lane} lane. Signed: {}. Missing: {missing} of {}. Nothing was published; run it \
+             again with their --key FILE (people/NAME/{lane}.pem) added.",
+            names(eligible(&authority).filter(signed).collect()),
+            names(eligible(&authority).filter(|key| !signed(key)).collect()),
+        ),
+    )
+}
+
+fn authority(targets: &Targets, lane: Lane) -> Result<Authority<'_>, Failure> {
+    targets.authority(lane.as_str(), "targets").map_err(refused)
+}
+
+fn eligible<'a>(authority: &Authority<'a>) -> impl Iterator<Item = &'a Key> + use<'a> {
+    let keys = authority.keys;
+    authority.role_keys.keyids.iter().filter_map(move |id| keys.get(id))
+}
+
+/// Who holds a key, for people.
+fn holder(key: &Key) -> String {
+    key.person().map_or_else(|| format!("the holder of key {:.8}…", key.key_id().0), ToOwned::to_owned)
+}
+
+/// A key of another role is the usual slip: name whose it is and which one is needed.
+fn foreign(file: &Path, lane: Lane, key: &Key, targets: &Targets, root: &Root) -> Failure {
+    let mut roles: Vec<Authority<'_>> = Vec::new();
+    roles.extend(
+        ["root", "targets", "snapshot", "timestamp"].into_iter().filter_map(|role| root.authority(role).ok()),
+    );
+    let delegated = ["emergency", "routine", "gates"].into_iter();
+    roles.extend(delegated.filter_map(|role| targets.authority(role, "targets").ok()));
+    let found = roles.iter().find_map(|authority| {
+        let own = eligible(authority).find(|own| own.public() == key.public())?;
+        Some((authority.role, holder(own)))
+    });
+    let what = match found {
+        Some((role, person)) => {
+            format!("this is the {role} key of {person}, and the {lane} lane needs {lane}.pem")
+        }
+        None => {
+            format!("this key belongs to no role of the trusted metadata, so it cannot sign the {lane} lane")
+        }
+    };
+    Failure::usage("key-of-another-role", format!("{}: {what}. Give the right --key FILE.", file.display()))
+}
+
+fn refused(error: TrustError) -> Failure {
+    Failure::refused(
+        error.kind.as_str(),
+        format!("The new metadata was refused before it was sent: {error}."),
+    )
+}

@@ -1,0 +1,109 @@
+//! `mulberryctl recipe new|check|show`.
+
+mod new;
+mod template;
+
+use crate::{
+    cli::RecipeCommand,
+    failure::Failure,
+    output::Format,
+    source::{self, Loaded},
+};
+use jiff::Timestamp;
+use mulberry_shared::{
+    exit::Exit,
+    limits::Limits,
+    recipe::{Recipe, published, words},
+};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Runs one of the three.
+///
+/// # Errors
+/// What cannot be read or written.
+pub fn run(
+    command: &RecipeCommand,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    match command {
+        RecipeCommand::New(command) => new::run(command, now, format, limits),
+        RecipeCommand::Check { paths } => check(paths, format, limits),
+        RecipeCommand::Show { path } => show(path, now, format, limits),
+    }
+}
+
+fn check(paths: &[PathBuf], format: Format, limits: &Limits) -> Result<Exit, Failure> {
+    let mut checked = Vec::new();
+    let mut slugs: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for file in source::find(paths)? {
+        let (recipe, mut problems) = match source::load(&file, limits)? {
+            Loaded::Good(recipe) => (Some(recipe), Vec::new()),
+            Loaded::Bad(errors) => (None, errors.problems),
+        };
+        if let Some(recipe) = &recipe
+            && let Some(first) = slugs.insert(recipe.slug.to_string(), file.clone())
+        {
+            problems.push(mulberry_shared::recipe::source::Problem {
+                file: file.display().to_string(),
+                line: 1,
+                key: "slug".to_owned(),
+                what: format!("{:?} is also the slug of {}", recipe.slug.as_str(), first.display()),
+                remedy: "rename one of them: a slug names one recipe in all lanes".to_owned(),
+            });
+        }
+        checked.push((file, recipe, problems));
+    }
+    let good = checked.iter().all(|(_, _, problems)| problems.is_empty());
+    format.print(
+        || {
+            let lines = checked.iter().flat_map(|(file, recipe, problems)| {
+                let fine = recipe.iter().filter(|_| problems.is_empty());
+                let fine = fine.map(move |recipe| format!("{}: ok: {}", file.display(), headline(recipe)));
+                problems.iter().map(ToString::to_string).chain(fine)
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        },
+        || {
+            let recipes = checked.iter().map(|(file, recipe, problems)| {
+                let problems = problems.iter().map(|problem| {
+                    json!({"file": problem.file, "line": problem.line, "key": problem.key, "what": problem.what,
+                        "remedy": problem.remedy})
+                });
+                let problems: Vec<_> = problems.collect();
+                let recipe = recipe.as_deref();
+                json!({"file": file, "ok": problems.is_empty(), "problems": problems,
+                    "path": recipe.map(Recipe::path), "revision": recipe.map(|recipe| recipe.revision)})
+            });
+            json!({"ok": good, "recipes": recipes.collect::<Vec<_>>()})
+        },
+    );
+    Ok(if good { Exit::Yes } else { Exit::No })
+}
+
+fn headline(recipe: &Recipe) -> String {
+    format!("{} revision {}, {}", recipe.path(), recipe.revision, recipe.action.name())
+}
+
+fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<Exit, Failure> {
+    let files = source::find(&[path.to_owned()])?;
+    let [file] = files.as_slice() else {
+        return Err(Failure::usage(
+            "several-recipes",
+            format!("{}: has {} recipes in it; name one of them.", path.display(), files.len()),
+        ));
+    };
+    let recipe = source::load_good(file, limits)?;
+    match format {
+        Format::Human => format.print(|| words::describe(&recipe, now), || json!(null)),
+        // The very bytes that are published and hashed, not a second serialisation of them.
+        Format::Json => Format::Human
+            .print(|| String::from_utf8_lossy(&published::write(&recipe)).into_owned(), || json!(null)),
+    }
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,237 @@
+//! `mulberryctl recipe new`: nothing is written that `recipe check` would refuse.
+
+use super::template::{self, Blanks, action_name, short_name};
+use crate::{
+    cli::{ActionName, RecipeNew},
+    failure::Failure,
+    files::{self, Readers},
+    output::{self, Format},
+    source::FILE_NAME,
+};
+use jiff::Timestamp;
+use mulberry_shared::{
+    exit::Exit,
+    limits::Limits,
+    recipe::{Slug, source},
+    x509::{Certificate, CertificateErrorKind},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+pub(super) fn run(
+    command: &RecipeNew,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    let action = action(command)?;
+    let certificates = certificates(&command.certificate, limits)?;
+    let slug = slug(command, action, &certificates)?;
+    let text = template::fill(&Blanks {
+        action,
+        lane: command.lane,
+        slug: slug.as_str(),
+        certificates: &certificates,
+        now,
+    });
+    let folder = command.dir.join(slug.as_str());
+    let file = folder.join(FILE_NAME);
+    let mut beside = |name: &str| {
+        let found = certificates.iter().find(|(file, _)| file == name);
+        found
+            .map(|(_, certificate)| certificate.to_pem().into_bytes())
+            .ok_or_else(|| "no such file".to_owned())
+    };
+    let recipe =
+        source::read(&file.display().to_string(), &text, &mut beside, limits).map_err(|problems| {
+            let problems: Vec<String> = problems
+                .problems
+                .iter()
+                .map(|problem| format!("{}; {}", problem.what, problem.remedy))
+                .collect();
+            Failure::no(
+                "recipe-refused",
+                format!("No recipe can be made from this: {}.", problems.join("\n")),
+            )
+        })?;
+    for (_, certificate) in &certificates {
+        if certificate.not_after() < now || now < certificate.not_before() {
+            output::warn(&format!(
+                "{} is valid {} to {}, not now.",
+                certificate.described(),
+                output::instant(certificate.not_before()),
+                output::instant(certificate.not_after())
+            ));
+        }
+    }
+    write(&folder, &text, &certificates)?;
+    let at = folder.display();
+    format.print(
+        || {
+            format!(
+                "Wrote {}: {} revision {}.\n\nNext:\n  edit {}\n  mulberryctl recipe check {at}\n  mulberryctl recipe show {at}\n  \
+                 mulberryctl publish {at} --key FILE --key FILE",
+                file.display(),
+                recipe.path(),
+                recipe.revision,
+                file.display()
+            )
+        },
+        || serde_json::json!({"file": file, "path": recipe.path(), "revision": recipe.revision}),
+    );
+    Ok(Exit::Yes)
+}
+
+fn action(command: &RecipeNew) -> Result<ActionName, Failure> {
+    let action = match (command.action, command.certificate.is_empty()) {
+        (Some(action), _) => action,
+        (None, false) => ActionName::InstallCertificates,
+        (None, true) => {
+            return Err(Failure::usage(
+                "no-action",
+                "Give --certificate FILE to install it, or --action hold-verification, reverify-addons, or \
+                 distrust-certificates (with --certificate).",
+            ));
+        }
+    };
+    let needs = matches!(action, ActionName::InstallCertificates | ActionName::DistrustCertificates);
+    match (needs, command.certificate.is_empty()) {
+        (true, true) => Err(Failure::usage(
+            "no-certificate",
+            format!("--action {} needs --certificate FILE.", action_name(action)),
+        )),
+        (false, false) => Err(Failure::usage(
+            "certificate-unused",
+            format!("--action {} takes no --certificate.", action_name(action)),
+        )),
+        _ => Ok(action),
+    }
+}
+
+/// Each certificate with the name of its file in the recipe's folder.
+fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(String, Certificate)>, Failure> {
+    let mut named: Vec<(String, Certificate)> = Vec::new();
+    for path in paths {
+        for certificate in read(path, limits)? {
+            if named.iter().any(|(_, known)| *known == certificate) {
+                continue;
+            }
+            let stem = words_of(&short_name(&certificate), 48);
+            let stem = if stem.is_empty() { "certificate".to_owned() } else { stem };
+            let free = |name: &String| named.iter().all(|(taken, _)| taken != name);
+            let names =
+                std::iter::once(format!("{stem}.pem")).chain((2u32..).map(|n| format!("{stem}-{n}.pem")));
+            if let Some(name) = names.into_iter().find(free) {
+                named.push((name, certificate));
+            }
+        }
+    }
+    Ok(named)
+}
+
+fn read(path: &Path, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
+    let fault = |kind, what: String| Failure::usage(kind, format!("{}: {what}", path.display()));
+    let max = u64::try_from(limits.recipe.file).unwrap_or(u64::MAX);
+    let bytes = files::read_bounded(path, max)
+        .map_err(|error| fault("certificate-unreadable", format!("{error}.")))?;
+    Certificate::parse_pem_or_der(&bytes, &limits.x509).map_err(|error| match error.kind {
+        CertificateErrorKind::PrivateKey => fault(
+            "private-key",
+            format!("{error}. Give the certificate alone, and treat a key that lay beside it as possibly seen by others."),
+        ),
+        // PKCS#8 and PKCS#1 keys are a SEQUENCE that begins with an INTEGER, a certificate one that begins with a SEQUENCE.
+        CertificateErrorKind::Malformed | CertificateErrorKind::NotPem if der_begins_with_integer(&bytes) => fault(
+            "private-key",
+            "this is no certificate; it looks like a private key in DER. Give the certificate, and keep the key away from \
+             recipes."
+                .to_owned(),
+        ),
+        _ => fault("certificate-malformed", format!("{error}. Look at it with: openssl x509 -in FILE -noout -text")),
+    })
+}
+
+fn der_begins_with_integer(bytes: &[u8]) -> bool {
+    let content = match bytes {
+        [0x30, length, rest @ ..] if *length < 0x80 => Some(rest),
+        [0x30, length, rest @ ..] => rest.get(usize::from(length & 0x7f)..),
+        _ => None,
+    };
+    content.and_then(<[u8]>::first) == Some(&0x02)
+}
+
+fn slug(
+    command: &RecipeNew,
+    action: ActionName,
+    certificates: &[(String, Certificate)],
+) -> Result<Slug, Failure> {
+    let text = match (&command.slug, certificates.first()) {
+        (Some(slug), _) => slug.clone(),
+        (None, Some((_, certificate))) => {
+            let verb = if action == ActionName::DistrustCertificates { "distrust" } else { "install" };
+            let words = words_of(&short_name(certificate), 64 - verb.len() - 1);
+            format!("{verb}-{}", if words.is_empty() { "certificate" } else { &words })
+        }
+        (None, None) => action_name(action).to_owned(),
+    };
+    text.parse().map_err(|error| Failure::usage("slug", format!("--slug {text:?}: {error}")))
+}
+
+/// A name as lower-case words with hyphens between them, at most `most` characters.
+fn words_of(name: &str, most: usize) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let joined = words.collect::<Vec<_>>().join("-");
+    joined.chars().take(most).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+fn write(folder: &Path, text: &str, certificates: &[(String, Certificate)]) -> Result<(), Failure> {
+    let fault = |path: &Path, error: std::io::Error| {
+        let next = if error.kind() == std::io::ErrorKind::AlreadyExists {
+            "Edit the recipe that is there (and raise its revision), or choose another --slug."
+        } else {
+            "Name a folder that you may write to."
+        };
+        Failure::usage("unwritable", format!("{}: {error}. {next}", path.display()))
+    };
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).map_err(|error| fault(parent, error))?;
+    }
+    fs::create_dir(folder).map_err(|error| fault(folder, error))?;
+    for (name, certificate) in certificates {
+        let path = folder.join(name);
+        files::write_new(&path, certificate.to_pem().as_bytes(), Readers::All)
+            .map_err(|error| fault(&path, error))?;
+    }
+    let path = folder.join(FILE_NAME);
+    files::write_new(&path, text.as_bytes(), Readers::All).map_err(|error| fault(&path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_slugs() {
+        for (name, words) in [
+            ("signingca1.addons.mozilla.org", "signingca1-addons-mozilla-org"),
+            ("  Größe CA (2019) ", "gr-e-ca-2019"),
+            ("---", ""),
+            (&"ab ".repeat(40), &"ab-".repeat(40)[..47]),
+        ] {
+            assert_eq!(words_of(name, 48), words, "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_in_der_are_told_from_certificates() {
+        assert!(der_begins_with_integer(&[0x30, 0x2e, 0x02, 0x01, 0x00]));
+        assert!(der_begins_with_integer(&[0x30, 0x82, 0x04, 0xbd, 0x02, 0x01, 0x00]));
+        for other in
+            [&[0x30, 0x82, 0x04, 0xbd, 0x30][..], &[], &[0x30], &[0x30, 0x82], &[0x30, 0xff, 0x02], b"text"]
+        {
+            assert!(!der_begins_with_integer(other));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The text of a new `recipe.toml`, commented so that a tired person can edit it.
+
+use crate::cli::{ActionName, LaneName};
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::x509::Certificate;
+use std::fmt::Write;
+
+/// What a template is made from.
+pub(super) struct Blanks<'a> {
+    pub(super) action: ActionName,
+    pub(super) lane: LaneName,
+    pub(super) slug: &'a str,
+    /// File names beside `recipe.toml`, each with what is in it.
+    pub(super) certificates: &'a [(String, Certificate)],
+    pub(super) now: Timestamp,
+}
+
+/// Fills in the template.
+pub(super) fn fill(blanks: &Blanks<'_>) -> String {
+    let Blanks { action, lane, slug, now, .. } = blanks;
+    let days = |days: i64| day(*now, days);
+    let lane = match lane {
+        LaneName::Emergency => "emergency",
+        LaneName::Routine => "routine",
+    };
+    let of = blanks.certificates.first().map(|(_, certificate)| plain(&short_name(certificate)));
+    let of = of.unwrap_or_default();
+    let (name, about, consent, expires, on_end) = match action {
+        ActionName::InstallCertificates => (
+            format!("Install {of}"),
+            "Adds certificates to the local pool, with no special trust: an anchor must have issued them.\n\
+             # Each client then verifies every add-on again and switches the repaired ones back on.",
+            "hotfix",
+            days(90),
+            "keep",
+        ),
+        ActionName::DistrustCertificates => (
+            format!("Refuse {of}"),
+            "Refuses certificates, and so disables every add-on that depends on them. Beats install-certificates.",
+            "security",
+            days(365),
+            "keep",
+        ),
+        ActionName::HoldVerification => (
+            "Hold the periodic add-on verification".to_owned(),
+            "Suspends the periodic verification pass, so that clients which still work keep working. Repairs nothing.",
+            "hotfix",
+            days(14),
+            "revert",
+        ),
+        ActionName::ReverifyAddons => (
+            "Verify add-ons again".to_owned(),
+            "Verifies add-ons again, after all certificate actions of the same run.",
+            "hotfix",
+            days(30),
+            "keep",
+        ),
+    };
+    let name = toml_edit::Value::from(name);
+    format!(
+        r#"# {about}
+#
+# Edit, then:  mulberryctl recipe check FOLDER  and  mulberryctl recipe show FOLDER
+
+slug = "{slug}"
+# Raise it by one with every change that is published: a gate speaks for one revision only.
+revision = 1
+# One line for people: what it does, and why.
+name = {name}
+
+# Who must sign: "emergency" (the big red button) or "routine".
+lane = "{lane}"
+# "hotfix" (repairs) or "security" (protects); both need only that updates are on.
+consent = "{consent}"
+action = "{}"
+
+# Without `starts` it begins as soon as its gate opens.
+# starts = {}
+# When it ends by itself.
+expires = {expires}
+# What its end does: "keep" (effects stay) or "revert" (undone, unless that would break an add-on that works).
+on_end = "{on_end}"
+
+{}
+# For whom: every line narrows, a line left out means any, no list may be empty.
+[targeting]
+# channels = ["release", "beta", "esr"]
+# versions = ">=60, <67"
+# os = ["windows", "linux"]
+# arch = ["x86_64"]
+# locales = ["de"]
+# countries = ["AT"]
+# distributions = ["debian"]
+# rings = ["qa"]
+
+[rollout]
+# The widest share of them that people sign for, in percent. The gate says how many now, and never more than this.
+max_percent = 100
+"#,
+        action_name(*action),
+        days(1),
+        arguments(blanks),
+    )
+}
+
+/// The action's name in a recipe.
+pub(super) fn action_name(action: ActionName) -> &'static str {
+    match action {
+        ActionName::InstallCertificates => "install-certificates",
+        ActionName::ReverifyAddons => "reverify-addons",
+        ActionName::HoldVerification => "hold-verification",
+        ActionName::DistrustCertificates => "distrust-certificates",
+    }
+}
+
+/// What people call a certificate.
+pub(super) fn short_name(certificate: &Certificate) -> String {
+    certificate.common_name().unwrap_or_else(|| certificate.subject())
+}
+
+fn arguments(blanks: &Blanks<'_>) -> String {
+    let mut text = String::from("[arguments]\n");
+    let list = || {
+        let names = blanks.certificates.iter().map(|(name, _)| format!("{name:?}"));
+        format!("certificates = [{}]\n", names.collect::<Vec<_>>().join(", "))
+    };
+    for (name, certificate) in blanks.certificates {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "# {name}: {}\n#   issued by {}\n#   valid {} to {}\n#   SHA-256 {}",
+            plain(&certificate.subject()),
+            plain(&certificate.issuer()),
+            certificate.not_before(),
+            certificate.not_after(),
+            certificate.sha256(),
+        );
+    }
+    match blanks.action {
+        ActionName::InstallCertificates => {
+            text.push_str("# PEM files in this folder. A private key in one of them is refused.\n");
+            text.push_str(&list());
+        }
+        ActionName::DistrustCertificates => {
+            text.push_str(&list());
+            text.push_str(
+                "# \"key\": every certificate for this key, right after a theft; siblings with the same key break too.\n\
+                 # \"issuer-and-serial\": this one certificate alone, right when it was issued wrongly.\n\
+                 by = \"key\"\n\
+                 # Without the certificate at hand: the SHA-256 of its SubjectPublicKeyInfo in DER, in hexadecimal.\n\
+                 # spki_sha256 = [\"…\"]\n",
+            );
+        }
+        ActionName::HoldVerification => {
+            let until = day(blanks.now, 13);
+            let _ = writeln!(
+                text,
+                "# The pass resumes by itself then; at most 30 days after the start, and not after `expires`.\nuntil = {until}"
+            );
+        }
+        ActionName::ReverifyAddons => text.push_str("# \"all\" or \"disabled\".\naddons = \"all\"\n"),
+    }
+    text
+}
+
+/// Midnight UTC so many days after today.
+fn day(now: Timestamp, days: i64) -> String {
+    let then = now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now);
+    then.strftime("%Y-%m-%dT00:00:00Z").to_string()
+}
+
+/// Text of a certificate as it may stand in a line: neither control characters nor anything that reorders a line.
+fn plain(text: &str) -> String {
+    let safe = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
+    text.chars().take(80).map(|c| if safe(c) { c } else { '?' }).collect()
+}
