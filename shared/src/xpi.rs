@@ -30,17 +30,17 @@ use crate::limits::XpiLimits;
 #[must_use]
 pub fn memory_ceiling(archive_len: u64, limits: &XpiLimits) -> u64 {
     const BUFFERS: u64 = 768 << 10;
-    /// A parsed signature (CBOR values, certificates) takes up to this many times its bytes.
-    const SIGNATURE: u64 = 40;
-    /// A manifest and its parsed sections.
-    const MANIFEST: u64 = 4;
+    /// Two or three manifests, each with its parsed sections.
+    const MANIFESTS: u64 = 3 * 4;
+    /// PKCS#7: bytes, parts, certificates. COSE: CBOR values of 32 bytes where an item has one.
+    const SIGNATURES: u64 = 4 + 40;
     /// `manifest.json` and `install.rdf` as text and tree.
     const IDENTITY: u64 = 4;
     let at_most = |ceiling: usize, ratio: u64| archive_len.saturating_mul(ratio).min(ceiling as u64);
     BUFFERS
         .saturating_add(at_most(limits.directory_bytes, 1).saturating_mul(3))
-        .saturating_add(at_most(limits.manifest_bytes, limits.manifest_ratio).saturating_mul(2 * MANIFEST))
-        .saturating_add(at_most(limits.signature_bytes, 1).saturating_mul(2 * SIGNATURE))
+        .saturating_add(at_most(limits.manifest_bytes, limits.manifest_ratio).saturating_mul(MANIFESTS))
+        .saturating_add(at_most(limits.signature_bytes, 1).saturating_mul(SIGNATURES))
         .saturating_add(at_most(limits.identity_bytes, 1).saturating_mul(IDENTITY))
 }
 
