@@ -107,15 +107,10 @@ const UNKNOWN_AND_OUT_OF_DATE: [&str; 7] = [
     "ed36c96a-line-staging-cas-cur.xpi",
 ];
 
-/// Another add-on with two faults: its issuer is unknown, and its certificates are signed with SHA-1.
-const UNKNOWN_AND_SHA1_CERTIFICATE: &str = UNKNOWN_AND_OUT_OF_DATE[2];
-
 fn is_right(row: &Row, column: &Column, verdict: VerdictKind) -> bool {
     let word = &row.words[column.name];
     let two_faults = word == "EE_EXPIRED" && UNKNOWN_AND_OUT_OF_DATE.contains(&row.file.as_str());
-    verdicts(word).contains(&verdict)
-        || (two_faults && verdict == VerdictKind::UnknownIssuer)
-        || (row.file == UNKNOWN_AND_SHA1_CERTIFICATE && verdict == VerdictKind::UnsupportedAlgorithm)
+    verdicts(word).contains(&verdict) || (two_faults && verdict == VerdictKind::UnknownIssuer)
 }
 
 struct Row {
