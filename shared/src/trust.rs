@@ -32,6 +32,8 @@ pub mod verify;
 pub mod write;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod test_repository;
 
 pub use client::{Fetch, Next, Refresh, Reply};

@@ -329,11 +329,9 @@ impl Refresh {
     // 5.7: files, each of which is judged alone.
 
     fn start_files(&mut self) {
-        for lane in crate::recipe::Lane::ALL {
-            let listing = profile::list(lane, &self.state.trusted, &self.limits);
-            let refused =
-                listing.recipes.into_iter().filter_map(|(_, listed)| listed.err()).chain(listing.foreign);
-            for error in refused {
+        for (_, listing) in self.state.listings(&self.limits) {
+            let refused = listing.recipes.into_iter().filter_map(|(_, listed)| listed.err());
+            for error in refused.chain(listing.foreign) {
                 self.report.add(&error.subject.clone(), Event::Failed(error));
             }
         }

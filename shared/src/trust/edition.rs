@@ -7,7 +7,7 @@ use jiff::Timestamp as Instant;
 
 use super::error::{TrustError, TrustErrorKind};
 use super::metadata::{Body, LedgerHead};
-use super::profile;
+use super::profile::{self, Listing};
 use super::state::TrustState;
 use super::verify::Verified;
 use crate::decide::{EditionView, Freshness, RecipeEntry};
@@ -90,13 +90,13 @@ impl TrustState {
     pub fn edition(&self, limits: &Limits) -> Option<Edition> {
         let trusted = self.trusted();
         trusted.targets("targets")?;
-        let lanes = Lane::ALL.into_iter().filter_map(|lane| Some((lane, self.lane(lane, limits)?))).collect();
+        let lanes = self.listings(limits).into_iter();
         let timestamp = trusted.timestamp();
         Some(Edition {
             number: trusted.snapshot().map_or(0, |snapshot| snapshot.version),
             signed_at: timestamp.and_then(|timestamp| timestamp.signed_at),
             ledger: timestamp.and_then(|timestamp| timestamp.ledger),
-            lanes,
+            lanes: lanes.filter_map(|(lane, listing)| Some((lane, self.lane(lane, listing)?))).collect(),
             gates: self.gates(limits),
             expiries: self.expiries(),
         })
@@ -115,9 +115,9 @@ impl TrustState {
         out
     }
 
-    fn lane(&self, lane: Lane, limits: &Limits) -> Option<LaneContent> {
+    fn lane(&self, lane: Lane, listing: Listing) -> Option<LaneContent> {
         let metadata = self.trusted().targets(lane.as_str())?;
-        let recipes = profile::list(lane, self.trusted(), limits)
+        let recipes = listing
             .recipes
             .into_iter()
             .map(|(path, listed)| {

@@ -218,3 +218,108 @@ fn decode(raw: &RawKey) -> Option<PublicKey> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PSS_SHA256, RsaKeyPair,
+    };
+    use base64::Engine as _;
+    use serde_json::json;
+
+    use super::*;
+
+    fn pem(key: &impl AsDer<PublicKeyX509Der<'static>>) -> String {
+        let der = key.as_der().unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+    }
+
+    fn key(keytype: &str, scheme: &str, public: &str) -> Key {
+        let object =
+            json!({"keytype": keytype, "scheme": scheme, "keyval": {"public": public}, "x-other": [1]});
+        let key: Key = serde_json::from_value(object.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&key).unwrap(), object, "attributes we do not know are kept");
+        key
+    }
+
+    #[test]
+    fn p256_keys_are_read_in_every_form_in_use_and_are_one_key() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
+        let pem = pem(pair.public_key());
+        let forms = [
+            key("ecdsa", "ecdsa-sha2-nistp256", &pem),
+            key("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", &pem),
+            key("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", &hex::encode(pair.public_key())),
+        ];
+        for form in &forms {
+            assert_eq!(form.public(), forms[0].public());
+            let public = form.public().unwrap();
+            assert!(public.verifies(b"message", signature.as_ref()));
+            assert!(!public.verifies(b"massage", signature.as_ref()));
+        }
+        // A P-256 key does not pass as another kind.
+        assert_eq!(key("rsa", "rsassa-pss-sha256", &pem).public(), None);
+        assert_eq!(key("ecdsa", "ecdsa-sha2-nistp384", &pem).public(), None);
+    }
+
+    #[test]
+    fn rsa_pss_is_verified() {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PSS_SHA256, &SystemRandom::new(), b"message", &mut signature).unwrap();
+        let public = key("rsa", "rsassa-pss-sha256", &pem(pair.public_key()));
+        assert!(public.public().unwrap().verifies(b"message", &signature));
+        assert!(!public.public().unwrap().verifies(b"massage", &signature));
+        assert_eq!(key("rsa", "rsassa-pkcs1v15-sha256", &pem(pair.public_key())).public(), None);
+    }
+
+    #[test]
+    fn keys_that_cannot_count_are_kept() {
+        for (keytype, scheme, public) in [
+            ("ed25519", "ed25519", "zz"),
+            ("ed25519", "ed25519", ""),
+            ("ed25519", "ed25519ph", "00"),
+            ("sphincs", "sphincs", "whatever"),
+            ("ecdsa", "ecdsa-sha2-nistp256", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"),
+        ] {
+            assert_eq!(key(keytype, scheme, public).public(), None, "{keytype} {public}");
+        }
+    }
+
+    #[test]
+    fn weak_keys_and_second_encodings_are_refused() {
+        let mut small = [0; 32];
+        small[0] = 3;
+        assert!(PublicKey::ed25519(&small).is_some(), "y = 3 is a point");
+        // y = p + 3 is the same point.
+        let mut second = [0xff; 32];
+        (second[0], second[31]) = (0xf0, 0x7f);
+        assert_eq!(PublicKey::ed25519(&second), None);
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        assert_eq!(PublicKey::ed25519(&neutral), None, "of small order");
+        assert_eq!(PublicKey::ed25519(&[3; 31]), None);
+    }
+
+    #[test]
+    fn the_key_id_is_the_one_others_compute_and_ignores_the_person() {
+        // SHA-256 of {"keytype":"ed25519","keyval":{"public":"0300…"},"scheme":"ed25519"}.
+        let mut bytes = [0; 32];
+        bytes[0] = 3;
+        let key = Key::ed25519(&bytes).unwrap();
+        let canonical = format!(
+            r#"{{"keytype":"ed25519","keyval":{{"public":"{}"}},"scheme":"ed25519"}}"#,
+            hex::encode(bytes)
+        );
+        assert_eq!(key.key_id().0, Sha256Digest::of(canonical.as_bytes()).to_string());
+        let held = key.clone().held_by("anna");
+        assert_eq!((held.key_id(), held.person()), (key.key_id(), Some("anna")));
+    }
+}

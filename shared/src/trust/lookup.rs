@@ -93,3 +93,102 @@ impl Lookup {
         Ok(Found::Nothing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::TrustLimits;
+    use crate::trust::metadata::{Delegation, Delegations, Other, Targets};
+    use crate::trust::signer::Signer;
+    use crate::trust::test_repository::{Repository, holders, signer};
+    use crate::trust::threshold::RoleKeys;
+    use crate::trust::write;
+
+    /// Name, files, and delegations (name, pattern, terminating).
+    type Role<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str, bool)]);
+
+    /// A tree of roles. All sign with one key.
+    fn trusted(tree: &[Role<'_>]) -> Trusted {
+        let repository = Repository::new();
+        let mut trusted = repository.refresh(&repository.pinned()).0.trusted().clone();
+        let mut delegators: Vec<(&str, &str)> = vec![("targets", "root")];
+        for (role, files, delegations) in tree {
+            let key = signer(41).key().clone();
+            let role_keys = RoleKeys { keyids: vec![key.key_id()], threshold: 1 };
+            let mut body: Targets = write::gates(7, repository.targets.expires, b"");
+            body.targets =
+                files.iter().map(|path| ((*path).to_owned(), write::target_file(role.as_bytes()))).collect();
+            let roles = delegations.iter().map(|(name, pattern, terminating)| Delegation {
+                name: (*name).to_owned(),
+                role_keys: role_keys.clone(),
+                terminating: *terminating,
+                paths: Some(vec![(*pattern).to_owned()]),
+                path_hash_prefixes: None,
+                other: Other::new(),
+            });
+            let keys = holders(&[41], 1).keys.into_iter().map(|key| (key.key_id(), key)).collect();
+            body.delegations = Some(Delegations { keys, roles: roles.collect(), other: Other::new() });
+            let signer_role = if *role == "targets" { "targets" } else { "gates" };
+            let bytes = repository.sign(signer_role, &body);
+            let delegator = delegators.iter().find(|(name, _)| name == role).unwrap().1;
+            let limits = Limits::default();
+            let verified = trusted.verify_targets_signatures(role, delegator, &bytes, &limits).unwrap();
+            trusted.accept_targets(role, delegator, verified, &limits);
+            for (name, _, _) in *delegations {
+                if delegators.iter().all(|(known, _)| known != name) {
+                    delegators.push((name, role));
+                }
+            }
+        }
+        trusted
+    }
+
+    fn find(trusted: &Trusted, path: &str, limits: &Limits) -> Result<String, TrustErrorKind> {
+        match Lookup::new(path).step(trusted, limits, |_, _| true).map_err(|error| error.kind)? {
+            Found::Target { role, .. } => Ok(role),
+            Found::Needs { role, delegator } => Ok(format!("needs {role} of {delegator}")),
+            Found::Nothing => Ok("nothing".into()),
+        }
+    }
+
+    #[test]
+    fn order_is_pre_order_and_terminating_ends_the_search() {
+        let tree = trusted(&[
+            ("targets", &["top"], &[("a", "*", false), ("b", "x*", true), ("c", "*", false)]),
+            ("a", &["one"], &[("deep", "*", false)]),
+            ("b", &["one", "two"], &[]),
+            ("c", &["one", "two", "xthree", "four"], &[]),
+            ("deep", &["one", "two"], &[]),
+        ]);
+        let limits = Limits::default();
+        for (path, expected) in [
+            ("top", "targets"),
+            ("one", "a"),
+            ("two", "deep"),
+            ("four", "c"),
+            ("xthree", "nothing"),
+            ("five", "nothing"),
+        ] {
+            assert_eq!(find(&tree, path, &limits), Ok(expected.into()), "{path}");
+        }
+    }
+
+    #[test]
+    fn cycles_end_and_the_number_of_roles_is_limited() {
+        let tree = trusted(&[
+            ("targets", &[], &[("a", "*", false)]),
+            ("a", &[], &[("b", "*", false), ("a", "*", false)]),
+            ("b", &[], &[("a", "*", false)]),
+        ]);
+        assert_eq!(find(&tree, "one", &Limits::default()), Ok("nothing".into()));
+        let few =
+            Limits { trust: TrustLimits { delegations: 2, ..Default::default() }, ..Default::default() };
+        assert_eq!(find(&tree, "one", &few), Err(TrustErrorKind::TooMany));
+    }
+
+    #[test]
+    fn a_role_that_is_not_here_is_named_with_its_delegator() {
+        let tree = trusted(&[("targets", &[], &[("a", "*", false)]), ("a", &[], &[("b", "*", false)])]);
+        assert_eq!(find(&tree, "one", &Limits::default()), Ok("needs b of a".into()));
+    }
+}

@@ -1,10 +1,10 @@
 //! What a client keeps between refreshes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::error::{TrustError, TrustErrorKind};
-use super::profile;
+use super::profile::{self, Listed, Listing};
 use super::trusted::{Trusted, check_content};
 use super::verify;
 use crate::digest::Sha256Digest;
@@ -122,17 +122,15 @@ impl TrustState {
 
     /// What the trusted metadata vouches for and is not here, emergency first, gates last; within the edition's budget.
     pub(super) fn wanted(&self, limits: &Limits) -> Vec<Wanted> {
-        let mut wanted = Vec::new();
-        let mut budget = limits.trust.edition_bytes;
-        for listed in self.within_budget(limits, &mut budget) {
-            if !self.files.contains_key(&listed.sha256) {
-                wanted.push(Wanted {
-                    path: listed.path.to_string(),
-                    sha256: listed.sha256,
-                    length: listed.length,
-                });
-            }
-        }
+        let mut wanted: Vec<Wanted> = self
+            .usable(limits)
+            .filter(|listed| !self.files.contains_key(&listed.sha256))
+            .map(|listed| Wanted {
+                path: listed.path.to_string(),
+                sha256: listed.sha256,
+                length: listed.length,
+            })
+            .collect();
         if let Some((sha256, length)) = self.gates_file(limits)
             && !self.files.contains_key(&sha256)
         {
@@ -151,9 +149,7 @@ impl TrustState {
 
     /// Forgets files that nothing vouches for any more.
     pub(super) fn prune(&mut self, limits: &Limits) {
-        let mut budget = limits.trust.edition_bytes;
-        let mut kept: Vec<Sha256Digest> =
-            self.within_budget(limits, &mut budget).into_iter().map(|listed| listed.sha256).collect();
+        let mut kept: BTreeSet<Sha256Digest> = self.usable(limits).map(|listed| listed.sha256).collect();
         kept.extend(self.gates_file(limits).map(|(sha256, _)| sha256));
         self.files.retain(|sha256, _| kept.contains(sha256));
     }
@@ -164,20 +160,32 @@ impl TrustState {
         (file.length <= limits.trust.file_bytes).then_some((file.sha256()?, file.length))
     }
 
-    fn within_budget(&self, limits: &Limits, budget: &mut u64) -> Vec<profile::Listed> {
-        let mut listed = Vec::new();
-        for lane in Lane::ALL {
-            for entry in profile::list(lane, &self.trusted, limits)
-                .recipes
-                .into_iter()
-                .filter_map(|(_, entry)| entry.ok())
-            {
-                if let Some(left) = budget.checked_sub(entry.length) {
-                    *budget = left;
-                    listed.push(entry);
+    /// What each lane with verified content lists, emergency first. Recipes beyond the edition's budget are refused, so the
+    /// emergency lane is the last to suffer.
+    pub(super) fn listings(&self, limits: &Limits) -> Vec<(Lane, Listing)> {
+        let mut budget = limits.trust.edition_bytes;
+        let mut listings = Vec::new();
+        for lane in Lane::ALL.into_iter().filter(|lane| self.trusted.targets(lane.as_str()).is_some()) {
+            let mut listing = profile::list(lane, &self.trusted, limits);
+            for (path, entry) in &mut listing.recipes {
+                let Ok(listed) = entry else { continue };
+                if let Some(left) = budget.checked_sub(listed.length) {
+                    budget = left;
+                    continue;
                 }
+                let sentence = format!(
+                    "the recipes before it fill the {} bytes of an edition; withdraw some",
+                    limits.trust.edition_bytes
+                );
+                *entry = Err(TrustError::new(TrustErrorKind::TooMany, path.to_string(), sentence));
             }
+            listings.push((lane, listing));
         }
-        listed
+        listings
+    }
+
+    fn usable(&self, limits: &Limits) -> impl Iterator<Item = Listed> {
+        let listings = self.listings(limits).into_iter();
+        listings.flat_map(|(_, listing)| listing.recipes).filter_map(|(_, entry)| entry.ok())
     }
 }

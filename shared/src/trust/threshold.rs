@@ -98,3 +98,55 @@ pub fn check(
     }
     Ok(by)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::signer::Signer;
+    use crate::trust::test_repository::signer;
+
+    const MESSAGE: &[u8] = b"message";
+
+    fn signature(label: &str, key: u8) -> Signature {
+        let sig = hex::encode(signer(key).sign(MESSAGE).unwrap());
+        Signature { keyid: KeyId(label.into()), sig, other: BTreeMap::new() }
+    }
+
+    /// Labels with the number of the key behind each.
+    fn count(keys: &[(&str, u8)], threshold: u32, signatures: &[Signature]) -> Result<usize, TrustErrorKind> {
+        let role_keys =
+            RoleKeys { keyids: keys.iter().map(|(id, _)| KeyId((*id).into())).collect(), threshold };
+        let keys = keys.iter().map(|(id, key)| (KeyId((*id).into()), signer(*key).key().clone())).collect();
+        let authority = Authority { role: "role", keys: &keys, role_keys: &role_keys };
+        let by = check(authority, signatures, MESSAGE, &TrustLimits { signatures: 4, ..Default::default() });
+        by.map(|by| by.len()).map_err(|error| error.kind)
+    }
+
+    #[test]
+    fn distinct_keys_count_and_labels_do_not() {
+        let two = [("a", 1), ("b", 2)];
+        assert_eq!(count(&two, 2, &[signature("a", 1), signature("b", 2)]), Ok(2));
+        assert_eq!(count(&two, 2, &[signature("a", 1)]), Err(TrustErrorKind::Threshold));
+        // Two labels of one key.
+        let aliased = [("a", 1), ("b", 1), ("c", 2)];
+        assert_eq!(
+            count(&aliased, 2, &[signature("a", 1), signature("b", 1)]),
+            Err(TrustErrorKind::Threshold)
+        );
+        assert_eq!(count(&aliased, 2, &[signature("a", 1), signature("b", 1), signature("c", 2)]), Ok(2));
+        // A bad signature under one label does not use up the key.
+        assert_eq!(count(&aliased, 1, &[signature("a", 2), signature("b", 1)]), Ok(1));
+        // One label twice, a label of no key, another key under the label.
+        assert_eq!(count(&two, 1, &[signature("a", 1), signature("a", 1)]), Err(TrustErrorKind::Impossible));
+        assert_eq!(count(&two, 1, &[signature("x", 1)]), Err(TrustErrorKind::Threshold));
+        assert_eq!(count(&two, 1, &[signature("a", 2)]), Err(TrustErrorKind::Threshold));
+    }
+
+    #[test]
+    fn impossible_thresholds_and_floods_of_signatures_are_refused() {
+        assert_eq!(count(&[("a", 1)], 0, &[signature("a", 1)]), Err(TrustErrorKind::Impossible));
+        assert_eq!(count(&[("a", 1)], u32::MAX, &[signature("a", 1)]), Err(TrustErrorKind::Threshold));
+        let flood: Vec<_> = ["a", "b", "c", "d", "e"].map(|label| signature(label, 1)).into();
+        assert_eq!(count(&[("a", 1)], 1, &flood), Err(TrustErrorKind::TooMany));
+    }
+}

@@ -184,7 +184,13 @@ impl Trusted {
                     let sentence = format!("it no longer lists {name}, which must not vanish");
                     return Err(TrustError::new(TrustErrorKind::Removed, "snapshot", sentence));
                 };
-                check_floor(name, after.version, before.version)?;
+                if after.version < before.version {
+                    let sentence = format!(
+                        "it lists version {} of {name}, older than version {}, which was trusted before",
+                        after.version, before.version
+                    );
+                    return Err(TrustError::new(TrustErrorKind::Rollback, "snapshot", sentence));
+                }
             }
         }
         // 5.5.6
@@ -266,7 +272,7 @@ impl Trusted {
         } else {
             self.delegated.insert(role.to_owned(), Delegated { delegator: delegator.to_owned(), metadata });
         }
-        self.drop_what_no_longer_verifies(limits);
+        self.recheck_children(role, limits);
     }
 
     /// Enters stored metadata again: signatures only, because expiry is judged when it is used.
@@ -301,35 +307,31 @@ impl Trusted {
         verify::delegated(vouching, delegator, role, bytes, limits)
     }
 
-    /// Keeps the invariant after keys may have changed. Children of a dropped role go with it.
+    /// Keeps the invariant after the root changed.
     fn drop_what_no_longer_verifies(&mut self, limits: &Limits) {
         let root = &self.root;
-        self.timestamp = self
-            .timestamp
-            .take()
-            .filter(|held| verify::top_level::<Timestamp>(root, held.bytes(), limits).is_ok());
-        self.snapshot = self
-            .snapshot
-            .take()
-            .filter(|held| verify::top_level::<Snapshot>(root, held.bytes(), limits).is_ok());
-        self.targets = self
-            .targets
-            .take()
-            .filter(|held| verify::top_level::<Targets>(root, held.bytes(), limits).is_ok());
-        loop {
-            let gone: Vec<String> = self
-                .delegated
-                .iter()
-                .filter(|(role, held)| {
-                    let bytes = held.metadata.bytes();
-                    self.verify_targets_signatures(role, &held.delegator, bytes, limits).is_err()
-                })
-                .map(|(role, _)| role.clone())
-                .collect();
-            if gone.is_empty() {
-                return;
-            }
-            self.delegated.retain(|role, _| !gone.contains(role));
+        self.timestamp = self.timestamp.take().filter(|held| still_holds(root, held, limits));
+        self.snapshot = self.snapshot.take().filter(|held| still_holds(root, held, limits));
+        self.targets = self.targets.take().filter(|held| still_holds(root, held, limits));
+        self.recheck_children("targets", limits);
+    }
+
+    /// Keeps the invariant after a delegator changed or left. Children of a dropped role go with it; each level drops at
+    /// least one role or ends, so cycles end too.
+    fn recheck_children(&mut self, delegator: &str, limits: &Limits) {
+        let gone: Vec<String> = self
+            .delegated
+            .iter()
+            .filter(|(role, held)| {
+                let bytes = held.metadata.bytes();
+                held.delegator == delegator
+                    && self.verify_targets_signatures(role, delegator, bytes, limits).is_err()
+            })
+            .map(|(role, _)| role.clone())
+            .collect();
+        self.delegated.retain(|role, _| !gone.contains(role));
+        for role in gone {
+            self.recheck_children(&role, limits);
         }
     }
 }
@@ -369,6 +371,10 @@ pub fn check_content(
         return Err(TrustError::new(TrustErrorKind::WrongHash, subject, sentence));
     }
     Ok(())
+}
+
+fn still_holds<T: Body>(root: &Verified<Root>, held: &Verified<T>, limits: &Limits) -> bool {
+    verify::top_level::<T>(root, held.bytes(), limits).is_ok()
 }
 
 fn check_meta(role: &str, bytes: &[u8], expected: &MetaFile) -> Result<(), TrustError> {

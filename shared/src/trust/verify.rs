@@ -211,3 +211,94 @@ fn typed<T: Body>(role: &str, canonical: &[u8], limits: &Limits) -> Result<T, Tr
     body.check(role)?;
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::trust::metadata::Timestamp;
+    use crate::trust::test_repository::{Repository, dynamic, signers};
+    use crate::trust::write;
+
+    struct Sample {
+        root: Verified<Root>,
+        file: Vec<u8>,
+        signed: Vec<u8>,
+    }
+
+    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
+        let repository = Repository::new();
+        let limits = Limits::default();
+        let root = pinned_root(&repository.origin["metadata/1.root.json"], &limits).unwrap();
+        let file = repository.origin["metadata/timestamp.json"].clone();
+        let signed = canonical_signed(&file).unwrap();
+        Sample { root, file, signed }
+    });
+
+    fn canonical_signed(file: &[u8]) -> Option<Vec<u8>> {
+        Some(json::canonical(json::parse(file, &Limits::default().json).ok()?.get("signed")?))
+    }
+
+    fn verify(file: &[u8]) -> Result<Verified<Timestamp>, TrustError> {
+        top_level(&SAMPLE.root, file, &Limits::default())
+    }
+
+    #[test]
+    fn layout_is_not_signed_and_content_is() {
+        let value: Value = serde_json::from_slice(&SAMPLE.file).unwrap();
+        assert!(verify(&serde_json::to_vec_pretty(&value).unwrap()).is_ok());
+        let later = String::from_utf8(SAMPLE.file.clone()).unwrap().replacen("2026-05-05", "2036-05-05", 1);
+        assert_eq!(verify(later.as_bytes()).unwrap_err().kind, TrustErrorKind::Threshold);
+    }
+
+    #[test]
+    fn unknown_attributes_are_signed_and_kept_and_other_specifications_are_refused() {
+        let keys = signers(&[43]);
+        let body = verify(&SAMPLE.file).unwrap();
+        let mut extended = body.deref().clone();
+        extended.other.insert("x-note".into(), Value::from("two\nlines \"quoted\""));
+        let file = write::sign(&extended, &dynamic(&keys)).unwrap();
+        assert_eq!(*verify(&file).unwrap(), extended);
+        for (version, expected) in
+            [("1.9.9", None), ("1", None), ("2.0.0", Some(TrustErrorKind::UnsupportedSpecification))]
+        {
+            let body = Timestamp { spec_version: version.into(), ..body.deref().clone() };
+            let file = write::sign(&body, &dynamic(&keys)).unwrap();
+            assert_eq!(verify(&file).err().map(|error| error.kind), expected, "{version}");
+        }
+        let zero = Timestamp { version: 0, ..body.deref().clone() };
+        let file = write::sign(&zero, &dynamic(&keys)).unwrap();
+        assert_eq!(verify(&file).unwrap_err().kind, TrustErrorKind::Impossible);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn mutated_files_verify_only_with_the_same_signed_content(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..4)
+        ) {
+            let mut file = SAMPLE.file.clone();
+            for (at, byte, how) in edits {
+                let at = at.index(file.len());
+                match how {
+                    0 => file[at] ^= byte,
+                    1 => file.insert(at, byte),
+                    _ => drop(file.remove(at)),
+                }
+            }
+            if verify(&file).is_ok() {
+                prop_assert_eq!(canonical_signed(&file), Some(SAMPLE.signed.clone()));
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(verify(&bytes).is_err());
+            prop_assert!(pinned_root(&bytes, &Limits::default()).is_err());
+        }
+    }
+}

@@ -278,3 +278,36 @@ fn exhausted() -> TrustError {
         "no version is left after this one; rotate the role's keys",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn online_versions_never_repeat() {
+        let now: Instant = "2026-05-04T00:00:00Z".parse().unwrap();
+        let seconds = u64::try_from(now.as_second()).unwrap();
+        assert_eq!(next_version(None, now), Ok(seconds));
+        assert_eq!(next_version(Some(5), now), Ok(seconds));
+        assert_eq!(next_version(Some(seconds), now), Ok(seconds + 1));
+        assert_eq!(next_version(Some(u64::MAX), now).unwrap_err().kind, TrustErrorKind::TooMany);
+        assert_eq!(next_version(None, Instant::MIN), Ok(1));
+    }
+
+    #[test]
+    fn times_on_the_wire_are_whole_seconds_in_utc() {
+        let now: Instant = "2026-05-04T00:00:00.75Z".parse().unwrap();
+        let body = gates(1, Life::Timestamp.from(now), b"");
+        assert_eq!(serde_json::to_value(body).unwrap()["expires"], "2026-05-05T00:00:00Z");
+        assert_eq!(Life::Offline.from(Instant::MAX).as_second(), Instant::MAX.as_second());
+    }
+
+    #[test]
+    fn names_on_the_wire() {
+        let sha256 = Sha256Digest::of(b"x");
+        assert_eq!(metadata_path("timestamp", 7), "metadata/timestamp.json");
+        assert_eq!(metadata_path("root", 7), "metadata/7.root.json");
+        assert_eq!(file_path("emergency/fix.json", &sha256), format!("targets/emergency/{sha256}.fix.json"));
+        assert_eq!(file_path("gates.json", &sha256), format!("targets/{sha256}.gates.json"));
+    }
+}

@@ -209,3 +209,124 @@ fn not_listed(path: &str, lane: Lane) -> TrustError {
     let sentence = format!("the {lane} lane does not list it, so it cannot be withdrawn");
     TrustError::new(TrustErrorKind::Undeclared, path, sentence)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::test_repository::{Repository, dynamic, signers};
+    use crate::trust::write;
+
+    struct Case {
+        repository: Repository,
+        targets: Verified<Targets>,
+        current: Verified<Targets>,
+    }
+
+    /// An emergency lane of version 2 with the recipe `fix`.
+    fn case() -> Case {
+        let mut repository = Repository::new();
+        repository.add(Lane::Emergency, "fix", b"one");
+        repository.publish();
+        let (state, _) = repository.refresh(&repository.pinned());
+        let held = |role| state.trusted().targets(role).unwrap().clone();
+        Case { targets: held("targets"), current: held("emergency"), repository }
+    }
+
+    impl Case {
+        fn draft(&self) -> LaneDraft {
+            LaneDraft::new(Lane::Emergency, Some(&self.current))
+        }
+
+        fn check(
+            &self,
+            body: &Targets,
+            keys: &[u8],
+            withdraw: &[&str],
+        ) -> Result<LaneChange, TrustErrorKind> {
+            let bytes = write::sign(body, &dynamic(&signers(keys))).unwrap();
+            let routine = [&self.repository.lanes[&Lane::Routine]];
+            let published =
+                Published { targets: &self.targets, current: Some(&self.current), other_lanes: &routine };
+            let withdraw: Vec<Slug> = withdraw.iter().map(|slug| slug.parse().unwrap()).collect();
+            let now = self.repository.now;
+            verify_lane(published, Lane::Emergency, &bytes, &withdraw, now, &Limits::default())
+                .map_err(|error| error.kind)
+        }
+    }
+
+    fn path(text: &str) -> RecipePath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_drafted_and_signed_lane_passes_and_says_what_changes() {
+        let case = case();
+        let mut draft = case.draft();
+        draft.add(&path("emergency/new.json"), b"new").unwrap();
+        draft.add(&path("emergency/fix.json"), b"two").unwrap();
+        let change = case.check(&draft.build(case.repository.now).unwrap(), &[21, 23], &[]).unwrap();
+        assert_eq!((change.metadata.version, change.metadata.signed_by().len()), (3, 2));
+        assert_eq!(
+            (change.added, change.changed),
+            (vec![path("emergency/new.json")], vec![path("emergency/fix.json")])
+        );
+        assert!(draft.add(&path("routine/new.json"), b"new").is_err());
+        assert!(draft.withdraw(&"absent".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn what_disappears_must_be_named_and_what_is_named_must_disappear() {
+        let case = case();
+        let mut draft = case.draft();
+        draft.withdraw(&"fix".parse().unwrap()).unwrap();
+        let without = draft.build(case.repository.now).unwrap();
+        let with = case.draft().build(case.repository.now).unwrap();
+        let keys = [21, 22];
+        assert_eq!(case.check(&without, &keys, &["fix"]).unwrap().withdrawn, [path("emergency/fix.json")]);
+        assert_eq!(case.check(&without, &keys, &[]), Err(TrustErrorKind::Undeclared));
+        assert_eq!(case.check(&with, &keys, &["fix"]), Err(TrustErrorKind::Undeclared));
+        assert_eq!(case.check(&with, &keys, &["absent"]), Err(TrustErrorKind::Undeclared));
+        assert!(case.check(&with, &keys, &[]).is_ok());
+    }
+
+    #[test]
+    fn what_clients_would_refuse_is_refused_before_it_is_published() {
+        let case = case();
+        let good = case.draft().build(case.repository.now).unwrap();
+        let changed = |change: &dyn Fn(&mut Targets)| {
+            let mut body = good.clone();
+            change(&mut body);
+            case.check(&body, &[21, 22], &[])
+        };
+        let list = |path: &'static str| {
+            changed(&move |body| {
+                body.targets.insert(path.into(), target_file(b"x"));
+            })
+        };
+        assert_eq!(case.check(&good, &[21], &[]), Err(TrustErrorKind::Threshold));
+        assert_eq!(case.check(&good, &[21, 31], &[]), Err(TrustErrorKind::Threshold));
+        for version in [1, 2, 4, u64::MAX] {
+            assert_eq!(changed(&|body| body.version = version), Err(TrustErrorKind::WrongVersion));
+        }
+        assert_eq!(changed(&|body| body.expires = case.repository.now), Err(TrustErrorKind::Expired));
+        for path in ["routine/x.json", "gates.json", "emergency/X.json", "emergency/a/b.json"] {
+            assert_eq!(list(path), Err(TrustErrorKind::AgainstProfile), "{path}");
+        }
+        let delegating = |body: &mut Targets| body.delegations = case.targets.delegations.clone();
+        assert_eq!(changed(&delegating), Err(TrustErrorKind::AgainstProfile));
+        let vast = |body: &mut Targets| body.targets.values_mut().for_each(|file| file.length = u64::MAX);
+        assert_eq!(changed(&vast), Err(TrustErrorKind::TooMany));
+        let unhashed = |body: &mut Targets| body.targets.values_mut().for_each(|file| file.hashes.clear());
+        assert_eq!(changed(&unhashed), Err(TrustErrorKind::WrongHash));
+    }
+
+    #[test]
+    fn a_slug_of_another_lane_is_taken() {
+        let mut case = case();
+        case.repository.add(Lane::Routine, "chore", b"chore");
+        let mut draft = case.draft();
+        draft.add(&path("emergency/chore.json"), b"x").unwrap();
+        let body = draft.build(case.repository.now).unwrap();
+        assert_eq!(case.check(&body, &[21, 22], &[]), Err(TrustErrorKind::AgainstProfile));
+    }
+}
