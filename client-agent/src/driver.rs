@@ -196,3 +196,6 @@ fn disk(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
 pub fn next_pass(last: Option<Timestamp>, every: SignedDuration) -> Option<Timestamp> {
     last.and_then(|last| last.checked_add(every).ok())
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,5 +33,7 @@ pub mod ports;
 pub mod projections;
 pub mod refresh;
 pub mod report;
+#[cfg(test)]
+mod scene;
 pub mod state;
 pub mod store;

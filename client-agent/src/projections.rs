@@ -132,9 +132,6 @@ impl Projections {
     /// # Errors
     /// Whatever the disk reports; the next run continues.
     pub fn write(&self, disk: &dyn Disk) -> io::Result<()> {
-        if !self.certificates.is_empty() {
-            disk.make_folder(CERTIFICATES)?;
-        }
         for (name, pem) in &self.certificates {
             replace_if_different(disk, &format!("{CERTIFICATES}/{name}"), pem)?;
         }

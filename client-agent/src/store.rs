@@ -14,11 +14,16 @@ const NEXT: &str = "tmp/next";
 /// # Errors
 /// Whatever the disk reports; the old content is still there then.
 pub fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
-    disk.make_folder("tmp")?;
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    for needed in ["tmp", folder] {
+        if !needed.is_empty() {
+            disk.make_folder(needed)?;
+        }
+    }
     disk.write(NEXT, bytes)?;
     disk.sync_file(NEXT)?;
     disk.rename(NEXT, path)?;
-    disk.sync_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))
+    disk.sync_folder(folder)
 }
 
 /// Replaces a file only if its content differs; says whether it did.

@@ -68,7 +68,6 @@ pub fn save(disk: &dyn Disk, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()
     if matches!(disk.read(POINTER, POINTER_BYTES), Ok(Some(present)) if present == pointer) {
         return sweep(disk, &digests);
     }
-    disk.make_folder(FOLDER)?;
     for (name, bytes) in files {
         if let Some(digest) = digests.get(name) {
             replace_if_different(disk, &format!("{FOLDER}/{digest}"), bytes)?;

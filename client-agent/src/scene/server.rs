@@ -1,0 +1,91 @@
+//! People and a server that sign, with one key a role: thresholds are tested where they are counted.
+
+use jiff::Timestamp;
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::trust::write::{
+    Holders, LaneDraft, LaneHolders, Life, RootHolders, file_path, gates, metadata_path, root, sign,
+    snapshot, targets, timestamp,
+};
+use mulberry_shared::trust::{Ed25519Signer, Signer};
+
+use crate::ports::doubles::MemoryOrigin;
+
+/// Signs editions.
+pub(crate) struct Server {
+    keys: Vec<Ed25519Signer>,
+    root: Vec<u8>,
+    targets: Vec<u8>,
+    version: u64,
+}
+
+const TARGETS: usize = 1;
+const SNAPSHOT: usize = 2;
+const TIMESTAMP: usize = 3;
+const EMERGENCY: usize = 4;
+const ROUTINE: usize = 5;
+const GATES: usize = 6;
+
+impl Server {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        let keys: Vec<_> = (0..7_u8).map(|n| Ed25519Signer::from_seed(&[n + 1; 32]).unwrap()).collect();
+        let one = |n: usize| Holders::one(keys[n].key());
+        let holders = RootHolders {
+            root: one(0),
+            targets: one(TARGETS),
+            snapshot: one(SNAPSHOT),
+            timestamp: one(TIMESTAMP),
+        };
+        let lanes = LaneHolders { emergency: one(EMERGENCY), routine: one(ROUTINE), gates: one(GATES) };
+        let root = sign(&root(1, Life::Offline.from(now), &holders), &[&keys[0]]).unwrap();
+        let targets = sign(&targets(1, Life::Offline.from(now), &lanes), &[&keys[TARGETS]]).unwrap();
+        Self { keys, root, targets, version: 0 }
+    }
+
+    pub(crate) fn root(&self) -> &[u8] {
+        &self.root
+    }
+
+    /// Puts a complete new edition at the origin.
+    pub(crate) fn publish(
+        &mut self,
+        origin: &MemoryOrigin,
+        emergency: &[(RecipePath, Vec<u8>)],
+        routine: &[(RecipePath, Vec<u8>)],
+        gates_json: &[u8],
+        now: Timestamp,
+    ) {
+        self.version += 1;
+        let version = self.version;
+        let lane = |lane: Lane, recipes: &[(RecipePath, Vec<u8>)], key: usize| {
+            let mut draft = LaneDraft::new(lane, None);
+            for (path, bytes) in recipes {
+                draft.add(path, bytes).unwrap();
+                origin.put(&file_path(&path.to_string(), &Sha256Digest::of(bytes)), bytes);
+            }
+            let mut metadata = draft.build(now).unwrap();
+            metadata.version = version;
+            sign(&metadata, &[&self.keys[key]]).unwrap()
+        };
+        let emergency = lane(Lane::Emergency, emergency, EMERGENCY);
+        let routine = lane(Lane::Routine, routine, ROUTINE);
+        origin.put(&file_path("gates.json", &Sha256Digest::of(gates_json)), gates_json);
+        let gates = gates(version, Life::Online.from(now), gates_json);
+        let gates = sign(&gates, &[&self.keys[GATES]]).unwrap();
+        let roles = [
+            ("targets", 1, self.targets.as_slice()),
+            ("emergency", version, &emergency),
+            ("routine", version, &routine),
+            ("gates", version, &gates),
+        ];
+        let snapshot = snapshot(version, Life::Online.from(now), &roles);
+        let snapshot = sign(&snapshot, &[&self.keys[SNAPSHOT]]).unwrap();
+        let timestamp = timestamp(version, Life::Timestamp.from(now), (version, &snapshot), now, None);
+        let timestamp = sign(&timestamp, &[&self.keys[TIMESTAMP]]).unwrap();
+        for (role, version, bytes) in roles {
+            origin.put(&metadata_path(role, version), bytes);
+        }
+        origin.put(&metadata_path("snapshot", version), &snapshot);
+        origin.put(&metadata_path("timestamp", version), &timestamp);
+    }
+}
