@@ -1,11 +1,13 @@
 //! Journeys of an agent in memory.
 
+use std::collections::BTreeMap;
+
 use mulberry_shared::exit::Exit;
 use mulberry_shared::recipe::{Action, DistrustEntry, OnEnd, WhichAddons};
 use mulberry_shared::status::Status;
 
 use crate::passes::Pass;
-use crate::ports::doubles::Crash;
+use crate::ports::doubles::{Crash, MemoryDisk};
 use crate::scene::{Fate, Scene, anchor, enabled_on, hold, install, recipe, replacement, status};
 use crate::state::State;
 
@@ -293,6 +295,12 @@ async fn killed_after_any_effect_the_state_is_old_or_new_and_the_next_run_conver
     assert!(steps > 100, "{steps}");
 }
 
+/// What the host sees on a disk.
+fn shown(disk: &MemoryDisk) -> BTreeMap<String, Vec<u8>> {
+    let seen = |path: &String| path == "addons.json" || path.starts_with("certificates/");
+    disk.files().into_iter().filter(|(path, _)| seen(path)).collect()
+}
+
 async fn crash_everywhere(scene: &Scene, wanted: Status) -> usize {
     let old = State::load(&scene.disk).unwrap();
     let whole = scene.disk.copy();
@@ -300,7 +308,7 @@ async fn crash_everywhere(scene: &Scene, wanted: Status) -> usize {
     assert_eq!(status(&report, "replace"), wanted);
     let (new, effects) = (State::load(&whole).unwrap(), whole.effects());
     assert_ne!(old, new);
-    let end = whole.files();
+    let (end, before) = (whole.files(), shown(&scene.disk));
     for n in 0..effects {
         let disk = scene.disk.copy();
         disk.die_after(n);
@@ -312,6 +320,7 @@ async fn crash_everywhere(scene: &Scene, wanted: Status) -> usize {
             let after = disk.reboot(crash);
             let found = State::load(&after).unwrap();
             assert!(found == old || found == new, "{at}");
+            assert!(found == new || shown(&after) == before, "{at}: the host sees what was never committed");
             // Certificates come before add-ons.
             if wanted == Status::Applied && enabled_on(&after, "old.xpi") {
                 assert!(after.files().keys().any(|path| path.starts_with("certificates/")), "{at}");
