@@ -1,7 +1,7 @@
 //! Recipes: what to do, for whom, how widely, until when.
 //!
 //! A recipe has two forms. People write `recipes/<slug>/recipe.toml` ([`source`] reads it and reports every problem);
-//! what is signed and delivered is canonical JSON ([`published`]). Both obey the same [`rules`]. [`words`] says in
+//! what is signed and delivered is JSON ([`published`]). Both obey the same [`rules`]. [`words`] says in
 //! plain language what a recipe will do.
 
 use jiff::Timestamp;

@@ -161,6 +161,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut Targeting);
+
     fn some(values: &[&str]) -> Option<Vec<String>> {
         Some(values.iter().map(ToString::to_string).collect())
     }
@@ -185,12 +187,12 @@ mod tests {
         };
         assert_eq!(matching.first_mismatch(&facts()), None);
 
-        let field = |change: fn(&mut Targeting)| {
+        let field = |change: Change| {
             let mut targeting = matching.clone();
             change(&mut targeting);
             targeting.first_mismatch(&facts()).map(|m| m.field)
         };
-        let nowhere: [(fn(&mut Targeting), &str); 9] = [
+        let nowhere: [(Change, &str); 9] = [
             (|t| t.channels = some(&["esr"]), "channels"),
             (|t| t.versions = Some(">=67".parse().unwrap()), "versions"),
             (|t| t.os = some(&["macos"]), "os"),

@@ -130,6 +130,9 @@ fn enrolment(recipe: &Recipe) -> Enrolment {
     }
 }
 
+/// One thing that is different.
+type Change = fn(&mut Scene);
+
 /// The kind of a step.
 fn kind(step: &Step) -> &'static str {
     match step {
@@ -151,7 +154,7 @@ fn outcome(scene: Scene) -> (Status, &'static str) {
 /// the status.
 #[test]
 fn the_first_reason_not_to_take_a_recipe_is_its_status() {
-    let reasons: [(Status, fn(&mut Scene)); 9] = [
+    let reasons: [(Status, Change); 9] = [
         (Status::NotStarted, |s| {
             s.recipe.starts = Some(day(1));
             s.recipe.expires = day(30);
@@ -240,7 +243,7 @@ fn an_expired_lane_gives_nothing_new_and_takes_nothing() {
 
 #[test]
 fn whoever_is_enrolled_stays_whatever_would_keep_a_newcomer_out() {
-    let changes: [fn(&mut Scene); 7] = [
+    let changes: [Change; 7] = [
         |_| (),
         |s| s.consent.updates = false,
         |s| s.facts.version = "1.0".parse().unwrap(),

@@ -77,7 +77,7 @@ fn action(page: &mut Page, action: &Action, now: Timestamp) {
             page.line("", "and verifies every add-on again");
         }
         Action::ReverifyAddons { which: WhichAddons::All } => {
-            page.line("does", "verifies every add-on again")
+            page.line("does", "verifies every add-on again");
         }
         Action::ReverifyAddons { which: WhichAddons::Disabled } => {
             page.line("does", "verifies the disabled add-ons again");
@@ -86,7 +86,10 @@ fn action(page: &mut Page, action: &Action, now: Timestamp) {
             page.line("does", &format!("holds the periodic verification until {}", moment(*until, now)));
         }
         Action::DistrustCertificates { by } => {
-            page.line("does", &format!("distrusts {}; add-ons under it stop working", entries(by.len())));
+            page.line(
+                "does",
+                &format!("distrusts {}; add-ons that depend on it stop working", entries(by.len())),
+            );
             for entry in by {
                 page.line("", &distrusted(entry));
             }
@@ -189,4 +192,106 @@ fn span(duration: SignedDuration) -> String {
         s => (s, "second"),
     };
     format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arbitrary::{certificates, day};
+    use super::super::{Lane, Rollout, SCHEMA_VERSION};
+    use super::*;
+    use crate::sampling::BasisPoints;
+
+    fn recipe(action: Action) -> Recipe {
+        Recipe {
+            schema_version: SCHEMA_VERSION,
+            slug: "example".parse().unwrap(),
+            revision: 7,
+            name: "An example".into(),
+            lane: Lane::Emergency,
+            consent: ConsentKind::Security,
+            opens: Opens::Server,
+            action,
+            capabilities: vec![],
+            targeting: Targeting::default(),
+            rollout: Rollout { namespace: "example".into(), max_percent: BasisPoints::new(1_250).unwrap() },
+            starts: Some(day(0)),
+            expires: day(30),
+            on_end: OnEnd::Keep,
+            comment: Some("first line\nsecond line\n".into()),
+        }
+    }
+
+    #[test]
+    fn a_page_says_what_to_whom_and_until_when() {
+        let mut recipe = recipe(Action::HoldVerification { until: day(2) });
+        recipe.targeting.versions = Some(">=60, <67".parse().unwrap());
+        recipe.targeting.rings = Some(vec!["qa".into(), "canary".into()]);
+        recipe.capabilities = vec!["action.hold-verification".into()];
+        let expected = "\
+recipe     emergency/example.json, revision 7
+name       An example
+does       holds the periodic verification until 2019-05-03T00:00:00Z (in 36 hours)
+for        versions >=60, <67
+           rings qa, canary
+at most    12.5% of them; the gate says how many now
+consent    security: needs updates to be on
+opened by  the server, within these bounds
+from       2019-05-01T00:00:00Z (12 hours AGO)
+until      2019-05-31T00:00:00Z (in 29 days)
+then       the periodic verification resumes
+needs      action.hold-verification
+comment    first line
+           second line
+";
+        let noon = day(0) + SignedDuration::from_hours(12);
+        assert_eq!(describe(&recipe, noon), expected);
+    }
+
+    #[test]
+    fn certificates_are_shown_with_what_is_wrong_about_them() {
+        let certificate = &certificates()[0];
+        let page = recipe(Action::InstallCertificates { certificates: vec![certificate.clone()] });
+        let now = describe(&page, day(0));
+        for part in [
+            "installs 1 certificate, with no special trust\n",
+            &certificate.described(),
+            &certificate.sha256().to_string(),
+            "for        everyone\n",
+            "then       what it did stays\n",
+        ] {
+            assert!(now.contains(part), "{part:?} in\n{now}");
+        }
+        assert!(!now.contains("EXPIRED"));
+        assert!(
+            describe(&page, certificate.not_after() + SignedDuration::from_secs(1)).contains(", EXPIRED")
+        );
+        assert!(
+            describe(&page, certificate.not_before() - SignedDuration::from_secs(1))
+                .contains(", NOT YET VALID")
+        );
+        let issuer = certificate.issuer_der().to_vec();
+        let entries = vec![
+            DistrustEntry::Spki(certificate.spki_sha256()),
+            DistrustEntry::IssuerSerial { issuer, serial: vec![7] },
+        ];
+        let distrust = describe(&recipe(Action::DistrustCertificates { by: entries }), day(0));
+        assert!(
+            distrust.contains("distrusts 2 entries; add-ons that depend on it stop working"),
+            "{distrust}"
+        );
+        assert!(
+            distrust.contains(&format!("with serial 07 issued by {}", certificate.issuer())),
+            "{distrust}"
+        );
+        assert!(distrust.contains(&certificate.spki_sha256().to_string()), "{distrust}");
+    }
+
+    #[test]
+    fn terminals_see_only_text() {
+        let mut recipe = recipe(Action::ReverifyAddons { which: WhichAddons::Disabled });
+        recipe.name = "a\u{1b}[2J\u{202e}b".into();
+        let page = describe(&recipe, day(0));
+        assert!(page.contains("name       a\u{fffd}[2J\u{fffd}b\n"), "{page}");
+        assert!(page.contains("does       verifies the disabled add-ons again\n"), "{page}");
+    }
 }

@@ -108,10 +108,9 @@ fn keys(
     for word in words.into_iter().flatten() {
         match word.parse() {
             Ok(digest) => {
-                digests = digests.map(|mut list| {
+                if let Some(list) = &mut digests {
                     list.push(digest);
-                    list
-                })
+                }
             }
             Err(error) => {
                 let remedy = "write the SHA-256 of the key's SubjectPublicKeyInfo in DER";
@@ -149,10 +148,9 @@ fn certificates(
     for name in names.into_iter().flatten() {
         match read_file(&name, files, limits) {
             Ok(found) => {
-                all = all.map(|mut list: Vec<Certificate>| {
+                if let Some(list) = &mut all {
                     list.extend(found);
-                    list
-                })
+                }
             }
             Err((what, remedy)) => {
                 section.problem(reader, "certificates", &format!("{name}: {what}"), remedy);
