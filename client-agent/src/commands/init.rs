@@ -177,3 +177,114 @@ fn check_hook(hook: &Path) -> Result<(), Failure> {
     }
     Err(Failure::usage(format!("hook {}: not an executable file; it is run without a shell", hook.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::scene::{Server, anchor, time};
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    struct Place {
+        folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self { folder: tempfile::tempdir().unwrap() };
+            fs::write(place.at("root.json"), Server::new(time("2026-01-01T00:00:00Z")).root()).unwrap();
+            fs::write(place.at("anchor.pem"), anchor().to_pem()).unwrap();
+            fs::create_dir(place.at("addons")).unwrap();
+            place
+        }
+
+        fn at(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn init(&self, more: &[&str]) -> Result<Exit, Failure> {
+            let mut words = vec!["init".to_owned(), "--origin".into(), "http://127.0.0.1:1".into()];
+            for (flag, name) in [
+                ("--trust", "root.json"),
+                ("--anchor", "anchor.pem"),
+                ("--addons", "addons"),
+                ("--state", "a/state"),
+            ] {
+                words.extend([flag.to_owned(), self.at(name).display().to_string()]);
+            }
+            words.extend(more.iter().map(|word| (*word).to_owned()));
+            run(&Cli::try_parse_from(words).unwrap().args, &Limits::default())
+        }
+    }
+
+    #[test]
+    fn makes_a_state_that_the_other_commands_can_open_and_leaves_it_alone_after() {
+        let place = Place::new();
+        assert_eq!(place.init(&["--channel", "beta", "--version", "68.0b3"]).unwrap(), Exit::Yes);
+        let disk = StateFolder::open(&place.at("a/state")).unwrap();
+        assert_eq!(fs::metadata(place.at("a/state/state.json")).unwrap().mode() & 0o777, 0o600);
+        let config = settings::load(&disk, Layer::default()).unwrap();
+        let facts = config.facts.of("x");
+        assert_eq!((facts.channel.as_str(), facts.version.to_string().as_str()), ("beta", "68.0b3"));
+        let anchors = settings::anchors(&config.anchors, &Limits::default()).unwrap();
+        assert!(anchors.contains(&anchor()));
+        assert!(trust::load(&disk).unwrap().files.contains_key("root.json"));
+        let state = State::load(&disk).unwrap();
+        let failure = place.init(&[]).unwrap_err();
+        assert!(failure.sentence.contains("holds a state already"), "{failure}");
+        assert_eq!(State::load(&disk).unwrap(), state);
+    }
+
+    #[test]
+    fn an_init_that_died_half_way_is_finished_by_the_next() {
+        let place = Place::new();
+        place.init(&[]).unwrap();
+        fs::remove_file(place.at("a/state/state.json")).unwrap();
+        place.init(&[]).unwrap();
+        State::load(&StateFolder::open(&place.at("a/state")).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_with_other_things_is_not_taken() {
+        let place = Place::new();
+        fs::create_dir_all(place.at("a/state")).unwrap();
+        fs::write(place.at("a/state/thesis.txt"), "x").unwrap();
+        let mode = fs::metadata(place.at("a/state")).unwrap().mode();
+        assert!(place.init(&[]).unwrap_err().sentence.contains("other things"));
+        assert_eq!(fs::metadata(place.at("a/state")).unwrap().mode(), mode);
+    }
+
+    #[test]
+    fn whatever_cannot_be_used_is_refused_before_anything_is_made() {
+        let place = Place::new();
+        fs::write(place.at("key.pem"), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+            .unwrap();
+        fs::write(place.at("hook"), "").unwrap();
+        let (key, hook) = (place.at("key.pem").display().to_string(), place.at("hook").display().to_string());
+        let cases: [(&[&str], &str); 5] = [
+            (&["--anchor", &key], "key.pem"),
+            (&["--hook", &hook], "not an executable"),
+            (&["--policy", "none"], "policy"),
+            (&["--version", "new"], "version"),
+            (&["--pass-hours", "0"], "pass_hours"),
+        ];
+        for (more, named) in cases {
+            let failure = place.init(more).unwrap_err();
+            assert!(failure.sentence.contains(named), "{failure}");
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(!place.at("a").exists());
+        }
+        fs::write(place.at("root.json"), "{\"signed\":{},\"signatures\":[]}").unwrap();
+        assert_eq!(place.init(&[]).unwrap_err().exit, Exit::TrustRefused);
+        fs::remove_dir(place.at("addons")).unwrap();
+        assert!(!place.at("a").exists());
+    }
+}

@@ -5,7 +5,7 @@ use mulberry_shared::exit::Exit;
 use super::settings::StateArg;
 use super::{Failure, Output, OutputArgs, show};
 use crate::config::Layer;
-use crate::driver::Agent;
+use crate::driver::{Agent, RunError};
 use crate::io::lock::NotLocked;
 
 /// Options of `mulberry-agent once`.
@@ -36,9 +36,19 @@ pub struct Args {
 /// # Errors
 /// The state folder cannot be used.
 pub async fn run(agent: &Agent<'_>, output: Output) -> Result<Exit, Failure> {
-    let report = agent.once().await.map_err(Failure::usage)?;
+    let report = agent.once().await?;
     show(&report, output)?;
     Ok(report.exit())
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let exit = match error {
+            RunError::Trust(_) => Exit::TrustRefused,
+            RunError::State(_) | RunError::TrustFiles(_) | RunError::Disk { .. } => Exit::Usage,
+        };
+        Self { exit, sentence: error.to_string() }
+    }
 }
 
 impl From<NotLocked> for Failure {

@@ -95,7 +95,7 @@ pub fn run(
     output: Output,
 ) -> Result<Exit, Failure> {
     let state = State::load(disk).map_err(Failure::usage)?;
-    let edition = load_trust(disk, limits).map_err(Failure::usage)?.edition(limits);
+    let edition = load_trust(disk, limits)?.edition(limits);
     let run = state.last_run.as_ref();
     let trust = AddonTrust::from_enrolments(&state.enrolments, now);
     let report = Report {
