@@ -1,0 +1,312 @@
+//! Sources, good and bad, and what is said about them.
+
+use super::*;
+use crate::recipe::{Action, arbitrary};
+use proptest::prelude::*;
+
+const GOOD: &str = r#"
+slug = "example"
+revision = 2
+name = "Example"
+lane = "emergency"
+consent = "hotfix"
+action = "install-certificates"
+expires = 2019-06-01T00:00:00Z
+[arguments]
+certificates = ["good.pem"]
+[targeting]
+channels = ["release", "beta"]
+versions = ">=60, <67"
+[rollout]
+max_percent = 12.5
+"#;
+
+fn files(name: &str) -> Result<Vec<u8>, String> {
+    let certificates = arbitrary::certificates();
+    match name {
+        "good.pem" => Ok(certificates[0].to_pem().into_bytes()),
+        "both.pem" => Ok((certificates[0].to_pem() + &certificates[1].to_pem()).into_bytes()),
+        "anchor.pem" => Ok(certificates[3].to_pem().into_bytes()),
+        "key.pem" => Ok(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_vec()),
+        "text.pem" => Ok(b"not a certificate".to_vec()),
+        "huge.pem" => Ok(vec![b'\n'; 1 << 20]),
+        _ => Err("there is no such file".to_owned()),
+    }
+}
+
+fn read_text(text: &str) -> Result<Recipe, SourceErrors> {
+    read("recipe.toml", text, &mut files, &Limits::default())
+}
+
+#[test]
+fn a_recipe_reads_with_its_defaults() {
+    let recipe = read_text(GOOD).unwrap();
+    assert_eq!(recipe.path().to_string(), "emergency/example.json");
+    assert_eq!(recipe.rollout, Rollout { namespace: "example".into(), max_percent: "12.5".parse().unwrap() });
+    assert_eq!((recipe.on_end, recipe.opens, recipe.starts), (OnEnd::Keep, Opens::Server, None));
+    let Action::InstallCertificates { certificates } = &recipe.action else { panic!("{recipe:?}") };
+    assert_eq!(certificates, &arbitrary::certificates()[..1]);
+    assert_eq!(published::read(&recipe.path(), &published::write(&recipe), &Limits::default()), Ok(recipe));
+}
+
+/// One replacement in the good recipe, and what must be said: line, key, words of the problem and of the remedy.
+#[test]
+fn each_problem_has_its_line_key_and_remedy() {
+    for (from, to, line, key, what, remedy) in [
+        ("revision = 2", "revison = 2", 3, "revison", "not known", "did you mean \"revision\"?"),
+        ("revision = 2", "", 1, "revision", "missing", "whole number"),
+        ("revision = 2", "revision = \"2\"", 3, "revision", "is text", "whole number"),
+        ("revision = 2", "revision = 0", 3, "revision", "is 0", "begin at 1"),
+        ("revision = 2", "revision = -1", 3, "revision", "not a whole number", ""),
+        ("slug = \"example\"", "slug = \"Exämple\"", 2, "slug", "not a slug", "short name"),
+        ("\"Example\"", "\"\"", 4, "name", "empty", "one line"),
+        ("\"emergency\"", "\"emergencie\"", 5, "lane", "emergencie", "did you mean \"emergency\"?"),
+        ("\"hotfix\"", "\"study\"", 6, "consent", "emergency lane never carries a study", "hotfix"),
+        ("\"hotfix\"", "\"message\"", 6, "consent", "message", "hotfix"),
+        (
+            "\"install-certificates\"",
+            "\"install-certificate\"",
+            7,
+            "action",
+            "not known",
+            "install-certificates",
+        ),
+        ("2019-06-01T00:00:00Z", "2019-06-01T00:00:00", 8, "expires", "no offset", "2019-05-05T00:00:00Z"),
+        ("2019-06-01T00:00:00Z", "\"2019-06-01 00:00\"", 8, "expires", "no offset", ""),
+        ("2019-06-01T00:00:00Z", "\"soon\"", 8, "expires", "not a time", ""),
+        ("2019-06-01T00:00:00Z", "20190601", 8, "expires", "a number", ""),
+        (
+            "\n[arguments]",
+            "\nstarts = 2019-07-01T00:00:00Z\n[arguments]",
+            8,
+            "expires",
+            "not after it starts",
+            "later",
+        ),
+        (
+            "\n[arguments]",
+            "\non_end = \"kept\"\n[arguments]",
+            9,
+            "on_end",
+            "not known",
+            "did you mean \"keep\"?",
+        ),
+        ("\n[arguments]", "\nopens = \"people\"\n[arguments]", 9, "opens", "not known", "server"),
+        (
+            "\n[arguments]",
+            "\ncapabilities = [\"teleport\"]\n[arguments]",
+            9,
+            "capabilities",
+            "teleport",
+            "action.",
+        ),
+        ("\n[arguments]", "\nschema_version = 2\n[arguments]", 9, "schema_version", "not known", "write 1"),
+        ("[\"good.pem\"]", "\"good.pem\"", 10, "arguments.certificates", "text, not a list", "[\""),
+        ("[\"good.pem\"]", "[]", 10, "arguments.certificates", "empty", "at least one"),
+        ("[\"good.pem\"]", "[7]", 10, "arguments.certificates", "a number, not text", "quotation"),
+        ("good.pem", "none.pem", 10, "arguments.certificates", "none.pem: there is no such file", "beside"),
+        (
+            "good.pem",
+            "../good.pem",
+            10,
+            "arguments.certificates",
+            "not the name of a file beside",
+            "bare name",
+        ),
+        ("good.pem", "key.pem", 10, "arguments.certificates", "private key", "certificate alone"),
+        ("good.pem", "text.pem", 10, "arguments.certificates", "text.pem", "PEM"),
+        ("good.pem", "huge.pem", 10, "arguments.certificates", "bytes, more than", ""),
+        ("good.pem", "anchor.pem", 10, "arguments.certificates", "self-issued", "intermediate"),
+        (
+            "[\"good.pem\"]",
+            "[\"good.pem\", \"both.pem\"]",
+            10,
+            "arguments.certificates",
+            "twice",
+            "leave one",
+        ),
+        ("certificates =", "certificate =", 10, "arguments.certificate", "not known", "\"certificates\""),
+        ("[targeting]", "[targetting]", 11, "targetting", "not known", "did you mean \"targeting\"?"),
+        ("[\"release\", \"beta\"]", "[]", 12, "targeting.channels", "empty", "leave the key out"),
+        ("\"beta\"", "\"release\"", 12, "targeting.channels", "twice", "leave one"),
+        (">=60, <67", ">=67, <60", 13, "targeting.versions", "no version can match", ">=60, <67"),
+        (">=60, <67", "newest", 13, "targeting.versions", "not a range", ""),
+        ("\n[rollout]", "\nlocales = [\"de_AT\"]\n[rollout]", 14, "targeting.locales", "de_AT", "de-AT"),
+        ("\n[rollout]", "\ncountries = [\"at\"]\n[rollout]", 14, "targeting.countries", "at", "AT"),
+        (
+            "\n[rollout]",
+            "\nexpression = \"x\"\n[rollout]",
+            14,
+            "targeting.expression",
+            "not known",
+            "known here",
+        ),
+        ("12.5", "101", 15, "rollout.max_percent", "101 is not a percentage", "0 to 100"),
+        ("12.5", "0.125", 15, "rollout.max_percent", "not a percentage", "two decimals"),
+        ("12.5", "\"12.5\"", 15, "rollout.max_percent", "is text", ""),
+        ("12.5", "-1", 15, "rollout.max_percent", "not a percentage", ""),
+        ("max_percent = 12.5", "", 14, "rollout.max_percent", "missing", "0 to 100"),
+        ("[rollout]\nmax_percent = 12.5", "", 1, "rollout", "missing", "add a table [rollout]"),
+        (
+            "[rollout]\nmax_percent = 12.5",
+            "[[rollout]]",
+            14,
+            "rollout",
+            "a list of tables, not a table",
+            "[rollout]",
+        ),
+        ("revision = 2", "revision = = 2", 3, "recipe.toml", "", "syntax"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let problems = read_text(&GOOD.replacen(from, to, 1)).unwrap_err().problems;
+        let found = problems
+            .iter()
+            .any(|p| p.line == line && p.key == key && p.what.contains(what) && p.remedy.contains(remedy));
+        assert!(found, "{from} -> {to}: {problems:#?}");
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once_in_the_order_of_lines() {
+    let text = GOOD
+        .replace("revision = 2", "revision = \"two\"")
+        .replace("\"hotfix\"", "\"study\"")
+        .replace("good.pem", "none.pem")
+        .replace("channels", "chanels")
+        .replace(">=60, <67", ">=67, <60")
+        .replace("12.5", "250");
+    let errors = read_text(&text).unwrap_err();
+    let places: Vec<_> = errors.problems.iter().map(|p| (p.line, p.key.as_str())).collect();
+    let expected = [
+        (3, "revision"),
+        (6, "consent"),
+        (10, "arguments.certificates"),
+        (12, "targeting.chanels"),
+        (13, "targeting.versions"),
+        (15, "rollout.max_percent"),
+    ];
+    assert_eq!(places, expected, "{errors}");
+    assert_eq!(errors.to_string().lines().count(), 6);
+    assert!(errors.to_string().starts_with("recipe.toml:3: revision: is text, not a whole number"));
+}
+
+fn with(action: &str, arguments: &str) -> Result<Action, String> {
+    let text =
+        GOOD.replace("install-certificates", action).replace("certificates = [\"good.pem\"]", arguments);
+    read_text(&text).map(|recipe| recipe.action).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn each_action_has_its_arguments() {
+    use crate::recipe::{DistrustEntry, WhichAddons};
+    let certificates = arbitrary::certificates();
+    let keys = |entries: &[usize]| Action::DistrustCertificates {
+        by: entries.iter().map(|i| DistrustEntry::Spki(certificates[*i].spki_sha256())).collect(),
+    };
+    assert_eq!(
+        with("reverify-addons", "addons = \"disabled\""),
+        Ok(Action::ReverifyAddons { which: WhichAddons::Disabled })
+    );
+    assert!(
+        with("reverify-addons", "")
+            .unwrap_err()
+            .contains("arguments.addons: is missing; write one of \"all\" or \"disabled\"")
+    );
+    let until = Action::HoldVerification { until: "2019-05-06T10:00:00Z".parse().unwrap() };
+    assert_eq!(with("hold-verification", "until = 2019-05-06T12:00:00+02:00"), Ok(until));
+    let error = with("hold-verification", "until = 2019-06-02T00:00:00Z").unwrap_err();
+    assert!(error.contains("recipe.toml:10: arguments.until: the hold lasts until"), "{error}");
+    assert_eq!(
+        with("distrust-certificates", "certificates = [\"both.pem\"]\nby = \"key\""),
+        Ok(keys(&[0, 1]))
+    );
+    let spki = format!("spki_sha256 = [\"{}\"]", certificates[2].spki_sha256());
+    assert_eq!(with("distrust-certificates", &spki), Ok(keys(&[2])));
+    let both = format!("certificates = [\"good.pem\"]\nby = \"key\"\n{spki}");
+    assert_eq!(with("distrust-certificates", &both), Ok(keys(&[0, 2])));
+    let one = DistrustEntry::IssuerSerial {
+        issuer: certificates[0].issuer_der().to_vec(),
+        serial: certificates[0].serial().to_vec(),
+    };
+    assert_eq!(
+        with("distrust-certificates", "certificates = [\"good.pem\"]\nby = \"issuer-and-serial\""),
+        Ok(Action::DistrustCertificates { by: vec![one] })
+    );
+    for (arguments, words) in [
+        ("certificates = [\"good.pem\"]", "arguments.by: is missing"),
+        ("", "arguments.certificates: is missing"),
+        ("spki_sha256 = [\"abc\"]", "arguments.spki_sha256: \"abc\": not a SHA-256"),
+        ("certificates = [\"good.pem\"]\nby = \"name\"", "arguments.by: \"name\" is not known"),
+    ] {
+        let error = with("distrust-certificates", arguments).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+    let long = GOOD
+        .replace(
+            "expires = 2019-06-01T00:00:00Z",
+            "expires = 2020-01-01T00:00:00Z\nstarts = 2019-05-01T00:00:00Z",
+        )
+        .replace("install-certificates", "hold-verification")
+        .replace("certificates = [\"good.pem\"]", "until = 2019-07-01T00:00:00Z");
+    assert!(read_text(&long).unwrap_err().to_string().contains("more than 30 days after"));
+}
+
+#[test]
+fn too_many_files_and_too_large_sources_are_refused_before_reading_them() {
+    let names: Vec<_> = (0..17).map(|n| format!("\"{n}.pem\"")).collect();
+    let text = GOOD.replace("\"good.pem\"", &names.join(", "));
+    let mut asked = 0;
+    let mut files = |_: &str| {
+        asked += 1;
+        Err(String::new())
+    };
+    let errors = read("r", &text, &mut files, &Limits::default()).unwrap_err().to_string();
+    assert!(errors.contains("17 files, more than 16"), "{errors}");
+    assert_eq!(asked, 0);
+    let large = GOOD.to_owned() + &"#".repeat(Limits::default().recipe.bytes);
+    assert!(read_text(&large).unwrap_err().to_string().contains("bytes, more than"));
+}
+
+#[test]
+fn deeply_nested_sources_are_refused_without_exhausting_the_stack() {
+    let deep = 60_000;
+    for text in [
+        format!("a = {}", "[".repeat(deep)),
+        format!("a = {}1{}", "[".repeat(deep), "]".repeat(deep)),
+        format!("a = {}", "{a=".repeat(deep)),
+        format!("[{}a]", "a.".repeat(deep)),
+        format!("{}a = 1", "a.".repeat(deep)),
+        format!("targeting.{}a = 1", "a.".repeat(deep)),
+    ] {
+        assert!(!read_text(&text).unwrap_err().problems.is_empty());
+    }
+}
+
+proptest! {
+    /// Whatever people (or their editors) do to a file: a recipe or problems, never a panic; and lines exist.
+    #[test]
+    fn damaged_sources_do_not_panic(at: prop::sample::Index, len in 0..20_usize, by in "[ -~\n\"\\[\\]=.é☃]{0,8}") {
+        let chars: Vec<char> = GOOD.chars().collect();
+        let at = at.index(chars.len());
+        let text: String = chars[..at].iter().chain(by.chars().collect::<Vec<_>>().iter())
+            .chain(chars.iter().skip(at + len)).collect();
+        match read_text(&text) {
+            Ok(recipe) => {
+                let bytes = published::write(&recipe);
+                prop_assert_eq!(published::read(&recipe.path(), &bytes, &Limits::default()), Ok(recipe));
+            }
+            Err(errors) => {
+                prop_assert!(!errors.problems.is_empty());
+                for problem in errors.problems {
+                    prop_assert!((1..=1 + text.matches('\n').count()).contains(&problem.line));
+                    prop_assert!(!problem.remedy.is_empty() && !problem.key.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        prop_assert!(read_text(&text).is_err());
+    }
+}
