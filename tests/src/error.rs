@@ -14,6 +14,9 @@ pub enum LabError {
     /// Two options of a fixture exclude each other.
     #[error("this fixture cannot be made: {0}")]
     Impossible(String),
+    /// A command was asked for what it does not do.
+    #[error("{0}")]
+    Usage(String),
     /// A file could not be read or written.
     #[error("{path}: {source}", path = path.display())]
     File {

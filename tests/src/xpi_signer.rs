@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-pub use addon::{Addon, IdPlace};
+pub use addon::{Addon, IdPlace, NamedBytes};
 pub use cose::CoseAlgorithm;
 pub use fault::Fault;
 pub use manifest::ManifestDigests;

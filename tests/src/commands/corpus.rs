@@ -47,10 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     let out = &arguments.out;
     fs::create_dir_all(out).map_err(LabError::file(out))?;
     if fs::read_dir(out).map_err(LabError::file(out))?.next().is_some() {
-        return Err(LabError::Impossible(format!(
-            "{} is not empty. Name a new folder with --out",
-            out.display()
-        )));
+        return Err(LabError::Usage(format!("{} is not empty. Name a new folder with --out", out.display())));
     }
     let spec = CorpusSpec {
         addons: arguments.addons,

@@ -14,8 +14,11 @@ pub struct Addon {
     /// Where the id stands.
     pub id_place: IdPlace,
     /// Files beside the manifest, in the order of the archive. Names may be anything.
-    pub contents: Vec<(Vec<u8>, Vec<u8>)>,
+    pub contents: Vec<NamedBytes>,
 }
+
+/// A file's name and content. Names are bytes too, so that they can be wrong.
+pub type NamedBytes = (Vec<u8>, Vec<u8>);
 
 /// Where an add-on's id stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,7 @@ impl Addon {
     ///
     /// # Errors
     /// Never for ids and versions that JSON can carry.
-    pub fn files(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LabError> {
+    pub fn files(&self) -> Result<Vec<NamedBytes>, LabError> {
         let mut files = match self.id_place {
             IdPlace::Contents => Vec::new(),
             IdPlace::InstallRdf => vec![(b"install.rdf".to_vec(), self.install_rdf(true))],
