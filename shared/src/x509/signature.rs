@@ -41,10 +41,10 @@ pub(super) fn check(child: &Certificate, issuer: &Certificate, memo: &SignatureM
     result
 }
 
-/// Whether signatures of the form `child` has are accepted with keys of the form `issuer` has.
-pub(super) fn is_supported(child: &Certificate, issuer: &Certificate) -> bool {
-    webpki::ALL_VERIFICATION_ALGS.iter().any(|algorithm| {
-        algorithm.signature_alg_id().as_ref() == child.signature_algorithm()
-            && algorithm.public_key_alg_id().as_ref() == issuer.public_key_algorithm()
-    })
+/// Whether signatures of the form `child` has are accepted at all. Which key made it does not matter: a candidate for the issuer
+/// with a key of another kind is no issuer, and says nothing about the algorithm.
+pub(super) fn is_accepted(child: &Certificate) -> bool {
+    webpki::ALL_VERIFICATION_ALGS
+        .iter()
+        .any(|algorithm| algorithm.signature_alg_id().as_ref() == child.signature_algorithm())
 }

@@ -166,8 +166,8 @@ impl<'a> Graph<'a> {
         Ok(genuine)
     }
 
-    /// A certificate that no candidate of its issuer's name can have signed in a form that is accepted, where that may be
-    /// why nothing chains: the target, or a certificate whose key made the target's signature. Where the names do not
+    /// A certificate with a candidate of its issuer's name, signed in a form that is not accepted, where that may be why
+    /// nothing chains: the target, or a certificate whose key made the target's signature. Where the names do not
     /// even lead to an anchor, no algorithm would help.
     pub(super) fn unsupported(&mut self) -> Result<Option<usize>, Exceeded> {
         if !self.nodes.iter().any(|node| node.role == Role::Anchor) {
@@ -179,11 +179,10 @@ impl<'a> Graph<'a> {
                 .nodes
                 .iter()
                 .filter(|candidate| !candidate.role.is_target())
-                .filter(|candidate| candidate.certificate.subject_der() == node.certificate.issuer_der())
-                .peekable();
+                .filter(|candidate| candidate.certificate.subject_der() == node.certificate.issuer_der());
             if node.role == Role::Anchor
-                || issuers.peek().is_none()
-                || issuers.any(|issuer| signature::is_supported(&node.certificate, &issuer.certificate))
+                || issuers.next().is_none()
+                || signature::is_accepted(&node.certificate)
             {
                 continue;
             }
