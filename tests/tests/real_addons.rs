@@ -282,6 +282,62 @@ fn cose_modes_on_real_addons() {
     }
 }
 
+/// Damage anywhere in real bytes is judged, never a panic, and what a signature covers is never accepted changed.
+#[test]
+fn damaged_real_addons_are_judged() {
+    let Some(folder) = real::folder_or_skip("damage to real add-ons") else { return };
+    let limits = Limits::default();
+    let policy = Policy { end_entity_time: EndEntityTime::Ignore, ..Policy::firefox() };
+    for file in ["32c5b8e1-amosigned-mv3-cose.xpi", "05899df4-restartless.xpi"] {
+        let bytes = std::fs::read(folder.join("addons").join(file)).unwrap();
+        let whole = inspect(&bytes, &policy, &limits).unwrap();
+        for at in (0..bytes.len()).step_by(3) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            let inspection = inspect(&flipped, &policy, &limits).unwrap();
+            // Times and attributes of entries are not signed; whoever signed, and for whom, is.
+            assert!(
+                inspection.signers().next().is_none() || inspection.signers().eq(whole.signers()),
+                "{at}"
+            );
+            assert_eq!(inspect(&&bytes[..at], &policy, &limits).unwrap().signers().count(), 0, "{at}");
+        }
+    }
+}
+
+/// The same inside the signatures themselves, which compression hides from damage to the archive.
+#[test]
+fn damaged_real_signatures_are_judged() {
+    let Some(folder) = real::folder_or_skip("damage to real signatures") else { return };
+    let limits = Limits::default();
+    let bytes = std::fs::read(folder.join("addons/32c5b8e1-amosigned-mv3-cose.xpi")).unwrap();
+    let directory = Directory::read(&bytes, &limits.xpi).unwrap();
+    let mut reader = ContentReader::new(&bytes, &directory);
+    let mut file = |name: &str| reader.read_to_vec(directory.find(name).unwrap(), 1 << 20).unwrap();
+    let (rsa, sf) = (file("META-INF/mozilla.rsa"), file("META-INF/mozilla.sf"));
+    let (sig, manifest) = (file("META-INF/cose.sig"), file("META-INF/cose.manifest"));
+    let pkcs7 = |bytes: &[u8]| {
+        Some(Pkcs7::parse(bytes, &limits).ok()?.verify(&sf, WeakestDigest::Sha1).ok()?.clone())
+    };
+    let cose = |bytes: &[u8]| {
+        Some(Cose::parse(bytes, &limits).ok()?.verify(&manifest).ok()?.first().copied()?.clone())
+    };
+    let (signer, cose_signer) = (pkcs7(&rsa).unwrap(), cose(&sig).unwrap());
+    for at in 0..rsa.len() {
+        let mut flipped = rsa.clone();
+        flipped[at] ^= 1 << (at % 8);
+        // A flipped bit in a certificate may leave the key, and so the signature, as it was; the chain then fails.
+        assert!(pkcs7(&flipped).is_none_or(|found| found.public_key() == signer.public_key()), "{at}");
+        assert_eq!(pkcs7(&rsa[..at]), None);
+    }
+    for at in 0..sig.len() {
+        let mut flipped = sig.clone();
+        flipped[at] ^= 1 << (at % 8);
+        assert_eq!(cose(&flipped).filter(|found| *found != cose_signer), None, "{at}");
+        assert_eq!(cose(&sig[..at]), None);
+    }
+}
+
 /// The agent's binary, which cargo builds beside this test when the workspace is tested, and which is built here otherwise.
 fn built_agent() -> PathBuf {
     let status = Command::new(env!("CARGO"))

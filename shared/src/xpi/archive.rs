@@ -9,8 +9,12 @@
 
 mod content;
 mod directory;
+#[cfg(test)]
+pub(crate) mod maker;
 mod name;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 

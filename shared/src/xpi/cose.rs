@@ -208,3 +208,62 @@ fn decode(mut bytes: &[u8], limits: &Limits) -> Result<Value, Fault> {
 fn malformed(what: impl std::fmt::Display) -> Fault {
     Fault::signature(format!("the COSE signature is malformed: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xpi::VerdictKind;
+
+    fn kind(bytes: &[u8]) -> VerdictKind {
+        Cose::parse(bytes, &Limits::default()).unwrap_err().kind
+    }
+
+    fn encoded(value: &Value) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(value, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn deep_and_large_input_is_refused() {
+        assert_eq!(kind(&[0x81; 50_000]), VerdictKind::LimitExceeded);
+        assert_eq!(kind(&vec![0; 65 << 10]), VerdictKind::LimitExceeded);
+        // An array and a byte string that claim to be far longer than the input.
+        assert_eq!(kind(&[0x9b, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), VerdictKind::MalformedSignature);
+        assert_eq!(kind(&[0x5b, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), VerdictKind::MalformedSignature);
+    }
+
+    #[test]
+    fn other_structures_are_refused() {
+        let header = |entries: Vec<(Value, Value)>| Value::Bytes(encoded(&Value::Map(entries)));
+        let kid = || (Value::from(4), Value::Array(vec![]));
+        let sign = |protected: Value, content: Value| {
+            let parts = vec![protected, Value::Map(vec![]), content, Value::Array(vec![])];
+            encoded(&Value::Tag(98, Box::new(Value::Array(parts))))
+        };
+        let sentence = |bytes: &[u8]| Cose::parse(bytes, &Limits::default()).unwrap_err().sentence;
+        assert!(sentence(&sign(header(vec![kid()]), Value::Null)).contains("0 signers"));
+        assert!(sentence(&sign(header(vec![kid(), kid()]), Value::Null)).contains("twice"));
+        assert!(
+            sentence(&sign(header(vec![(Value::from(2), Value::Null)]), Value::Null)).contains("not known")
+        );
+        assert!(sentence(&sign(header(vec![kid()]), Value::Bytes(vec![1]))).contains("no content"));
+        let trailing = [sign(header(vec![kid()]), Value::Null), vec![0]].concat();
+        assert!(sentence(&trailing).contains("bytes follow"));
+    }
+
+    #[test]
+    fn the_signed_structure_has_null_for_external_aad() {
+        let bytes = to_be_signed(b"\xa0", b"\xa1", b"c").unwrap();
+        assert_eq!(bytes, b"\x85\x69Signature\x41\xa0\x41\xa1\xf6\x41c");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Cose::parse(&bytes, &Limits::default());
+        }
+    }
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::limits::Limits;
 use crate::x509::{
-    Anchors, Distrust, Path, PathBuilder, PathError, PathErrorKind, Pool, SignatureMemo, Usage,
+    Anchors, Certificate, Distrust, Path, PathBuilder, PathError, PathErrorKind, Pool, SignatureMemo, Usage,
 };
 use crate::xpi::inspection::Inspection;
 use crate::xpi::{Policy, Verdict, VerdictKind};
@@ -79,7 +79,7 @@ fn refused(error: PathError) -> Verdict {
 /// Names the signer and the certificate of the path that expires first among those whose dates always count.
 fn sentence(path: &Path) -> String {
     let mut certificates = path.certificates().iter();
-    let signer = certificates.next().map(|end_entity| end_entity.described()).unwrap_or_default();
+    let signer = certificates.next().map(Certificate::described).unwrap_or_default();
     match certificates.min_by_key(|issuer| issuer.not_after()) {
         Some(first) => {
             format!("signed by {signer}; holds until {} expires at {}", first.described(), first.not_after())

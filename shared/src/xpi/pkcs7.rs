@@ -272,3 +272,41 @@ fn context(number: TagNumber) -> Tag {
 fn malformed(what: impl std::fmt::Display) -> Fault {
     Fault::signature(format!("the PKCS#7 signature is malformed: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xpi::VerdictKind;
+
+    fn kind(bytes: &[u8]) -> VerdictKind {
+        Pkcs7::parse(bytes, &Limits::default()).unwrap_err().kind
+    }
+
+    #[test]
+    fn what_is_no_strict_der_is_malformed() {
+        assert_eq!(kind(b""), VerdictKind::MalformedSignature);
+        assert_eq!(kind(b"-----BEGIN PKCS7-----"), VerdictKind::MalformedSignature);
+        // An indefinite length, which is BER.
+        assert_eq!(
+            kind(b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"),
+            VerdictKind::MalformedSignature
+        );
+        assert_eq!(kind(&vec![0x30; 65 << 10]), VerdictKind::LimitExceeded);
+    }
+
+    #[test]
+    fn leading_zeros_of_a_serial_do_not_matter() {
+        assert_eq!(trimmed(&[0, 0x80]), trimmed(&[0x80]));
+        assert_ne!(trimmed(&[1, 0]), trimmed(&[1]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Pkcs7::parse(&bytes, &Limits::default());
+            let _ = elements(&bytes).count();
+        }
+    }
+}
