@@ -230,7 +230,13 @@ fn candidates(env: &dyn Fn(&'static str) -> Option<String>) -> Vec<PathBuf> {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    let fault = |what: String| Failure::usage("token-file", format!("{}: {what}", path.display()));
+    let fault = |what: String| {
+        let remedy = "On the server, `mulberry-server token add NAME --may publish --may gate --may read > FILE` makes one";
+        Failure::usage(
+            "token-file",
+            format!("{}: {what}. {remedy}; MULBERRYCTL_TOKEN works too.", path.display()),
+        )
+    };
     let bytes = crate::files::read_bounded(path, 4096).map_err(|error| fault(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| fault("is not UTF-8".into()))?;
     check_token(text.trim(), &path.display().to_string())

@@ -142,10 +142,12 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
     )
 }
 
-/// A sentence that ends like one.
+/// A sentence that begins and ends like one.
 fn ended(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
+    let mut rest = text.trim().chars();
+    let Some(first) = rest.next() else { return String::new() };
+    let end = if text.trim_end().ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    first.to_uppercase().chain(rest).collect::<String>() + end
 }
 
 #[cfg(test)]
@@ -157,8 +159,8 @@ mod tests {
     fn problem_documents_become_sentences_and_exit_codes() {
         let body = |kind: &str| {
             format!(
-                r#"{{"type":"urn:mulberry:problem:{kind}","title":"t","status":409,"detail":"Version 3 is not above 3","kind":"{kind}",
-                "remedy":"Publish again.","later":1}}"#
+                r#"{{"type":"urn:mulberry:problem:{kind}","title":"t","status":409,"detail":"version 3 is not above 3","kind":"{kind}",
+                "remedy":"publish again","later":1}}"#
             )
         };
         let conflict = problem(StatusCode::CONFLICT, body("not-newer").as_bytes());

@@ -92,7 +92,7 @@ pub fn run(
     let toml = format!(
         "# Written by mulberryctl init. Paths are relative to this file.\n\
          server = {server:?}\norigin = {origin:?}\nroot = \"root.json\"\n\
-         # token_file = \"token\"   # what `mulberry-server token add` printed\n"
+         # What `mulberry-server token add` printed.\ntoken_file = \"token\"\n"
     );
     write(&staging.path().join(FILE_NAME), toml.as_bytes(), Readers::All)?;
     for name in ["people", "server", "root.json", FILE_NAME] {
@@ -298,8 +298,9 @@ fn words(folder: &Path, people: &[String], threshold: u32, plain: bool, root: &[
          root.json has SHA-256 {}: compare it by another way than the one it travels.\n\
          Move each person's folder to that person and delete it here. Root and targets last 1 year, lanes 90 days.\n\n\
          Next:\n  mulberry-server init --from {at}/server --state STATE\n  \
-         mulberry-server token add NAME --may publish --may gate --may read --state STATE\n  \
-         mulberry-server run --state STATE",
+         mulberry-server token add NAME --may publish --may gate --may read --state STATE > {at}/token\n  \
+         mulberry-server run --state STATE\n  \
+         cd {at} && mulberryctl status",
         people.len(),
         output::table(["WHAT", "FOR", "HOLDS"], rows),
         Sha256Digest::of(root),

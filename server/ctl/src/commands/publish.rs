@@ -174,7 +174,7 @@ fn say(format: Format, text: &str) {
 /// What is live now, and what is not: the last lines, since they are what people act upon.
 fn outcome(response: &PublishResponse, plan: &Plan, now: Timestamp) -> String {
     let mut lines = vec![format!(
-        "Published: edition {}, lane {} version {}, ledger {}.",
+        "\nPublished: edition {}, lane {} version {}, ledger {}.",
         response.edition, response.lane, response.lane_version, response.ledger.sequence
     )];
     lines.extend(response.withdrawn.iter().map(|slug| format!("WITHDRAWN: {slug}.")));

@@ -59,8 +59,8 @@ fn words(status: &StatusResponse, due: &[&ExpiryStatus], now: Timestamp) -> Stri
     let apart = status.now.duration_since(now).abs();
     if apart > CLOCK_TOLERANCE {
         parts.push(format!(
-            "Warning: the server's clock and this one are {} minutes apart. One of them is wrong.",
-            apart.as_mins()
+            "Warning: by this clock the server's time is {}. One of them is wrong.",
+            output::distance(status.now, now)
         ));
     }
     parts.push(recipes(&status.recipes, now));
@@ -135,8 +135,8 @@ fn remedy(expiry: &ExpiryStatus) -> String {
              opening anything new when it expires."
         ),
         (SignedBy::People, role @ ("emergency" | "routine")) => format!(
-            "{role} is due: before {}, run mulberryctl publish --renew {role} --key FILE … (or publish a change of it).",
-            output::instant(expiry.expires)
+            "{role} is due: run mulberryctl publish --renew {role} --key FILE …, or publish a change of it. Once it has expired, \
+             agents take nothing new from it."
         ),
         (SignedBy::People, role) => {
             format!(
@@ -196,6 +196,9 @@ mod tests {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!words(&status, &[], now).contains("DUE"));
-        assert!(words(&status, &[], now + SignedDuration::from_hours(1)).contains("60 minutes apart"));
+        assert!(
+            words(&status, &[], now + SignedDuration::from_hours(1))
+                .contains("the server's time is 1 hour ago")
+        );
     }
 }

@@ -42,7 +42,8 @@ pub(super) async fn refresh(
     if let Some(error) = report.errors().find(|error| above.contains(&error.subject.as_str())) {
         return Err(origin::failure(endpoint, error));
     }
-    for error in report.errors() {
+    // An expired lane gets its own word when it is the one to continue; when it is not, it does not matter here.
+    for error in report.errors().filter(|error| error.kind != TrustErrorKind::Expired) {
         output::warn(&error.to_string());
     }
     Ok(state)
@@ -81,9 +82,10 @@ pub(super) async fn current(
         _ => {
             let held = waive_expiry(endpoint, targets, role, expected, limits).await.map_err(refused)?;
             match held.check_unexpired(role, now) {
-                Err(error) => {
-                    output::warn(&format!("{error}. This publish continues it and brings it back to life."))
-                }
+                Err(_) => output::warn(&format!(
+                    "the {lane} lane has expired, and agents take nothing new from it. This publish continues it and brings it \
+                     back to life."
+                )),
                 Ok(()) => {
                     let sentence = "it could not be verified in the refresh, see the warning above";
                     return Err(refused(TrustError::new(TrustErrorKind::AgainstProfile, role, sentence)));

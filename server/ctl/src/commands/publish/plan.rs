@@ -160,26 +160,25 @@ fn gate_lost(base: &Base, path: &RecipePath) -> &'static str {
     }
 }
 
-/// The new text in full, with the lines of the old one that are gone above their place: `-` was, `+` is now.
+/// The new text in full, with the lines of the old one that are gone: `-` was, `+` is now.
 fn compare(old: &str, new: &str) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    let mut text = String::new();
-    let mut next_old = 0;
-    for line in &new {
+    let old: Vec<&str> = old.lines().collect();
+    let (mut text, mut added, mut next) = (String::new(), String::new(), 0);
+    for line in new.lines() {
         // The next place in the old text where this very line stands; what lies before it is gone.
-        let found =
-            old.iter().enumerate().skip(next_old).find(|(_, before)| *before == line).map(|(index, _)| index);
-        match found {
-            Some(index) => {
-                old.iter().take(index).skip(next_old).for_each(|gone| text.push_str(&format!("- {gone}\n")));
-                text.push_str(&format!("  {line}\n"));
-                next_old = index.saturating_add(1);
-            }
-            None => text.push_str(&format!("+ {line}\n")),
-        }
+        let place = old.iter().skip(next).position(|before| *before == line);
+        let Some(skipped) = place else {
+            added.push_str(&format!("+ {line}\n"));
+            continue;
+        };
+        old.iter().skip(next).take(skipped).for_each(|gone| text.push_str(&format!("- {gone}\n")));
+        text.push_str(&added);
+        text.push_str(&format!("  {line}\n"));
+        added.clear();
+        next = next.saturating_add(skipped).saturating_add(1);
     }
-    old.iter().skip(next_old).for_each(|gone| text.push_str(&format!("- {gone}\n")));
-    text
+    old.iter().skip(next).for_each(|gone| text.push_str(&format!("- {gone}\n")));
+    text + &added
 }
 
 #[cfg(test)]
@@ -189,8 +188,10 @@ mod tests {
     #[test]
     fn a_comparison_shows_what_was_and_what_is() {
         let text = compare("a\nb 1\nc\n", "a\nb 2\nc\nd\n");
-        assert_eq!(text, "  a\n+ b 2\n- b 1\n  c\n+ d\n");
+        assert_eq!(text, "  a\n- b 1\n+ b 2\n  c\n+ d\n");
         assert_eq!(compare("a\nb\n", "a\n"), "  a\n- b\n");
         assert_eq!(compare("", "x\n"), "+ x\n");
+        assert_eq!(compare("x\n", "y\n"), "- x\n+ y\n");
+        assert_eq!(compare("same\n", "same\n"), "  same\n");
     }
 }
