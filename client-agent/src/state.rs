@@ -187,7 +187,7 @@ impl State {
     /// There is none, it is of a later format, damaged, or the disk failed.
     pub fn load(disk: &dyn Disk) -> Result<Self, StateError> {
         let bytes = disk.read(FILE, MAX_BYTES)?.ok_or(StateError::Missing)?;
-        let limits = JsonLimits { bytes: bytes.len(), ..JsonLimits::default() };
+        let limits = JsonLimits { bytes: bytes.len(), values: bytes.len(), ..JsonLimits::default() };
         let value = json::parse(&bytes, &limits).map_err(|error| StateError::Damaged(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(found) if found > FORMAT => return Err(StateError::Newer { found }),

@@ -5,7 +5,7 @@
 //! gives the bytes that signatures cover: OLPC canonical JSON as the reference implementation of TUF writes it
 //! (<http://wiki.laptop.org/go/Canonical_JSON>, without Unicode normalisation). [`parse_canonical`] reads those bytes back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -34,6 +34,12 @@ pub enum JsonError {
     #[error("nested more than {limit} levels deep; no document of ours is")]
     TooDeep {
         /// Levels allowed.
+        limit: usize,
+    },
+    /// There are too many values.
+    #[error("more than {limit} values; no document of ours has as many")]
+    TooManyValues {
+        /// Values allowed.
         limit: usize,
     },
     /// One key stands twice in one object.
@@ -68,9 +74,9 @@ pub fn parse(bytes: &[u8], limits: &JsonLimits) -> Result<Value, JsonError> {
         return Err(JsonError::TooLarge { found: bytes.len(), limit: limits.bytes });
     }
     let text = std::str::from_utf8(bytes).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
-    let fault = RefCell::new(None);
+    let (fault, values_left) = (RefCell::new(None), Cell::new(limits.values));
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { levels_left: limits.depth, limit: limits.depth, fault: &fault }
+    let value = Strict { levels_left: limits.depth, limits, values_left: &values_left, fault: &fault }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| {
@@ -120,7 +126,7 @@ pub fn parse_canonical(bytes: &[u8], limits: &JsonLimits) -> Result<Value, JsonE
         }
     }
     // The escapes above must not make an acceptable document too large.
-    let roomy = JsonLimits { depth: limits.depth, bytes: limits.bytes.saturating_mul(6) };
+    let roomy = JsonLimits { bytes: limits.bytes.saturating_mul(6), ..limits.clone() };
     parse(&text, &roomy)
 }
 
@@ -174,7 +180,8 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
 /// because the parser's own error carries only text.
 struct Strict<'a> {
     levels_left: usize,
-    limit: usize,
+    limits: &'a JsonLimits,
+    values_left: &'a Cell<usize>,
     fault: &'a RefCell<Option<JsonError>>,
 }
 
@@ -187,8 +194,8 @@ impl Strict<'_> {
 
     fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
         match self.levels_left.checked_sub(1) {
-            Some(levels_left) => Ok(Self { levels_left, limit: self.limit, fault: self.fault }),
-            None => Err(self.refuse(JsonError::TooDeep { limit: self.limit })),
+            Some(levels_left) => Ok(Self { levels_left, ..*self }),
+            None => Err(self.refuse(JsonError::TooDeep { limit: self.limits.depth })),
         }
     }
 }
@@ -197,6 +204,10 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let Some(left) = self.values_left.get().checked_sub(1) else {
+            return Err(self.refuse(JsonError::TooManyValues { limit: self.limits.values }));
+        };
+        self.values_left.set(left);
         deserializer.deserialize_any(self)
     }
 }
@@ -286,11 +297,14 @@ mod tests {
     #[test]
     fn depth_and_size_are_bounded() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        let small = JsonLimits { depth: 4, bytes: 64 };
+        let small = JsonLimits { depth: 4, bytes: 64, values: 8 };
         assert!(parse(nested(4).as_bytes(), &small).is_ok());
         let deep = parse(b"[[[[[1]]]]]", &small);
         assert_eq!(deep, Err(JsonError::TooDeep { limit: 4 }));
         assert_eq!(parse(&[b' '; 65], &small), Err(JsonError::TooLarge { found: 65, limit: 64 }));
+        assert!(parse(b"[1,2,3,4,5,6,7]", &small).is_ok());
+        assert!(parse(b"[1,2,3,4,5,{\"a\":6}]", &small).is_ok());
+        assert_eq!(parse(b"[1,2,3,4,5,6,7,8]", &small), Err(JsonError::TooManyValues { limit: 8 }));
         assert!(parse(nested(100_000).as_bytes(), &limits()).is_err());
     }
 

@@ -7,7 +7,6 @@ use super::error::TrustErrorKind as Kind;
 use super::report::{Event, Outcome, RefreshReport};
 use super::state::TrustState;
 use super::test_repository::{Repository, after_hours, dynamic, signers};
-use super::trusted::RollbackFloor;
 use super::write::{self, Life};
 use super::{Edition, Signer};
 use crate::limits::Limits;
@@ -255,6 +254,23 @@ fn an_older_lane_after_snapshot_key_rotation_is_not_a_withdrawal() {
 }
 
 #[test]
+fn older_targets_after_snapshot_key_rotation_do_not_bring_old_lane_keys_back() {
+    let (old, state) = seen();
+    let mut repository = old.clone();
+    repository.redelegate(&[("routine", &[71, 72, 73])]);
+    repository.add(Lane::Routine, "chore", b"chore two");
+    repository.publish();
+    let (state, _) = repository.refresh(&state);
+    repository.rotate(&[("snapshot", &[52]), ("timestamp", &[53])]);
+    let (version, bytes) = old.listed["targets"].clone();
+    repository.put_role_bytes("targets", version, bytes);
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!((failed(&report, "targets"), report.outcome()), (Kind::Rollback, Outcome::Refused));
+    assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix one"), pair(ROUTINE, "chore two")]));
+}
+
+#[test]
 fn revoked_lane_keys_make_the_lane_unknown_until_it_is_signed_anew() {
     let (mut repository, state) = seen();
     repository.redelegate(&[("emergency", &[71, 72, 73])]);
@@ -486,8 +502,7 @@ fn an_origin_that_cannot_be_asked_changes_nothing() {
 }
 
 #[test]
-fn floors_of_plain_tuf_end_with_the_snapshot() {
-    assert_ne!(super::profile::FLOOR, RollbackFloor::Snapshot);
+fn stored_state_is_verified_again_and_damage_heals() {
     let (repository, state) = seen();
     let stored = state.to_files();
     let (back, damaged) = TrustState::from_files(&stored, &limits()).unwrap();

@@ -121,13 +121,13 @@ impl Refresh {
                 format!("{} could not be fetched: {why}", fetch.path),
             )),
         };
-        match self.phase.clone() {
+        match self.phase {
             Phase::Root { from, rotations } => self.supply_root(from, rotations, reply),
             Phase::Timestamp => self.supply_timestamp(reply),
             Phase::Snapshot => self.supply_snapshot(reply),
             Phase::Targets => self.supply_targets(reply),
             Phase::Delegated { index } => self.supply_delegated(index, reply),
-            Phase::Files { wanted, index } => self.supply_file(wanted, index, reply),
+            Phase::Files { .. } => self.supply_file(reply),
             Phase::Done => {}
         }
     }
@@ -338,15 +338,15 @@ impl Refresh {
         self.phase = Phase::Files { wanted: self.state.wanted(&self.limits), index: 0 };
     }
 
-    fn supply_file(&mut self, wanted: Vec<Wanted>, index: usize, reply: Result<Vec<u8>, TrustError>) {
-        if let Some(file) = wanted.get(index) {
-            let event = match reply.and_then(|bytes| self.state.accept_file(file, bytes)) {
-                Ok(()) => Event::Updated { from: None, to: 0 },
-                Err(error) => Event::Failed(error),
-            };
-            self.report.add(&file.path, event);
-        }
-        self.phase = Phase::Files { wanted, index: index.saturating_add(1) };
+    fn supply_file(&mut self, reply: Result<Vec<u8>, TrustError>) {
+        let Phase::Files { wanted, index } = &mut self.phase else { return };
+        let Some(file) = wanted.get(*index) else { return };
+        let event = match reply.and_then(|bytes| self.state.accept_file(file, bytes)) {
+            Ok(()) => Event::Updated { from: None, to: 0 },
+            Err(error) => Event::Failed(error),
+        };
+        self.report.add(&file.path, event);
+        *index = index.saturating_add(1);
     }
 
     // Names.

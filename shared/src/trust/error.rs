@@ -99,7 +99,9 @@ impl TrustError {
 
     pub(crate) fn json(subject: &str, error: &JsonError) -> Self {
         let kind = match error {
-            JsonError::TooLarge { .. } | JsonError::TooDeep { .. } => TrustErrorKind::TooMany,
+            JsonError::TooLarge { .. } | JsonError::TooDeep { .. } | JsonError::TooManyValues { .. } => {
+                TrustErrorKind::TooMany
+            }
             _ => TrustErrorKind::Malformed,
         };
         Self::new(kind, subject, error.to_string())

@@ -89,7 +89,7 @@ pub fn check(
             by.push(signature.keyid.clone());
         }
     }
-    if u32::try_from(by.len()).is_ok_and(|count| count < threshold) {
+    if !u32::try_from(by.len()).is_ok_and(|count| count >= threshold) {
         let sentence = format!(
             "{} of the {threshold} distinct keys needed have signed it; get the missing signatures, or the file is not genuine",
             by.len()
