@@ -12,6 +12,9 @@ use mulberry_lab::real;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool, SignatureMemo};
+use mulberry_shared::xpi::archive::{ContentReader, Directory};
+use mulberry_shared::xpi::cose::Cose;
+use mulberry_shared::xpi::pkcs7::Pkcs7;
 use mulberry_shared::xpi::{
     Inspection, JudgeContext, Policy, SignatureMode, VerdictKind, WeakestDigest, inspect,
 };
