@@ -34,3 +34,6 @@ pub async fn log_request(
     tracing::debug!(%method, path, status = answer.status().as_u16(), "request");
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,3 +28,6 @@ pub mod services;
 pub mod state;
 pub mod store;
 pub mod tokens;
+
+#[cfg(test)]
+mod test_support;

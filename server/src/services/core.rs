@@ -326,3 +326,6 @@ fn internal(why: &str) -> Refusal {
     tracing::error!(why, "a request failed inside the server");
     Refusal::new(ProblemKind::Internal, "the server made a mistake", "look at its log and report it")
 }
+
+#[cfg(test)]
+mod tests;

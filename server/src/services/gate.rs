@@ -87,3 +87,88 @@ fn reason(text: &str, limits: &Limits) -> Result<String, Refusal> {
 fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger;
+    use crate::services::publish;
+    use crate::state;
+    use crate::test_support::{Proposal, gate, initial_state, path, start};
+    use mulberry_shared::recipe::Lane;
+
+    fn published(revision: u64, before: &State) -> State {
+        let proposal = Proposal::new(before, Lane::Emergency, &[("emergency/a.json", revision)], &[]);
+        let event =
+            publish::decide(before, Lane::Emergency, &proposal.request(), start(), &Limits::default());
+        state::apply(Some(before), &event.unwrap().unwrap(), ledger::EMPTY, &Limits::default()).unwrap()
+    }
+
+    fn ask(state: &State, request: &GateRequest) -> Result<Option<Event>, Refusal> {
+        decide(state, &path("emergency/a.json"), request, start(), &Limits::default())
+    }
+
+    fn after(state: &State, request: &GateRequest) -> State {
+        let event = ask(state, request).unwrap().unwrap();
+        state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
+    }
+
+    fn kind(state: &State, request: &GateRequest) -> ProblemKind {
+        ask(state, request).unwrap_err().kind
+    }
+
+    #[test]
+    fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
+        let state = published(1, &initial_state());
+        let state = after(&state, &gate(1, GateState::Open, Some(100)));
+        assert_eq!(ask(&state, &gate(1, GateState::Open, Some(100))), Ok(None));
+        let state = after(&state, &gate(1, GateState::Paused, None));
+        let paused = state.gates.of(&path("emergency/a.json"), 1).unwrap();
+        assert_eq!((paused.state, paused.percent.get()), (GateState::Paused, 100));
+        let state = after(&state, &gate(1, GateState::Open, Some(10_000)));
+        assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 10_000);
+    }
+
+    #[test]
+    fn an_end_is_final_for_its_revision_and_a_new_revision_starts_closed() {
+        let state = published(1, &initial_state());
+        let state = after(&state, &gate(1, GateState::Ended, None));
+        for request in [gate(1, GateState::Open, Some(1)), gate(1, GateState::Paused, None)] {
+            assert_eq!(kind(&state, &request), ProblemKind::GateEnded);
+        }
+        assert_eq!(ask(&state, &gate(1, GateState::Ended, None)), Ok(None));
+        let state = published(2, &state);
+        assert!(state.gates.of(&path("emergency/a.json"), 2).is_none());
+        assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
+        after(&state, &gate(2, GateState::Open, Some(1)));
+    }
+
+    #[test]
+    fn a_withdrawn_recipe_has_no_gate_left() {
+        let state = after(&published(1, &initial_state()), &gate(1, GateState::Open, Some(100)));
+        let proposal = Proposal::new(&state, Lane::Emergency, &[], &["a"]);
+        let event =
+            publish::decide(&state, Lane::Emergency, &proposal.request(), start(), &Limits::default());
+        let event = event.unwrap().unwrap();
+        let state = state::apply(Some(&state), &event, ledger::EMPTY, &Limits::default()).unwrap();
+        assert!(state.gates.0.is_empty());
+        assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::UnknownRecipe);
+    }
+
+    #[test]
+    fn impossible_requests_are_refused() {
+        let state = published(1, &initial_state());
+        for percent in [None, Some(0), Some(10_001)] {
+            assert_eq!(
+                kind(&state, &gate(1, GateState::Open, percent)),
+                ProblemKind::GateRefused,
+                "{percent:?}"
+            );
+        }
+        for reason in ["", "  ", "two\nlines", &"x".repeat(501)] {
+            let request = GateRequest { reason: reason.to_owned(), ..gate(1, GateState::Paused, None) };
+            assert_eq!(kind(&state, &request), ProblemKind::GateRefused, "{reason:?}");
+        }
+        assert_eq!(kind(&state, &gate(2, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
+    }
+}

@@ -105,3 +105,161 @@ fn refused(state: &State, lane: Lane, withdraw: &[Slug], error: &TrustError) -> 
     };
     Refusal::new(kind, error.to_string(), remedy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger;
+    use crate::state;
+    use crate::test_support::{Proposal, hours, initial_state, recipe, start};
+    use mulberry_shared::operators::Base64;
+
+    fn decide_at_start(state: &State, proposal: &Proposal) -> Result<Option<Event>, Refusal> {
+        decide(state, proposal.lane, &proposal.request(), start(), &Limits::default())
+    }
+
+    fn after(state: &State, proposal: &Proposal) -> State {
+        let event = decide_at_start(state, proposal).unwrap().unwrap();
+        state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
+    }
+
+    fn published() -> State {
+        let recipes = [("emergency/a.json", 1), ("emergency/b.json", 4)];
+        after(&initial_state(), &Proposal::new(&initial_state(), Lane::Emergency, &recipes, &[]))
+    }
+
+    fn refusal(state: &State, proposal: &Proposal) -> (ProblemKind, String) {
+        let refusal = decide_at_start(state, proposal).unwrap_err();
+        assert!(!refusal.remedy.is_empty());
+        (refusal.kind, refusal.detail)
+    }
+
+    #[test]
+    fn a_signed_lane_is_published_and_the_same_again_changes_nothing() {
+        let before = initial_state();
+        let proposal = Proposal::new(&before, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+        let state = after(&before, &proposal);
+        assert_eq!(state.recipes().count(), 1);
+        assert_eq!(decide_at_start(&state, &proposal), Ok(None));
+    }
+
+    #[test]
+    fn only_new_bytes_are_needed_and_only_they_are_recorded() {
+        let state = published();
+        let mut proposal = Proposal::new(&state, Lane::Emergency, &[("emergency/b.json", 5)], &[]);
+        proposal.recipes.insert("emergency/a.json".to_owned(), Base64(recipe("emergency/a.json", 1)));
+        match decide_at_start(&state, &proposal).unwrap().unwrap() {
+            Event::LanePublished { recipes, .. } => {
+                let paths: Vec<_> = recipes.keys().map(ToString::to_string).collect();
+                assert_eq!(paths, ["emergency/b.json"]);
+            }
+            other => panic!("{other:?}"),
+        }
+        proposal.recipes.clear();
+        proposal.recipes.insert("emergency/b.json".to_owned(), Base64(recipe("emergency/b.json", 5)));
+        assert_eq!(after(&state, &proposal).recipes().count(), 2);
+    }
+
+    #[test]
+    fn one_signature_or_twice_the_same_persons_is_below_the_threshold() {
+        let state = initial_state();
+        let mut proposal = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+        for keys in [vec![], vec![21], vec![31, 33], vec![21, 31], vec![1, 2]] {
+            proposal.keys = keys;
+            assert_eq!(refusal(&state, &proposal).0, ProblemKind::TrustRefused, "{:?}", proposal.keys);
+        }
+    }
+
+    #[test]
+    fn expired_older_and_skipped_versions_are_refused() {
+        let state = published();
+        let mut proposal = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 2)], &[]);
+        for version in [1, 2, 4] {
+            proposal.body.version = version;
+            assert_eq!(refusal(&state, &proposal).0, ProblemKind::NotNewer, "{version}");
+        }
+        proposal.body.version = 3;
+        proposal.body.expires = start() - hours(1);
+        let (kind, detail) = refusal(&state, &proposal);
+        assert_eq!(kind, ProblemKind::TrustRefused);
+        assert!(detail.contains("expired"), "{detail}");
+    }
+
+    #[test]
+    fn recipe_bytes_must_be_there_and_be_those_that_were_signed() {
+        let state = initial_state();
+        let mut proposal = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+        let good = proposal.recipes.clone();
+        proposal.recipes.clear();
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::RecipeRefused);
+        for wrong in [b"{}".to_vec(), vec![], recipe("emergency/a.json", 2), recipe("emergency/b.json", 1)] {
+            proposal.recipes.insert("emergency/a.json".to_owned(), Base64(wrong));
+            assert_eq!(refusal(&state, &proposal).0, ProblemKind::RecipeRefused);
+        }
+        proposal.recipes = good;
+        proposal.recipes.insert("emergency/stray.json".to_owned(), Base64(vec![]));
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::RecipeRefused);
+        proposal.recipes.insert("elsewhere/a.json".to_owned(), Base64(vec![]));
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::MalformedRequest);
+    }
+
+    #[test]
+    fn signed_bytes_that_are_no_recipe_or_another_ones_are_refused() {
+        let state = initial_state();
+        for wrong in [b"{}".to_vec(), recipe("emergency/other.json", 1), recipe("routine/a.json", 1)] {
+            let mut proposal = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+            proposal.body.targets.insert("emergency/a.json".to_owned(), write::target_file(&wrong));
+            proposal.recipes.insert("emergency/a.json".to_owned(), Base64(wrong));
+            assert_eq!(refusal(&state, &proposal).0, ProblemKind::RecipeRefused);
+        }
+    }
+
+    #[test]
+    fn a_recipe_never_disappears_unless_it_is_withdrawn_by_name() {
+        let state = published();
+        let mut proposal = Proposal::new(&state, Lane::Emergency, &[], &["a"]);
+        proposal.withdraw.clear();
+        let (kind, detail) = refusal(&state, &proposal);
+        assert_eq!(kind, ProblemKind::WouldDisappear);
+        assert!(detail.contains("emergency/a.json"), "{detail}");
+        proposal.withdraw = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::WithdrawMismatch);
+        proposal.withdraw = vec!["a".to_owned(), "never-there".to_owned()];
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::WithdrawMismatch);
+        proposal.withdraw = vec!["a".to_owned()];
+        assert_eq!(after(&state, &proposal).recipes().count(), 1);
+    }
+
+    #[test]
+    fn revisions_rise_even_across_a_withdrawal() {
+        let state = published();
+        let mut changed = Proposal::new(&state, Lane::Emergency, &[("emergency/b.json", 3)], &[]);
+        assert_eq!(refusal(&state, &changed).0, ProblemKind::NotNewer);
+        changed = Proposal::new(&state, Lane::Emergency, &[], &["b"]);
+        let without = after(&state, &changed);
+        let again =
+            |revision| Proposal::new(&without, Lane::Emergency, &[("emergency/b.json", revision)], &[]);
+        assert_eq!(refusal(&without, &again(4)).0, ProblemKind::NotNewer);
+        assert_eq!(after(&without, &again(5)).recipes().count(), 2);
+    }
+
+    #[test]
+    fn a_slug_belongs_to_one_lane() {
+        let state = published();
+        let proposal = Proposal::new(&state, Lane::Routine, &[("routine/a.json", 1)], &[]);
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::SlugTaken);
+    }
+
+    #[test]
+    fn a_lane_lists_its_own_recipes_only() {
+        let state = initial_state();
+        let mut proposal = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+        for foreign in ["routine/x.json", "gates.json", "emergency/deep/x.json", "emergency/X.json"] {
+            let mut foreigner = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+            foreigner.body.targets.insert(foreign.to_owned(), write::target_file(b"{}"));
+            assert_eq!(refusal(&state, &foreigner).0, ProblemKind::TrustRefused, "{foreign}");
+        }
+        proposal.lane = Lane::Routine;
+        assert_eq!(refusal(&state, &proposal).0, ProblemKind::TrustRefused);
+    }
+}

@@ -1,0 +1,264 @@
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::web::Data;
+use actix_web::{App, middleware::from_fn};
+use mulberry_shared::operators::{
+    GateResponse, GateState, Problem, ProblemKind, PublishResponse, Scope, StatusResponse,
+};
+use mulberry_shared::recipe::Lane;
+use serde::de::DeserializeOwned;
+
+use crate::services::Core;
+use crate::store::memory::MemoryStore;
+use crate::test_support::{Parts, Proposal, gate, hours, start};
+use crate::tokens::{self, LiveTokens};
+
+struct Lab {
+    core: Arc<Core>,
+    parts: Parts<MemoryStore>,
+    folder: tempfile::TempDir,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let parts = Parts::initialised(MemoryStore::new()).await;
+        let core = parts.open().await.unwrap();
+        Self { core, parts, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn token(&self, name: &str, may: &[Scope]) -> String {
+        let text = tokens::add(&self.folder.path().join("tokens.json"), name, may, start()).unwrap();
+        format!("Bearer {text}")
+    }
+
+    async fn public(&self, request: TestRequest) -> ServiceResponse<impl MessageBody> {
+        let app = App::new()
+            .app_data(Data::from(self.core.clone()))
+            .wrap(from_fn(super::log_request))
+            .configure(super::public::configure);
+        call_service(&init_service(app).await, request.to_request()).await
+    }
+
+    async fn operators(&self, request: TestRequest) -> ServiceResponse<impl MessageBody> {
+        let app = App::new()
+            .app_data(Data::from(self.core.clone()))
+            .app_data(Data::new(LiveTokens::at(self.folder.path().join("tokens.json"))))
+            .configure(super::operators::configure);
+        call_service(&init_service(app).await, request.to_request()).await
+    }
+
+    fn proposal(&self, revision: u64) -> Proposal {
+        Proposal::new(&self.core.served().state, Lane::Emergency, &[("emergency/a.json", revision)], &[])
+    }
+
+    async fn publish(&self, token: &str) {
+        let request = TestRequest::post().uri("/api/v1/lanes/emergency").set_json(self.proposal(1).request());
+        let answer = self.operators(request.insert_header((header::AUTHORIZATION, token))).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+}
+
+fn text(answer: &ServiceResponse<impl MessageBody>, name: header::HeaderName) -> &str {
+    answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+async fn body<T: DeserializeOwned>(answer: ServiceResponse<impl MessageBody>) -> T {
+    serde_json::from_slice(&read_body(answer).await).unwrap()
+}
+
+/// Reads a problem document and checks what all of them have in common.
+async fn problem(answer: ServiceResponse<impl MessageBody>) -> (u16, ProblemKind) {
+    assert_eq!(text(&answer, header::CONTENT_TYPE), "application/problem+json");
+    assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
+    let status = answer.status().as_u16();
+    let problem: Problem = body(answer).await;
+    assert_eq!(problem.status, status);
+    let kind = serde_json::to_string(&problem.kind).unwrap();
+    assert_eq!(format!("\"{}\"", problem.type_uri.strip_prefix("urn:mulberry:problem:").unwrap()), kind);
+    assert!(!problem.detail.is_empty() && !problem.remedy.is_empty() && !problem.title.is_empty());
+    (status, problem.kind)
+}
+
+#[actix_web::test]
+async fn files_have_strong_tags_and_say_how_long_they_keep() {
+    let lab = Lab::new().await;
+    for (path, caching) in [
+        ("/metadata/timestamp.json", "public, max-age=5"),
+        ("/metadata/1.root.json", "public, max-age=31536000, immutable"),
+        ("/metadata/1.emergency.json", "public, max-age=31536000, immutable"),
+    ] {
+        let answer = lab.public(TestRequest::get().uri(path)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(text(&answer, header::CACHE_CONTROL), caching);
+        assert_eq!(text(&answer, header::CONTENT_TYPE), "application/json");
+        let tag = text(&answer, header::ETAG).to_owned();
+        assert!(tag.starts_with('"') && tag.len() == 66, "{tag}");
+        let bytes = read_body(answer).await;
+        assert_eq!(bytes.as_ref(), lab.core.served().file(&path[1..]).unwrap().bytes.as_ref());
+
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+            let request = TestRequest::get().uri(path).insert_header((header::IF_NONE_MATCH, known));
+            let answer = lab.public(request).await;
+            assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(text(&answer, header::ETAG), tag);
+            assert_eq!(text(&answer, header::CACHE_CONTROL), caching);
+            assert!(read_body(answer).await.is_empty());
+        }
+        for other in ["\"x\"", "", &tag[1..]] {
+            let request = TestRequest::get().uri(path).insert_header((header::IF_NONE_MATCH, other));
+            assert_eq!(lab.public(request).await.status(), StatusCode::OK);
+        }
+        let answer = lab.public(TestRequest::default().method(Method::HEAD).uri(path)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(text(&answer, header::ETAG), tag);
+    }
+}
+
+#[actix_web::test]
+async fn every_error_of_the_public_listener_is_a_problem_document() {
+    let lab = Lab::new().await;
+    for path in
+        ["/", "/metadata/2.root.json", "/metadata/", "/targets/../metadata/1.root.json", "/api/v1/status"]
+    {
+        assert_eq!(
+            problem(lab.public(TestRequest::get().uri(path)).await).await,
+            (404, ProblemKind::NotFound)
+        );
+    }
+    let request = TestRequest::post().uri("/metadata/timestamp.json");
+    assert_eq!(problem(lab.public(request).await).await, (405, ProblemKind::MethodNotAllowed));
+}
+
+#[actix_web::test]
+async fn the_heartbeat_fails_when_metadata_is_due_and_the_balancer_s_does_not() {
+    let lab = Lab::new().await;
+    for path in ["/__heartbeat__", "/__lbheartbeat__", "/__version__"] {
+        assert_eq!(lab.public(TestRequest::get().uri(path)).await.status(), StatusCode::OK, "{path}");
+    }
+    // Nobody signs again for half a day: the timestamp lives for one.
+    lab.parts.clock.advance(hours(12));
+    let answer = lab.public(TestRequest::get().uri("/__heartbeat__")).await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let told: serde_json::Value = body(answer).await;
+    assert!(told["troubles"][0].as_str().unwrap().starts_with("timestamp version"), "{told}");
+    assert_eq!(lab.public(TestRequest::get().uri("/__lbheartbeat__")).await.status(), StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_token_is_needed_and_must_cover_what_is_asked() {
+    let lab = Lab::new().await;
+    let reader = lab.token("reader", &[Scope::Read]);
+    let gates = lab.token("gates", &[Scope::Gate]);
+    let publisher = lab.token("publisher", &[Scope::Publish]);
+    let publish = || TestRequest::post().uri("/api/v1/lanes/emergency").set_json(lab.proposal(1).request());
+    let set =
+        || TestRequest::put().uri("/api/v1/gates/emergency/a").set_json(gate(1, GateState::Open, Some(100)));
+    let status = || TestRequest::get().uri("/api/v1/status");
+    let with = |request: TestRequest, token: &str| request.insert_header((header::AUTHORIZATION, token));
+
+    for request in [publish(), set(), status()] {
+        let answer = lab.operators(request).await;
+        assert!(text(&answer, header::WWW_AUTHENTICATE).starts_with("Bearer"));
+        assert_eq!(problem(answer).await, (401, ProblemKind::Unauthenticated));
+    }
+    for token in ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic bWVpOng=", &reader[7..]] {
+        let answer = lab.operators(with(status(), token)).await;
+        assert_eq!(problem(answer).await, (401, ProblemKind::Unauthenticated), "{token:?}");
+    }
+    for request in
+        [with(publish(), &reader), with(publish(), &gates), with(set(), &reader), with(set(), &publisher)]
+    {
+        assert_eq!(problem(lab.operators(request).await).await, (403, ProblemKind::Forbidden));
+    }
+    assert!(lab.core.served().state.recipes().next().is_none());
+    for token in [&reader, &gates, &publisher] {
+        let answer = lab.operators(with(status(), token)).await;
+        assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
+        assert_eq!(body::<StatusResponse>(answer).await, lab.core.status());
+    }
+    tokens::revoke(&lab.folder.path().join("tokens.json"), "publisher", start()).unwrap();
+    let answer = lab.operators(with(publish(), &publisher)).await;
+    assert_eq!(problem(answer).await, (401, ProblemKind::Unauthenticated));
+}
+
+#[actix_web::test]
+async fn publishing_and_opening_reach_the_public_listener() {
+    let lab = Lab::new().await;
+    let mei = lab.token("mei", &[Scope::Publish, Scope::Gate]);
+    let before = lab.core.served().edition.number();
+    let request = TestRequest::post().uri("/api/v1/lanes/emergency").set_json(lab.proposal(1).request());
+    let answer = lab.operators(request.insert_header((header::AUTHORIZATION, mei.as_str()))).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let published: PublishResponse = body(answer).await;
+    assert!(published.edition > before);
+    assert_eq!(published.recipes[0].effective_percent, 0, "published closed");
+    let at = format!("/targets/emergency/{}.a.json", published.recipes[0].sha256);
+    assert_eq!(lab.public(TestRequest::get().uri(&at)).await.status(), StatusCode::OK);
+
+    let request =
+        TestRequest::put().uri("/api/v1/gates/emergency/a").set_json(gate(1, GateState::Open, Some(2_500)));
+    let answer = lab.operators(request.insert_header((header::AUTHORIZATION, mei.as_str()))).await;
+    let opened: GateResponse = body(answer).await;
+    assert_eq!((opened.recipe.effective_percent, opened.ledger.sequence), (2_500, 3));
+    let actor = crate::event::Record::from_bytes(&lab.parts.store.records()[2][32..]).unwrap().actor;
+    assert_eq!(actor, "mei");
+    let at = format!("/metadata/{}.snapshot.json", opened.edition);
+    assert_eq!(lab.public(TestRequest::get().uri(&at)).await.status(), StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn refused_and_malformed_requests_are_problem_documents_and_change_nothing() {
+    let lab = Lab::new().await;
+    let mei = lab.token("mei", &[Scope::Publish, Scope::Gate]);
+    lab.publish(&mei).await;
+    let head = lab.core.status().ledger;
+    let lane = || TestRequest::post().uri("/api/v1/lanes/emergency");
+    let gate_of = |slug: &str| TestRequest::put().uri(&format!("/api/v1/gates/emergency/{slug}"));
+    let mut thin = lab.proposal(2);
+    thin.keys = vec![21];
+    let mut bare = lab.proposal(2);
+    bare.recipes.clear();
+    let duplicated = r#"{"metadata":"","metadata":"","recipes":{}}"#;
+    let open = gate(1, GateState::Open, Some(100));
+    for (request, status, kind) in [
+        (lane().set_payload("{"), 400, ProblemKind::MalformedRequest),
+        (lane().set_payload("[".repeat(100_000)), 400, ProblemKind::MalformedRequest),
+        (lane().set_payload(duplicated), 400, ProblemKind::MalformedRequest),
+        (lane().set_payload(vec![0xff_u8; 10]), 400, ProblemKind::MalformedRequest),
+        (lane().set_payload(vec![b' '; (24 << 20) + 1]), 413, ProblemKind::TooLarge),
+        (lane().set_json(thin.request()), 422, ProblemKind::TrustRefused),
+        (lane().set_json(bare.request()), 422, ProblemKind::RecipeRefused),
+        (lane().set_json(lab.proposal(1).request()), 409, ProblemKind::NotNewer),
+        (TestRequest::post().uri("/api/v1/lanes/none").set_json(thin.request()), 404, ProblemKind::NotFound),
+        (TestRequest::get().uri("/api/v1/lanes/emergency"), 405, ProblemKind::MethodNotAllowed),
+        (gate_of("b").set_json(&open), 404, ProblemKind::UnknownRecipe),
+        (gate_of("%00").set_json(&open), 404, ProblemKind::NotFound),
+        (gate_of("a").set_json(gate(9, GateState::Open, Some(1))), 409, ProblemKind::RevisionMismatch),
+        (gate_of("a").set_json(gate(1, GateState::Open, None)), 422, ProblemKind::GateRefused),
+        (TestRequest::get().uri("/api/v1/nothing"), 404, ProblemKind::NotFound),
+    ] {
+        let answer = lab.operators(request.insert_header((header::AUTHORIZATION, mei.as_str()))).await;
+        assert_eq!(problem(answer).await, (status, kind));
+        assert_eq!(lab.core.status().ledger, head);
+    }
+}
+
+#[actix_web::test]
+async fn the_interface_describes_itself() {
+    let lab = Lab::new().await;
+    let answer = lab.operators(TestRequest::get().uri("/api/v1/openapi.json")).await;
+    let described: serde_json::Value = body(answer).await;
+    for (path, method) in
+        [("/api/v1/status", "get"), ("/api/v1/lanes/{lane}", "post"), ("/api/v1/gates/{lane}/{slug}", "put")]
+    {
+        assert!(described["paths"][path][method].is_object(), "{path}");
+    }
+    for message in ["PublishRequest", "GateRequest", "StatusResponse", "Problem", "ProblemKind"] {
+        assert!(described["components"]["schemas"][message].is_object(), "{message}");
+    }
+    assert_eq!(described["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+}

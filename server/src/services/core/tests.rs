@@ -1,0 +1,352 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use mulberry_shared::operators::{GateState, ProblemKind};
+use mulberry_shared::trust::edition::RoleExpiry;
+use mulberry_shared::trust::{Edition as ReadEdition, Next, Outcome, Refresh, Reply, TrustState};
+use proptest::prelude::*;
+
+use super::*;
+use crate::served::Caching;
+use crate::store::doubles::{Failure, Flaky};
+use crate::store::memory::MemoryStore;
+use crate::store::sled::SledStore;
+use crate::test_support::{Parts, Proposal, gate, hours, path, start};
+
+async fn publish(
+    core: &Arc<Core>,
+    recipes: &[(&str, u64)],
+    withdraw: &[&str],
+) -> Result<PublishResponse, Refusal> {
+    let proposal = Proposal::new(&core.served().state, Lane::Emergency, recipes, withdraw);
+    core.publish("mei".to_owned(), Lane::Emergency, proposal.request()).await
+}
+
+async fn open_gate(core: &Arc<Core>, percent: u16) -> Result<GateResponse, Refusal> {
+    core.set_gate("mei".to_owned(), path("emergency/a.json"), gate(1, GateState::Open, Some(percent))).await
+}
+
+/// A client that reads `served`, starting from what it knew.
+fn refresh(served: &Served, known: Option<TrustState>, now: Timestamp) -> (TrustState, Outcome) {
+    let limits = Limits::default();
+    let root = served.file("metadata/1.root.json").unwrap();
+    let known = known.unwrap_or_else(|| TrustState::pinned(&root.bytes, &limits).unwrap());
+    let mut refresh = Refresh::start(known, now, &limits);
+    while let Next::Fetch(fetch) = refresh.next() {
+        refresh
+            .supply(served.file(&fetch.path).map_or(Reply::Absent, |file| Reply::Bytes(file.bytes.to_vec())));
+    }
+    let (state, report) = refresh.finish();
+    (state, report.outcome())
+}
+
+fn read(served: &Served, now: Timestamp) -> ReadEdition {
+    let (state, outcome) = refresh(served, None, now);
+    assert_eq!(outcome, Outcome::Current);
+    state.edition(&Limits::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_reads_what_was_published_and_how_far_it_is_open() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    assert!(read(&core.served(), start()).lanes.values().all(|lane| lane.recipes.is_empty()));
+
+    let published = publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    assert_eq!((published.lane_version, published.ledger.sequence), (2, 2));
+    assert_eq!(published.recipes.len(), 1);
+    let opened = open_gate(&core, 10_000).await.unwrap();
+    assert_eq!(opened.recipe.effective_percent, 5_000, "never wider than people signed");
+
+    let edition = read(&core.served(), start());
+    assert_eq!(edition.number, opened.edition);
+    assert_eq!(edition.ledger.unwrap().sequence, 3);
+    assert_eq!(edition.lanes[&Lane::Emergency].recipes.len(), 1);
+    let gates = mulberry_shared::gates::Gates::read(&edition.gates.unwrap().bytes, core.limits()).unwrap();
+    assert_eq!(gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 10_000);
+}
+
+#[tokio::test]
+async fn a_restart_serves_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::initialised(SledStore::open(folder.path()).unwrap()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1), ("emergency/b.json", 2)], &[]).await.unwrap();
+    open_gate(&core, 2_500).await.unwrap();
+    publish(&core, &[("emergency/b.json", 3)], &[]).await.unwrap();
+    let (before, status) = (core.served(), core.status());
+    drop(core);
+    parts.store.close();
+
+    let (editions, clock) = (parts.editions.clone(), parts.clock.clone());
+    let parts = Parts { store: Arc::new(SledStore::open(folder.path()).unwrap()), editions, clock };
+    let core = parts.open().await.unwrap();
+    let after = core.served();
+    assert_eq!(after.state, before.state);
+    assert_eq!(after.edition, before.edition);
+    assert_eq!(core.status(), status);
+    for now in after.paths() {
+        assert_eq!(after.file(now).unwrap().etag, before.file(now).unwrap().etag);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_the_event_and_its_edition_is_made_good_at_start() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let before = core.served().edition.number();
+    parts.editions.failing.store(true, Ordering::SeqCst);
+    let refused = publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Unavailable);
+    assert_eq!(core.served().edition.number(), before, "what is not durable is not served");
+    assert!(core.served().state.recipes().next().is_none());
+    assert!(!core.troubles().is_empty());
+    parts.editions.failing.store(false, Ordering::SeqCst);
+
+    let restarted = parts.open().await.unwrap();
+    assert_eq!(read(&restarted.served(), start()).lanes[&Lane::Emergency].recipes.len(), 1);
+
+    // The running one gets there by itself, too.
+    assert_ne!(core.sign_due().await.unwrap(), Work::Nothing);
+    assert_eq!(read(&core.served(), start()).lanes[&Lane::Emergency].recipes.len(), 1);
+    assert!(core.troubles().is_empty());
+    assert_eq!(core.sign_due().await.unwrap(), Work::Nothing);
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_durable_is_neither_served_nor_acknowledged() {
+    for failure in [Failure::Before, Failure::After] {
+        let parts = Parts::initialised(Flaky::new(Arc::new(MemoryStore::new()), failure)).await;
+        let core = parts.open().await.unwrap();
+        parts.store.fail(true);
+        let refused = publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::Unavailable);
+        parts.store.fail(false);
+        assert_eq!(
+            publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap_err().kind,
+            ProblemKind::Unavailable
+        );
+        assert!(read(&core.served(), start()).lanes[&Lane::Emergency].recipes.is_empty());
+        parts.clock.advance(hours(2));
+        assert_eq!(core.sign_due().await.unwrap(), Work::Timestamp, "what was published stays alive");
+        assert!(!core.troubles().is_empty(), "and the heartbeat says that something is wrong");
+        let there = usize::from(failure == Failure::After);
+        assert_eq!(parts.open().await.unwrap().served().state.recipes().count(), there);
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_cut_off_or_exchanged_does_not_start() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    let mut records = parts.store.records();
+    records.pop();
+    let (editions, clock) = (parts.editions.clone(), parts.clock.clone());
+    let cut = Parts { store: Arc::new(MemoryStore::holding(records)), editions, clock };
+    let error = cut.open().await.err().unwrap().to_string();
+    assert!(error.contains("event 2 is missing"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_ledger_foreign_keys_and_a_newer_or_damaged_edition_do_not_start() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let empty =
+        Parts { store: Arc::new(MemoryStore::new()), editions: Arc::default(), clock: parts.clock.clone() };
+    assert!(matches!(empty.open().await, Err(OpenError::NotInitialised)));
+
+    let foreign = OnlineKeys { snapshot: crate::test_support::key(7), ..crate::test_support::online_keys() };
+    let opened = Core::open(
+        parts.store.clone(),
+        parts.editions.clone(),
+        foreign,
+        parts.clock.clone(),
+        Limits::default(),
+    );
+    assert!(matches!(opened.await, Err(OpenError::Keys(KeyError::NotTrusted { role: "snapshot", .. }))));
+
+    parts.open().await.unwrap();
+    let good = parts.editions.load().unwrap().unwrap();
+    for (bytes, what) in [
+        (br#"{"format":2}"#.to_vec(), "format 2"),
+        (b"{}".to_vec(), "cannot be read"),
+        (
+            String::from_utf8(good.clone())
+                .unwrap()
+                .replacen("\"timestamp\":\"e", "\"timestamp\":\"f", 1)
+                .into_bytes(),
+            "refused",
+        ),
+    ] {
+        parts.editions.save(&bytes).unwrap();
+        let error = parts.open().await.err().unwrap().to_string();
+        assert!(error.contains(what), "{error}");
+        assert_eq!(parts.editions.load().unwrap().unwrap(), bytes, "left as it was");
+    }
+}
+
+#[tokio::test]
+async fn the_timestamp_is_signed_hourly_and_the_rest_well_before_half_life() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let first = core.served().edition.clone();
+    assert_eq!(core.sign_due().await.unwrap(), Work::Nothing);
+    parts.clock.advance(hours(1));
+    assert_eq!(core.sign_due().await.unwrap(), Work::Timestamp);
+    let second = core.served().edition.clone();
+    assert_eq!(second.snapshot, first.snapshot);
+    assert!(second.timestamp.version > first.timestamp.version);
+    for hour in 2..=24 * 7 * 3 {
+        parts.clock.advance(hours(1));
+        assert_ne!(core.sign_due().await.unwrap(), Work::Nothing);
+        assert!(core.troubles().is_empty(), "hour {hour}: {:?}", core.troubles());
+    }
+    let now = start() + hours(1 + 24 * 7 * 3 - 1);
+    let (state, outcome) = refresh(&core.served(), None, now);
+    assert_eq!(outcome, Outcome::Current);
+    let fresh = |RoleExpiry { expires, .. }: RoleExpiry| expires > now;
+    assert!(state.expiries().into_iter().all(fresh));
+    assert_eq!(parts.store.records().len(), 1, "signing again is no event");
+}
+
+#[tokio::test]
+async fn a_clock_set_back_never_reuses_a_version_and_a_restored_server_does_not_either() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let (known, _) = refresh(&core.served(), None, start());
+    let before = core.served().edition.clone();
+    parts.clock.advance(-hours(24));
+    assert_ne!(core.sign_due().await.unwrap(), Work::Nothing);
+    let after = core.served().edition.clone();
+    assert!(after.timestamp.version > before.timestamp.version);
+    // Restored from the ledger alone, an hour later.
+    parts.clock.advance(hours(25));
+    *parts.editions.bytes.lock().unwrap() = None;
+    let restored = parts.open().await.unwrap();
+    let (_, outcome) = refresh(&restored.served(), Some(known), start() + hours(1));
+    assert_eq!(outcome, Outcome::Current, "no rollback is seen");
+}
+
+#[tokio::test]
+async fn people_s_metadata_is_due_two_weeks_before_it_expires() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    parts.clock.advance(hours(24 * 76 - 1));
+    core.sign_due().await.unwrap();
+    assert_eq!(core.troubles(), Vec::<String>::new());
+    parts.clock.advance(hours(1));
+    core.sign_due().await.unwrap();
+    let troubles = core.troubles();
+    assert_eq!(troubles.len(), 2, "{troubles:?}");
+    assert!(troubles[0].starts_with("emergency version 1 expires at 2026-08-02"), "{troubles:?}");
+    let due: Vec<_> = core.status().expiries.into_iter().filter(|e| e.due).map(|e| e.role).collect();
+    assert_eq!(due, ["emergency", "routine"]);
+}
+
+#[tokio::test]
+async fn files_of_recent_editions_stay_and_old_ones_go() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    let snapshot = format!("metadata/{}.snapshot.json", core.served().edition.number());
+    let mut most = 0;
+    for change in 0..40_u16 {
+        assert_eq!(core.served().file(&snapshot).is_some(), change <= 16, "{change}");
+        open_gate(&core, change + 1).await.unwrap();
+        most = most.max(core.served().paths().len());
+    }
+    assert!(most < 70, "{most}");
+    let served = core.served();
+    for at in served.paths() {
+        let short = served.file(at).unwrap().caching == Caching::Short;
+        assert_eq!(short, at == "metadata/timestamp.json", "{at}");
+    }
+}
+
+#[tokio::test]
+async fn changes_at_the_same_time_are_made_one_after_the_other() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let (a, b) = tokio::join!(
+        publish(&core, &[("emergency/a.json", 1)], &[]),
+        publish(&core, &[("emergency/b.json", 1)], &[])
+    );
+    assert!(a.is_ok() != b.is_ok());
+    let refused = a.err().or(b.err()).unwrap();
+    assert_eq!(refused.kind, ProblemKind::NotNewer, "made on top of the same version");
+    assert_eq!(core.served().state.recipes().count(), 1);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish(u8, bool),
+    Withdraw(u8),
+    Gate(u8, GateState, u16),
+    Restart,
+    Wait(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let states = prop::sample::select(vec![GateState::Open, GateState::Paused, GateState::Ended]);
+    let step = prop_oneof![
+        (0_u8..3, any::<bool>()).prop_map(|(slug, raise)| Step::Publish(slug, raise)),
+        (0_u8..3).prop_map(Step::Withdraw),
+        (0_u8..3, states, 0_u16..10_002).prop_map(|(slug, state, percent)| Step::Gate(slug, state, percent)),
+        Just(Step::Restart),
+        (0_u8..100).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..12)
+}
+
+async fn walk(steps: &[Step]) {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let mut core = parts.open().await.unwrap();
+    let mut known = None;
+    let mut revisions = BTreeMap::from([(0, 0), (1, 0), (2, 0)]);
+    for step in steps {
+        let number = core.served().edition.number();
+        let at = |slug: &u8| format!("emergency/r{slug}.json");
+        match step {
+            Step::Publish(slug, raise) => {
+                let revision = revisions[slug] + u64::from(*raise);
+                if publish(&core, &[(&at(slug), revision.max(1))], &[]).await.is_ok() {
+                    revisions.insert(*slug, revision.max(1));
+                }
+            }
+            Step::Withdraw(slug) if core.served().state.recipe(&path(&at(slug))).is_some() => {
+                publish(&core, &[], &[&format!("r{slug}")]).await.unwrap();
+            }
+            Step::Withdraw(_) => {}
+            Step::Gate(slug, state, percent) => {
+                let request = gate(revisions[slug], *state, Some(*percent));
+                let _ = core.set_gate("mei".to_owned(), path(&at(slug)), request).await;
+            }
+            Step::Restart => {
+                let before = core.served();
+                core = parts.open().await.unwrap();
+                assert_eq!(core.served().state, before.state);
+            }
+            Step::Wait(h) => {
+                parts.clock.advance(hours(i64::from(*h)));
+                core.sign_due().await.unwrap();
+            }
+        }
+        assert!(core.served().edition.number() >= number);
+        // Whatever happened, a client that knew any earlier edition accepts this one.
+        let (state, outcome) = refresh(&core.served(), known.take(), core.clock.now());
+        assert_eq!(outcome, Outcome::Current);
+        known = Some(state);
+    }
+    let (_, folded, heads) = fold(parts.store.clone(), &Limits::default()).await.unwrap();
+    assert_eq!(folded.as_ref(), Some(&*core.served().state));
+    assert_eq!(heads.last(), Some(&core.served().edition.ledger()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_fold_is_the_state_and_clients_follow_every_walk(steps in steps()) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(walk(&steps));
+    }
+}

@@ -1,0 +1,181 @@
+//! An authority for tests: three people, the online keys, and everything they sign.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::limits::Limits;
+use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest};
+use mulberry_shared::recipe::{
+    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, WhichAddons, published,
+};
+use mulberry_shared::sampling::BasisPoints;
+use mulberry_shared::targeting::Targeting;
+use mulberry_shared::trust::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
+use mulberry_shared::trust::{Ed25519Signer, Signer, Targets};
+
+use crate::clock::SetClock;
+use crate::edition::store::MemoryEdition;
+use crate::event::Event;
+use crate::keys::OnlineKeys;
+use crate::ledger;
+use crate::services::{Core, OpenError};
+use crate::state::{self, State};
+use crate::store::Store;
+
+/// Now, at the start of every test.
+pub(crate) fn start() -> Timestamp {
+    "2026-05-04T00:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+/// The key with this number, always the same.
+pub(crate) fn key(number: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[number; 32]).unwrap()
+}
+
+fn holders(numbers: std::ops::RangeInclusive<u8>, threshold: u32) -> Holders {
+    Holders { keys: numbers.map(|number| key(number).key().clone()).collect(), threshold }
+}
+
+pub(crate) fn online_keys() -> OnlineKeys {
+    OnlineKeys { snapshot: key(101), timestamp: key(102), gates: key(103) }
+}
+
+fn sign<T: mulberry_shared::trust::metadata::Body>(body: &T, numbers: &[u8]) -> Base64 {
+    let signers: Vec<_> = numbers.iter().map(|number| key(*number)).collect();
+    let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
+    Base64(write::sign(body, &signers).unwrap())
+}
+
+/// People's keys for a role: 1 to 3 root, 11 to 13 targets, 21 to 23 emergency, 31 to 33 routine. Threshold 2.
+pub(crate) fn lane_keys(lane: Lane) -> [u8; 2] {
+    match lane {
+        Lane::Emergency => [21, 22],
+        Lane::Routine => [31, 33],
+    }
+}
+
+pub(crate) fn initialised() -> Event {
+    let now = start();
+    let root = RootHolders {
+        root: holders(1..=3, 2),
+        targets: holders(11..=13, 2),
+        snapshot: holders(101..=101, 1),
+        timestamp: holders(102..=102, 1),
+    };
+    let lanes = LaneHolders {
+        emergency: holders(21..=23, 2),
+        routine: holders(31..=33, 2),
+        gates: holders(103..=103, 1),
+    };
+    let lane = |lane| sign(&LaneDraft::new(lane, None).build(now).unwrap(), &lane_keys(lane));
+    Event::Initialised {
+        roots: vec![sign(&write::root(1, Life::Offline.from(now), &root), &[1, 2])],
+        targets: sign(&write::targets(1, Life::Offline.from(now), &lanes), &[11, 13]),
+        lanes: Lane::ALL.into_iter().map(|name| (name, lane(name))).collect(),
+    }
+}
+
+pub(crate) fn initial_state() -> State {
+    state::apply(None, &initialised(), ledger::EMPTY, &Limits::default()).unwrap()
+}
+
+pub(crate) fn path(text: &str) -> RecipePath {
+    text.parse().unwrap()
+}
+
+/// A recipe's bytes.
+pub(crate) fn recipe(at: &str, revision: u64) -> Vec<u8> {
+    let RecipePath { lane, slug } = path(at);
+    published::write(&Recipe {
+        schema_version: 1,
+        slug: slug.clone(),
+        revision,
+        name: format!("Verify again ({slug})"),
+        lane,
+        consent: ConsentKind::Hotfix,
+        opens: Opens::Server,
+        action: Action::ReverifyAddons { which: WhichAddons::Disabled },
+        capabilities: vec![],
+        targeting: Targeting::default(),
+        rollout: Rollout { namespace: slug.to_string(), max_percent: BasisPoints::new(5_000).unwrap() },
+        starts: None,
+        expires: start() + hours(24 * 60),
+        on_end: OnEnd::Keep,
+        comment: None,
+    })
+}
+
+/// What a publish is made of; fields are changed by tests that want something wrong.
+pub(crate) struct Proposal {
+    pub(crate) lane: Lane,
+    pub(crate) body: Targets,
+    pub(crate) keys: Vec<u8>,
+    pub(crate) recipes: BTreeMap<String, Base64>,
+    pub(crate) withdraw: Vec<String>,
+}
+
+impl Proposal {
+    /// The next version of a lane: `recipes` added or replaced, `withdraw` taken out.
+    pub(crate) fn new(state: &State, lane: Lane, recipes: &[(&str, u64)], withdraw: &[&str]) -> Self {
+        let mut draft = LaneDraft::new(lane, state.lanes.get(&lane).map(|lane| &*lane.metadata));
+        let mut bytes = BTreeMap::new();
+        for (at, revision) in recipes {
+            draft.add(&path(at), &recipe(at, *revision)).unwrap();
+            bytes.insert((*at).to_owned(), Base64(recipe(at, *revision)));
+        }
+        for slug in withdraw {
+            draft.withdraw(&slug.parse().unwrap()).unwrap();
+        }
+        Self {
+            lane,
+            body: draft.build(start()).unwrap(),
+            keys: lane_keys(lane).to_vec(),
+            recipes: bytes,
+            withdraw: withdraw.iter().map(|slug| (*slug).to_owned()).collect(),
+        }
+    }
+
+    pub(crate) fn request(&self) -> PublishRequest {
+        PublishRequest {
+            metadata: sign(&self.body, &self.keys),
+            recipes: self.recipes.clone(),
+            withdraw: self.withdraw.clone(),
+        }
+    }
+}
+
+pub(crate) fn gate(revision: u64, state: GateState, percent: Option<u16>) -> GateRequest {
+    GateRequest { revision, state, percent, reason: "because".to_owned() }
+}
+
+/// The parts of a server that outlive a restart, and the clock.
+pub(crate) struct Parts<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) editions: Arc<MemoryEdition>,
+    pub(crate) clock: Arc<SetClock>,
+}
+
+impl<S: Store + 'static> Parts<S> {
+    /// A store that already has its first event.
+    pub(crate) async fn initialised(store: S) -> Self {
+        let store = Arc::new(store);
+        let (mut ledger, before, _) =
+            crate::services::core::fold(store.clone(), &Limits::default()).await.unwrap();
+        assert!(before.is_none());
+        ledger.append(start(), "init", initialised()).await.unwrap();
+        Self { store, editions: Arc::default(), clock: Arc::new(SetClock::at(start())) }
+    }
+
+    /// Starts a server on them, as a restart would.
+    pub(crate) async fn open(&self) -> Result<Arc<Core>, OpenError> {
+        let limits = Limits::default();
+        Core::open(self.store.clone(), self.editions.clone(), online_keys(), self.clock.clone(), limits)
+            .await
+            .map(Arc::new)
+    }
+}
