@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, LedgerHead};
-use mulberry_shared::trust::metadata::{self, Snapshot, Targets};
+use mulberry_shared::trust::metadata::{self, Snapshot, TargetFile, Targets};
 use mulberry_shared::trust::write::{self, Life};
 use mulberry_shared::trust::{TrustError, TrustErrorKind, Verified, profile, verify};
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ impl Edition {
             snapshot: verify::top_level(&state.root, &stored.snapshot.0, limits)?,
             timestamp: verify::top_level(&state.root, &stored.timestamp.0, limits)?,
         };
-        let listed = edition.gates.targets.get(profile::GATES_FILE).and_then(|file| file.sha256());
+        let listed = edition.gates.targets.get(profile::GATES_FILE).and_then(TargetFile::sha256);
         if listed != Some(Sha256Digest::of(&edition.gates_file)) {
             return Err(StoredEditionError::Malformed(
                 "gates.json is not the one that was signed".to_owned(),
