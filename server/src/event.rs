@@ -67,6 +67,24 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The event in a few words, for the log.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Initialised { .. } => "initialised".to_owned(),
+            Self::LanePublished { lane, recipes, withdrawn, .. } => {
+                let (new, gone) = (recipes.len(), withdrawn.len());
+                format!("lane {lane} published: {new} new or changed, {gone} withdrawn")
+            }
+            Self::GateSet { path, gate } => {
+                let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent);
+                format!("gate of {path} revision {revision} set to {state} at {percent}")
+            }
+        }
+    }
+}
+
 /// A record cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableRecord {

@@ -10,6 +10,10 @@ use mulberry_server::config::{Cli, Command, LogFormat};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::rehearsal::ClockStart;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> Exit {
     let cli = Cli::parse();
@@ -35,12 +39,17 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<(), CommandError> {
 }
 
 fn log_to_standard_error(cli: &Cli) {
-    let log = tracing_subscriber::fmt()
+    // Ours at the level asked for; libraries' warnings only, since their details name clients' addresses.
+    let ours = Targets::new()
+        .with_default(tracing::Level::WARN)
+        .with_target("mulberry_server", cli.log_level)
+        .with_target("mulberry_shared", cli.log_level);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_max_level(cli.log_level)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let log = tracing_subscriber::registry();
     match cli.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with(lines.with_filter(ours)).init(),
+        LogFormat::Json => log.with(lines.json().with_filter(ours)).init(),
     }
 }

@@ -114,7 +114,7 @@ fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
         .map(|root| (write::metadata_path("root", root.version), root.bytes().clone()))
         .collect();
     let mut metadata = |role: &str, version, bytes: &Arc<[u8]>| {
-        documents.push((write::metadata_path(role, version), bytes.clone()))
+        documents.push((write::metadata_path(role, version), bytes.clone()));
     };
     metadata("targets", state.targets.version, state.targets.bytes());
     for (lane, content) in &state.lanes {

@@ -147,7 +147,13 @@ pub fn add(path: &Path, name: &str, may: &[Scope], now: Timestamp) -> Result<Str
         may.sort();
         may.dedup();
         let sha256 = Sha256Digest::of(text.as_bytes());
-        tokens.tokens.push(Token { name: name.to_owned(), sha256, may, created: now, revoked: None });
+        tokens.tokens.push(Token {
+            name: name.to_owned(),
+            sha256,
+            may,
+            created: whole_seconds(now),
+            revoked: None,
+        });
         Ok(())
     })?;
     Ok(text)
@@ -160,9 +166,13 @@ pub fn add(path: &Path, name: &str, may: &[Scope], now: Timestamp) -> Result<Str
 pub fn revoke(path: &Path, name: &str, now: Timestamp) -> Result<(), TokenError> {
     change(path, |tokens| {
         let token = tokens.tokens.iter_mut().find(|token| token.name == name && token.revoked.is_none());
-        token.ok_or_else(|| TokenError::Unknown(name.to_owned()))?.revoked = Some(now);
+        token.ok_or_else(|| TokenError::Unknown(name.to_owned()))?.revoked = Some(whole_seconds(now));
         Ok(())
     })
+}
+
+fn whole_seconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 fn change(path: &Path, edit: impl FnOnce(&mut Tokens) -> Result<(), TokenError>) -> Result<(), TokenError> {

@@ -222,6 +222,8 @@ async fn refused_and_malformed_requests_are_problem_documents_and_change_nothing
     thin.keys = vec![21];
     let mut bare = lab.proposal(2);
     bare.recipes.clear();
+    let mut skipping = lab.proposal(2);
+    skipping.body.version += 1;
     let duplicated = r#"{"metadata":"","metadata":"","recipes":{}}"#;
     let open = gate(1, GateState::Open, Some(100));
     for (request, status, kind) in [
@@ -232,7 +234,7 @@ async fn refused_and_malformed_requests_are_problem_documents_and_change_nothing
         (lane().set_payload(vec![b' '; (24 << 20) + 1]), 413, ProblemKind::TooLarge),
         (lane().set_json(thin.request()), 422, ProblemKind::TrustRefused),
         (lane().set_json(bare.request()), 422, ProblemKind::RecipeRefused),
-        (lane().set_json(lab.proposal(1).request()), 409, ProblemKind::NotNewer),
+        (lane().set_json(skipping.request()), 409, ProblemKind::NotNewer),
         (TestRequest::post().uri("/api/v1/lanes/none").set_json(thin.request()), 404, ProblemKind::NotFound),
         (TestRequest::get().uri("/api/v1/lanes/emergency"), 405, ProblemKind::MethodNotAllowed),
         (gate_of("b").set_json(&open), 404, ProblemKind::UnknownRecipe),

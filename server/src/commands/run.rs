@@ -58,6 +58,8 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     };
     let layout = Layout::existing(&args.state.state)?;
     let _lock = layout.take_lock()?;
+    // Left by a server that was killed: whoever waits for ours must not find it.
+    forget_listening(&layout);
     if clock.is_shifted() {
         tracing::warn!(now = %clock.now(), "the clock was started elsewhere: this is a rehearsal");
     }
@@ -94,14 +96,21 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
         () = sign_regularly(&core) => Ok(()),
         () = stopper => Ok(()),
     };
-    if let Err(error) = std::fs::remove_file(layout.listening()) {
-        tracing::warn!(%error, "listening.json could not be removed");
-    }
+    forget_listening(&layout);
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     served.map_err(|error| CommandError::failed(format!("a listener failed: {error}")))?;
     closed.map_err(|error| CommandError::failed(error.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn forget_listening(layout: &Layout) {
+    match std::fs::remove_file(layout.listening()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "listening.json could not be removed");
+        }
+        _ => {}
+    }
 }
 
 fn public_server(args: &RunArgs, core: &Arc<Core>) -> Result<(Server, SocketAddr), CommandError> {

@@ -241,6 +241,7 @@ impl Core {
         // Applied before it is recorded: an event that cannot be applied must never be in the ledger.
         let mut next = state::apply(Some(&writer.state), &event, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
+        let what = event.describe();
         if let Err(error) = writer.ledger.append(now, actor, event).await {
             self.failing.store(true, Ordering::SeqCst);
             tracing::error!(%error, "an event could not be recorded");
@@ -251,6 +252,7 @@ impl Core {
             return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
         }
         next.head = writer.ledger.head();
+        tracing::info!(sequence = next.head.sequence, actor, what, "recorded");
         writer.state = Arc::new(next);
         if let Err(error) = self.serve_next(writer, now, Work::Snapshot).await {
             tracing::error!(%error, "an event was recorded, but its edition could not be signed and stored");
