@@ -1,5 +1,7 @@
 //! `mulberryctl init`, run as a real process in a temporary folder.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 use mulberry_shared::{
     limits::Limits,
     trust::{Targets, TrustState, Verified, metadata::Body, verify},

@@ -1,5 +1,7 @@
 //! `mulberryctl recipe`, run as a real process in a temporary folder.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

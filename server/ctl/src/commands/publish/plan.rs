@@ -13,16 +13,16 @@ use std::{collections::BTreeMap, path::PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// It was not there.
-    New(Recipe),
+    New(Box<Recipe>),
     /// Its bytes change, and its revision rises.
     Changed {
         /// What is live; `None` where it cannot be read.
-        from: Option<Recipe>,
+        from: Option<Box<Recipe>>,
         /// What will be.
-        to: Recipe,
+        to: Box<Recipe>,
     },
     /// It disappears.
-    Withdrawn(Option<Recipe>),
+    Withdrawn(Option<Box<Recipe>>),
     /// It stays as it is.
     Unchanged,
 }
@@ -61,7 +61,7 @@ pub(super) fn make(
             return fault("slug-taken", format!("slug: {slug:?} is published in the {other} lane; {remedy}"));
         }
         let change = match base.recipes.get(&path) {
-            None => Change::New(recipe.clone()),
+            None => Change::New(Box::new(recipe.clone())),
             Some(Ok(live)) if published::write(live) == published::write(recipe) => Change::Unchanged,
             Some(Ok(live)) if revision <= live.revision => {
                 let (live, next) = (live.revision, live.revision.saturating_add(1));
@@ -73,7 +73,7 @@ pub(super) fn make(
                     ),
                 );
             }
-            Some(live) => Change::Changed { from: live.as_ref().ok().cloned(), to: recipe.clone() },
+            Some(live) => Change::Changed { from: boxed(live), to: Box::new(recipe.clone()) },
         };
         plan.insert(path, change);
     }
@@ -89,7 +89,7 @@ pub(super) fn make(
                 format!("--withdraw {slug}: {path} is not published."),
             ));
         };
-        plan.insert(path, Change::Withdrawn(live.as_ref().ok().cloned()));
+        plan.insert(path, Change::Withdrawn(boxed(live)));
     }
     if !renew && plan.values().all(|change| *change == Change::Unchanged) {
         return Err(Failure::no(
@@ -131,7 +131,7 @@ pub(super) fn describe(lane: Lane, base: &Base, plan: &Plan, expires: Timestamp,
                 compare(&words::describe(from, now), &words::describe(to, now))
             }
             Change::Withdrawn(recipe) => {
-                format!("withdrawn  {path}\nthen       {}\n", after_withdrawal(recipe.as_ref()))
+                format!("withdrawn  {path}\nthen       {}\n", after_withdrawal(recipe.as_deref()))
             }
             Change::Unchanged => continue,
         };
@@ -139,6 +139,10 @@ pub(super) fn describe(lane: Lane, base: &Base, plan: &Plan, expires: Timestamp,
         text.push_str(&block);
     }
     text
+}
+
+fn boxed(live: &Result<Recipe, String>) -> Option<Box<Recipe>> {
+    live.as_ref().ok().cloned().map(Box::new)
 }
 
 /// What becomes of a recipe's effects in agents that took it.
@@ -184,6 +188,121 @@ fn compare(old: &str, new: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mulberry_shared::{
+        gates::Gate,
+        limits::Limits,
+        recipe::source,
+        sampling::BasisPoints,
+        trust::{
+            Ed25519Signer, Signer, Targets, Verified, verify,
+            write::{self, Holders, LaneDraft, LaneHolders, RootHolders},
+        },
+    };
+
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn recipe(slug: &str, revision: u64, name: &str) -> Recipe {
+        let toml = format!(
+            "slug = {slug:?}\nrevision = {revision}\nname = {name:?}\nlane = \"emergency\"\nconsent = \"hotfix\"\n\
+             action = \"reverify-addons\"\nexpires = 2027-01-01T00:00:00Z\n[arguments]\naddons = \"all\"\n\
+             [rollout]\nmax_percent = 100\n"
+        );
+        source::read("recipe.toml", &toml, &mut |_| Err(String::new()), &Limits::default()).unwrap()
+    }
+
+    fn wish(recipe: Recipe) -> Vec<(PathBuf, Recipe)> {
+        vec![(PathBuf::from("r/recipe.toml"), recipe)]
+    }
+
+    /// The emergency lane at version 2 with these recipes, and `elsewhere` in the routine lane.
+    fn base(recipes: &[Recipe], elsewhere: &[&str]) -> Base {
+        let limits = Limits::default();
+        let signer = Ed25519Signer::from_seed(&[7; 32]).unwrap();
+        let (one, by) = (Holders::one(signer.key()), [&signer as &dyn Signer]);
+        let top = [&one; 4].map(Clone::clone);
+        let [root, targets, snapshot, timestamp] = top;
+        let expires = Timestamp::MAX;
+        let root = write::root(1, expires, &RootHolders { root, targets, snapshot, timestamp });
+        let root = verify::pinned_root(&write::sign(&root, &by).unwrap(), &limits).unwrap();
+        let holders = LaneHolders { emergency: one.clone(), routine: one.clone(), gates: one };
+        let targets = write::sign(&write::targets(1, expires, &holders), &by).unwrap();
+        let targets: Verified<Targets> = verify::top_level(&root, &targets, &limits).unwrap();
+        let lane = |lane: Lane, paths: Vec<(RecipePath, Vec<u8>)>| {
+            let first = LaneDraft::new(lane, None).build(now()).unwrap();
+            let mut draft = LaneDraft::new(lane, Some(&first));
+            paths.iter().for_each(|(path, bytes)| draft.add(path, bytes).unwrap());
+            let bytes = write::sign(&draft.build(now()).unwrap(), &by).unwrap();
+            verify::delegated(&targets, "targets", lane.as_str(), &bytes, &limits).unwrap()
+        };
+        let own = recipes.iter().map(|recipe| (recipe.path(), published::write(recipe))).collect();
+        let foreign =
+            elsewhere.iter().map(|slug| (format!("routine/{slug}.json").parse().unwrap(), b"{}".to_vec()));
+        let (own, foreign) = (lane(Lane::Emergency, own), lane(Lane::Routine, foreign.collect()));
+        Base {
+            lane: own,
+            other: Some(foreign),
+            recipes: recipes.iter().map(|recipe| (recipe.path(), Ok(recipe.clone()))).collect(),
+            gates: BTreeMap::new(),
+            targets,
+        }
+    }
+
+    fn kind(result: Result<Plan, Failure>) -> &'static str {
+        result.err().map_or("planned", |failure| failure.kind)
+    }
+
+    #[test]
+    fn new_changed_withdrawn_and_unchanged_are_told_apart_and_named() {
+        let mut base = base(&[recipe("a", 1, "A"), recipe("b", 1, "B"), recipe("c", 1, "C")], &[]);
+        let gate = Gate {
+            revision: 1,
+            state: GateState::Open,
+            percent: BasisPoints::new(500).unwrap(),
+            reason: "r".into(),
+            since: now(),
+        };
+        base.gates.insert(recipe("a", 1, "A").path(), gate);
+        let mut wishes = wish(recipe("a", 2, "A2"));
+        wishes.extend(wish(recipe("d", 1, "D")));
+        let plan = make(Lane::Emergency, &base, &wishes, &["b".parse().unwrap()], false, now()).unwrap();
+        let text = describe(Lane::Emergency, &base, &plan, "2027-02-20T12:00:00Z".parse().unwrap(), now());
+        for line in [
+            "Lane emergency, version 2 to 3; signed until 2027-02-20 12:00:00Z (in 90 days).",
+            "changed    emergency/a.json revision 1 to 2, whose gate is open; the new revision starts closed",
+            "withdrawn  emergency/b.json",
+            "unchanged  emergency/c.json",
+            "new        emergency/d.json revision 1",
+            "- name       A",
+            "+ name       A2",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_published_is_refused() {
+        let base = base(&[recipe("a", 3, "A")], &["taken"]);
+        let make = |wishes: &[(PathBuf, Recipe)], withdraw: &[&str], renew, at: &str| {
+            let withdraw: Vec<Slug> = withdraw.iter().map(|slug| slug.parse().unwrap()).collect();
+            kind(super::make(Lane::Emergency, &base, wishes, &withdraw, renew, at.parse().unwrap()))
+        };
+        let today = "2026-11-22T12:00:00Z";
+        for revision in [1, 2, 3] {
+            let changed = wish(recipe("a", revision, "other"));
+            assert_eq!(make(&changed, &[], false, today), "revision-not-raised", "{revision}");
+        }
+        assert_eq!(make(&wish(recipe("a", 4, "other")), &[], false, today), "planned");
+        assert_eq!(make(&wish(recipe("a", 3, "A")), &[], false, today), "nothing-changes");
+        assert_eq!(make(&wish(recipe("taken", 1, "T")), &[], false, today), "slug-taken");
+        assert_eq!(make(&wish(recipe("n", 1, "N")), &[], false, "2027-01-01T00:00:00Z"), "recipe-expired");
+        assert_eq!(make(&wish(recipe("a", 4, "A")), &["a"], false, today), "withdraw-mismatch");
+        assert_eq!(make(&[], &["gone"], false, today), "unknown-recipe");
+        assert_eq!(make(&[], &["a"], false, today), "planned");
+        assert_eq!(make(&[], &[], false, today), "nothing-changes");
+        assert_eq!(make(&[], &[], true, today), "planned");
+    }
 
     #[test]
     fn a_comparison_shows_what_was_and_what_is() {
