@@ -22,6 +22,7 @@ use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
 use mulberry_shared::never_worse::{self, Breakage, Worsened};
 use mulberry_shared::recipe::{Action, OnEnd, Recipe, RecipePath, WhichAddons};
 use mulberry_shared::status::Status;
+use mulberry_shared::x509::Certificate;
 use mulberry_shared::xpi::Verdict;
 
 use crate::examine::{Bench, Verdicts};
@@ -74,14 +75,17 @@ struct Refused {
 impl Run {
     fn decision(&mut self, decision: Decision, bench: &mut Bench<'_>) -> RecipeResult {
         let Decision { path, revision, status, detail, step } = decision;
-        let made = match step {
-            Step::None => Ok(()),
-            Step::Enrol(recipe) => self.enrol(*recipe, bench),
-            Step::Move { to, .. } => self.enrol(*to, bench),
-            Step::End { enrolment, how } => self.end(&enrolment, how, bench),
+        let (did, made) = match step {
+            Step::None => (String::new(), Ok(())),
+            Step::Enrol(recipe) => (did(&recipe.action), self.enrol(*recipe, bench)),
+            Step::Move { to, .. } => (did(&to.action), self.enrol(*to, bench)),
+            Step::End { enrolment, how } => (String::new(), self.end(&enrolment, how, bench)),
         };
         match made {
-            Ok(()) => RecipeResult { path, revision, status, detail },
+            Ok(()) => {
+                tracing::info!(recipe = %path, %status, detail, "decided");
+                RecipeResult { path, revision, status, detail: if detail.is_empty() { did } else { detail } }
+            }
             Err(refused) => {
                 tracing::warn!(recipe = %path, status = %refused.status, detail = refused.detail, "not applied");
                 RecipeResult { path, revision, status: refused.status, detail: refused.detail }
@@ -217,6 +221,19 @@ enum NotAccepted {
 
 fn pairs(verdicts: &Verdicts) -> Vec<(String, Verdict)> {
     verdicts.iter().map(|(addon, verdict)| (addon.clone(), verdict.clone())).collect()
+}
+
+/// What an action that was applied has done.
+fn did(action: &Action) -> String {
+    match action {
+        Action::InstallCertificates { certificates } => {
+            let names: Vec<String> = certificates.iter().map(Certificate::described).collect();
+            format!("installed {}", names.join(", "))
+        }
+        Action::DistrustCertificates { by } => format!("distrusts what its entries name: {}", by.len()),
+        Action::HoldVerification { until } => format!("holds periodic verification until {until:.0}"),
+        Action::ReverifyAddons { which } => format!("verified again: {} add-ons", which.as_str()),
+    }
 }
 
 /// How many and, as an example, the first.

@@ -1,5 +1,6 @@
 //! The agent: fetches, verifies and applies recipes on a client.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -132,7 +133,9 @@ fn once(args: once::Args, clock: &SystemClock, limits: Limits) -> Result<Exit, F
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("MULBERRY_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().init(),

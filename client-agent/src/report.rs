@@ -116,7 +116,7 @@ impl EditionReport {
                 .collect(),
             clock_warning: edition.signed_at.filter(ahead).map(|signed| {
                 format!(
-                    "the edition was signed at {signed}, which lies ahead: check the clock of this machine"
+                    "the edition was signed at {signed:.0}, which lies ahead: check the clock of this machine"
                 )
             }),
         }
@@ -210,7 +210,7 @@ impl fmt::Display for RunReport {
         }
         write!(f, "{}", recipes_table(&self.recipes))?;
         if let Some(until) = self.pass.held_until {
-            writeln!(f, "Periodic verification is held until {until}")?;
+            writeln!(f, "Periodic verification is held until {until:.0}")?;
         }
         if let Some(problem) = &self.pass.problem {
             writeln!(f, "No add-on was verified: {problem}")?;

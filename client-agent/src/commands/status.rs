@@ -126,9 +126,10 @@ pub fn run(
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_never = |time: Option<Timestamp>| time.map_or_else(|| "never".into(), |time| time.to_string());
+        let or_never =
+            |time: Option<Timestamp>| time.map_or_else(|| "never".into(), |time| format!("{time:.0}"));
         if self.clock_shifted {
-            writeln!(f, "Clock: started elsewhere (--clock-start); it shows {}", self.now)?;
+            writeln!(f, "Clock: started elsewhere (--clock-start); it shows {:.0}", self.now)?;
         }
         let shifted = if self.last_run_clock_shifted { ", with a clock started elsewhere" } else { "" };
         writeln!(f, "Last run: {}{shifted}", or_never(self.last_run))?;
@@ -157,18 +158,24 @@ impl fmt::Display for Report<'_> {
         }
         if !self.enrolments.is_empty() {
             let rows = self.enrolments.iter().map(|line| {
-                let until = line.held_until.map_or_else(String::new, |until| format!("until {until}"));
+                let until = line.held_until.map_or_else(String::new, |until| format!("until {until:.0}"));
                 let kept = match line.state {
                     EnrolmentState::Active => "active",
                     EnrolmentState::KeptAfterEnd => "kept after its end",
                 };
-                [line.path.clone(), line.action.into(), kept.into(), line.enrolled_at.to_string(), until]
+                [
+                    line.path.clone(),
+                    line.action.into(),
+                    kept.into(),
+                    format!("{:.0}", line.enrolled_at),
+                    until,
+                ]
             });
             write!(f, "\n{}", table(["applied", "action", "state", "since", ""], rows))?;
         }
         write!(f, "\n{}\n", recipes_table(self.recipes))?;
         if let Some(until) = self.held_until {
-            writeln!(f, "Periodic verification is held until {until}")?;
+            writeln!(f, "Periodic verification is held until {until:.0}")?;
         }
         writeln!(f, "Last periodic verification: {}", or_never(self.last_full_pass))?;
         writeln!(f, "{}; {} installed certificates", self.addons, self.certificates)?;

@@ -58,7 +58,7 @@ pub fn run(disk: &dyn Disk, slug: &Slug, output: Output) -> Result<Exit, Failure
         let known: Vec<String> = run.recipes.iter().map(|result| result.path.slug.to_string()).collect();
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };
         return Err(no(format!(
-            "the edition of the last run ({}) has no recipe {slug}; it has: {known}",
+            "the edition of the last run ({:.0}) has no recipe {slug}; it has: {known}",
             run.at
         )));
     };
@@ -85,7 +85,7 @@ impl fmt::Display for Answer<'_> {
         writeln!(f, "{}{revision}: {}", self.path, self.status)?;
         writeln!(f, "{}", self.detail)?;
         writeln!(f, "What would change it: {}", self.what_would_change_it)?;
-        writeln!(f, "As of the run at {}", self.as_of)
+        writeln!(f, "As of the run at {:.0}", self.as_of)
     }
 }
 

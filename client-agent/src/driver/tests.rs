@@ -105,6 +105,30 @@ async fn a_recipe_that_would_break_an_add_on_is_left_out_alone() {
 }
 
 #[tokio::test]
+async fn verifying_the_disabled_again_enables_and_touches_nothing_else() {
+    let mut scene = Scene::new();
+    scene.addons.put("healed.xpi", "healed", Fate::Tampered);
+    scene.run().await;
+    assert!(!scene.enabled("healed.xpi"));
+    scene.addons.set_fate("healed.xpi", Fate::Fine);
+    scene.addons.set_fate("other.xpi", Fate::Tampered);
+    scene.open(recipe("reverify", Action::ReverifyAddons { which: WhichAddons::Disabled }));
+    scene.addons.take_examined();
+    let report = scene.run().await;
+    assert_eq!((status(&report, "reverify"), report.pass.kind), (Status::Applied, Pass::RecipeDisabled));
+    assert_eq!(scene.addons.take_examined(), 1);
+    assert!(scene.enabled("healed.xpi") && scene.enabled("other.xpi"));
+
+    scene.open(recipe("reverify-all", Action::ReverifyAddons { which: WhichAddons::All }));
+    scene.run().await;
+    let kept = &scene.state().addons["other.xpi"];
+    assert!(kept.enabled(), "a recipe's pass does not disable what was enabled with this content");
+    assert_eq!(kept.state.as_ref().unwrap().why.as_str(), "kept-until-periodic-pass");
+    scene.run_at(AFTER).await;
+    assert!(!scene.enabled("other.xpi"));
+}
+
+#[tokio::test]
 async fn distrust_breaks_what_it_names_and_an_anchor_cannot_be_named() {
     let mut scene = Scene::new();
     scene.open(install("replace"));

@@ -62,11 +62,13 @@ impl AddonFolder for RealAddons {
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenAddon>> {
-        let file = File::open(self.root.join(path))?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
+        let path = self.root.join(path);
+        // Asked before opening: opening a pipe would wait for a writer. Asked of the entry itself: a link is not followed.
+        if !fs::symlink_metadata(&path)?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
         Ok(Box::new(Opened { length: metadata.len(), file }))
     }
 }
@@ -133,6 +135,7 @@ mod tests {
         let addons = RealAddons::new(root.to_path_buf());
         let listed = addons.list().unwrap();
         assert_eq!(listed.iter().map(|addon| addon.path.as_str()).collect::<Vec<_>>(), ["b/a.ZIP", "z.xpi"]);
+        assert!(addons.open("link.xpi").is_err());
         let opened = addons.open("b/a.ZIP").unwrap();
         assert_eq!(opened.stamp().unwrap(), listed[0].stamp);
         let mut bytes = [0; 3];

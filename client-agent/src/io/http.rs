@@ -80,32 +80,30 @@ impl HttpOrigin {
     }
 
     async fn fetch(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, String> {
-        let url = self.base.join(path).map_err(|error| format!("{path}: {error}"))?;
+        let url = self.base.join(path).map_err(|error| error.to_string())?;
         // A path from metadata must not lead elsewhere ("//host/x", "../../x").
         if !url.as_str().starts_with(self.base.as_str()) {
-            return Err(format!("{path}: leads out of the origin"));
+            return Err("the path leads out of the origin".into());
         }
         let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
-        let mut response = request.send().await.map_err(|error| format!("{path}: {}", sentence(&error)))?;
+        let mut response = request.send().await.map_err(|error| sentence(&error.without_url()))?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
-            status => return Err(format!("{path}: the origin answered {status}")),
+            status => return Err(format!("the origin answered {status}")),
         }
         // Nothing here inflates, so a compressed body would only fail later, and less clearly.
         if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
             && encoding.as_bytes() != b"identity"
         {
-            return Err(format!("{path}: the origin compressed the answer although that was not asked for"));
+            return Err("the origin compressed the answer although that was not asked for".into());
         }
-        let too_long = || format!("{path}: longer than the {max_bytes} bytes it may have");
+        let too_long = || format!("longer than the {max_bytes} bytes it may have");
         if response.content_length().is_some_and(|length| length > max_bytes) {
             return Err(too_long());
         }
         let mut body = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| format!("{path}: {}", sentence(&error)))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| sentence(&error.without_url()))? {
             if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
                 return Err(too_long());
             }
@@ -196,10 +194,10 @@ mod tests {
         assert_eq!(get("HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", 2).await, Fetched::Bytes(b"hi".into()));
         assert_eq!(get("HTTP/1.1 404 Not Found\nContent-Length: 0\n\n", 9).await, Fetched::Absent);
         assert!(failed(get("HTTP/1.1 503 Busy\nContent-Length: 0\n\n", 9).await).contains("503"));
-        assert!(failed(get("HTTP/1.1 200 OK\nContent-Length: 5\n\nhi", 9).await).contains("1.root.json"));
+        assert!(failed(get("HTTP/1.1 200 OK\nContent-Length: 5\n\nhi", 9).await).contains("body"));
         assert!(matches!(
             HttpOrigin::new("http://127.0.0.1:1/").unwrap().get("x", 9).await,
-            Fetched::Failed(problem) if problem.starts_with("x: ")
+            Fetched::Failed(problem) if problem.contains("refused")
         ));
     }
 
