@@ -51,6 +51,11 @@ pub fn decide(
             Err(Refusal::new(ProblemKind::GateEnded, detail, "publish a new revision and open that"))
         }
         current if current.as_ref().is_some_and(same) => Ok(None),
+        // Clients refuse a gates.json with more, and then nothing opens any more.
+        _ if !state.gates.0.contains_key(path) && state.gates.0.len() >= limits.recipe.gates => {
+            let detail = format!("there are {} gates, and clients take no more", limits.recipe.gates);
+            Err(Refusal::new(ProblemKind::GateRefused, detail, "withdraw recipes that are over"))
+        }
         _ => Ok(Some(Event::GateSet { path: path.clone(), gate })),
     }
 }
@@ -153,6 +158,20 @@ mod tests {
         let state = state::apply(Some(&state), &event, ledger::EMPTY, &Limits::default()).unwrap();
         assert!(state.gates.0.is_empty());
         assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::UnknownRecipe);
+    }
+
+    #[test]
+    fn more_gates_than_a_client_takes_are_refused() {
+        let state = published(1, &initial_state());
+        let mut limits = Limits::default();
+        limits.recipe.gates = 0;
+        let request = gate(1, GateState::Open, Some(1));
+        let refused = decide(&state, &path("emergency/a.json"), &request, start(), &limits).unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::GateRefused);
+        // One that is there can always be changed.
+        let state = after(&state, &request);
+        let wider = gate(1, GateState::Open, Some(2));
+        assert!(decide(&state, &path("emergency/a.json"), &wider, start(), &limits).unwrap().is_some());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use mulberry_shared::trust::{Targets, TrustError, TrustErrorKind, write};
 
 use super::Refusal;
 use crate::event::Event;
-use crate::state::{LaneError, State};
+use crate::state::{LaneError, LaneState, State};
 
 /// The event that the request asks for; `None` when exactly this metadata is already published, so that a tool that lost
 /// the answer may ask again.
@@ -59,6 +59,7 @@ pub fn decide(
     for path in change.added.iter().chain(&change.changed) {
         check_revision(state, path, next.recipes.get(path).map_or(0, |published| published.recipe.revision))?;
     }
+    check_size(state, lane, &next, limits)?;
     // What is held already stays out of the event: the fold finds it where this request did.
     recipes.retain(|path, _| change.added.contains(path) || change.changed.contains(path));
     Ok(Some(Event::LanePublished { lane, metadata: request.metadata.clone(), recipes, withdrawn: withdraw }))
@@ -75,6 +76,21 @@ fn check_revision(state: &State, path: &RecipePath, revision: u64) -> Result<(),
         )),
         _ => Ok(()),
     }
+}
+
+/// Clients hold all recipes in memory and refuse an edition beyond this size, so it must not be published.
+fn check_size(state: &State, lane: Lane, next: &LaneState, limits: &Limits) -> Result<(), Refusal> {
+    let others = state.lanes.iter().filter(|(other, _)| **other != lane).map(|(_, content)| content);
+    let recipes = others.chain([next]).flat_map(|content| content.recipes.values());
+    let bytes = recipes.fold(0_u64, |sum, recipe| sum.saturating_add(recipe.bytes.len() as u64));
+    if bytes <= limits.trust.edition_bytes {
+        return Ok(());
+    }
+    let detail = format!(
+        "all recipes together would have {bytes} bytes, more than the {} a client takes",
+        limits.trust.edition_bytes
+    );
+    Err(Refusal::new(ProblemKind::RecipeRefused, detail, "withdraw recipes that are over"))
 }
 
 fn malformed(text: &str, error: &dyn std::fmt::Display) -> Refusal {
@@ -241,6 +257,19 @@ mod tests {
             |revision| Proposal::new(&without, Lane::Emergency, &[("emergency/b.json", revision)], &[]);
         assert_eq!(refusal(&without, &again(4)).0, ProblemKind::NotNewer);
         assert_eq!(after(&without, &again(5)).recipes().count(), 2);
+    }
+
+    #[test]
+    fn more_than_a_client_takes_is_refused() {
+        let state = published();
+        let proposal = Proposal::new(&state, Lane::Routine, &[("routine/c.json", 1)], &[]);
+        let mut limits = Limits::default();
+        let held: usize = state.recipes().map(|(_, recipe)| recipe.bytes.len()).sum();
+        let ask = |limits: &Limits| decide(&state, Lane::Routine, &proposal.request(), start(), limits);
+        limits.trust.edition_bytes = (held + recipe("routine/c.json", 1).len()) as u64;
+        assert!(ask(&limits).is_ok());
+        limits.trust.edition_bytes -= 1;
+        assert_eq!(ask(&limits).unwrap_err().kind, ProblemKind::RecipeRefused);
     }
 
     #[test]
