@@ -10,12 +10,11 @@ use mulberry_shared::targeting::ClientFacts;
 use mulberry_shared::version::ProductVersion;
 use mulberry_shared::xpi::Policy;
 
-use crate::io::http::parse_origin;
-use crate::io::machine;
-
 mod file;
+mod origin;
 
 pub use file::{FileProblem, FileProblems, read_file, write_file};
+pub use origin::{BadOrigin, parse_origin};
 
 /// The settings file's name in the state folder.
 pub const FILE: &str = "agent.toml";
@@ -203,7 +202,7 @@ pub struct BadSetting {
     pub problem: String,
 }
 
-/// Checks merged settings.
+/// Checks merged settings. The locale of the environment is a layer of its caller's.
 ///
 /// # Errors
 /// Every setting that cannot be used.
@@ -255,7 +254,7 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     let channel = word("channel", layer.channel).unwrap_or_else(|| "release".into());
     let os = word("os", layer.os).unwrap_or_else(|| std::env::consts::OS.into());
     let arch = word("arch", layer.arch).unwrap_or_else(|| std::env::consts::ARCH.into());
-    let locale = word("locale", layer.locale).or_else(machine::locale).unwrap_or_else(|| "en-US".into());
+    let locale = word("locale", layer.locale).unwrap_or_else(|| "en-US".into());
     let country = word("country", layer.country);
     let distribution = word("distribution", layer.distribution);
     let ring = word("ring", layer.ring);

@@ -1,4 +1,5 @@
-//! The real back ends of [`crate::ports`]. Only `main` names them.
+//! The real back ends of [`crate::ports`]. `main` wires them; `init`, which makes the state folder, and `verify`, which needs
+//! none, name theirs themselves. Nothing else knows them.
 
 pub mod addon_file;
 pub mod clock;

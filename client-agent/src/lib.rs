@@ -16,7 +16,7 @@
 //! | [`report`] | a run in words and as JSON |
 //! | [`config`] | settings: flags over environment over file over defaults |
 //! | [`ports`] | the seams: transport, disk, add-ons folder, hook, clock |
-//! | [`io`] | their real back ends, which only `main` names |
+//! | [`io`] | their real back ends, which `main` wires |
 //! | [`commands`] | the commands, one module each |
 //!
 //! What to do, for whom, and what is trusted is decided in `mulberry-shared`; this crate only carries it out.

@@ -104,7 +104,7 @@ fn run(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
 fn once(args: once::Args, clock: &SystemClock, limits: Limits) -> Result<Exit, Failure> {
     let folder = args.state.open()?;
     let _lock = Lock::take(folder.root())?;
-    let config = settings::load(&folder, args.settings)?;
+    let config = settings::load(&folder, folder.root(), args.settings)?;
     let anchors = settings::anchors(&config.anchors, &limits)?;
     let examiner = Archives::new(anchors, config.policy, limits.clone());
     let addons = RealAddons::new(config.addons);

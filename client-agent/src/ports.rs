@@ -1,6 +1,6 @@
 //! The agent's seams: everything it touches outside its own memory.
 //!
-//! Real back ends live in [`crate::io`] and are named by `main` alone; tests put doubles here that fail, record, or die.
+//! Real back ends live in [`crate::io`] and are wired by `main`; tests put doubles here that fail, record, or die.
 
 use std::io;
 

@@ -26,8 +26,8 @@ pub const FILE: &str = "state.json";
 pub const FORMAT: u64 = 1;
 /// Bytes of the file: 50,000 add-ons of 1 KB each, and room for enrolments.
 const MAX_BYTES: u64 = 64 << 20;
-/// A run that changed nothing else does not write the file only to note that an origin was reached, unless the note is
-/// older than this: polls must not wear out disks.
+/// A run that changed nothing else does not write the file only to note that it was made and reached an origin, unless the
+/// note is older than this: polls must not wear out disks.
 const CONTACT_GRAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the agent remembers.
@@ -48,7 +48,7 @@ pub struct State {
     pub last_full_pass: Option<Timestamp>,
     /// When an origin last answered with metadata that verified; behind by up to an hour.
     pub last_contact: Option<Timestamp>,
-    /// The last run that changed something, or the first.
+    /// The last run; its time is behind by up to an hour where runs change nothing.
     pub last_run: Option<LastRun>,
 }
 
@@ -210,10 +210,12 @@ impl State {
     /// Whether a run that turned `self` into `next` must commit.
     #[must_use]
     pub fn must_commit(&self, next: &Self) -> bool {
-        let stale = match (self.last_contact, next.last_contact) {
+        let apart = |noted: Option<Timestamp>, now: Option<Timestamp>| match (noted, now) {
             (Some(noted), Some(now)) => now.duration_since(noted).abs() >= CONTACT_GRAIN,
             (noted, now) => noted != now,
         };
+        let at = |state: &Self| state.last_run.as_ref().map(|run| run.at);
+        let stale = apart(self.last_contact, next.last_contact) || apart(at(self), at(next));
         let mut same = Self { last_contact: self.last_contact, ..next.clone() };
         if let (Some(then), Some(now)) = (&self.last_run, &mut same.last_run) {
             now.at = then.at;
@@ -326,6 +328,9 @@ mod tests {
         assert!(!old.must_commit(&new));
         new.last_contact = Some(time("2019-05-05T01:00:00Z"));
         assert!(old.must_commit(&new));
+        new = old.clone();
+        new.last_run = run("2019-05-05T01:00:00Z");
+        assert!(old.must_commit(&new), "a run that reached nobody is noted too");
         new = State { last_full_pass: Some(time("2019-05-05T00:30:00Z")), ..old.clone() };
         assert!(old.must_commit(&new));
     }

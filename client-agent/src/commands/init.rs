@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(place.init(&["--channel", "beta", "--version", "68.0b3"]).unwrap(), Exit::Yes);
         let disk = StateFolder::open(&place.at("a/state")).unwrap();
         assert_eq!(fs::metadata(place.at("a/state/state.json")).unwrap().mode() & 0o777, 0o600);
-        let config = settings::load(&disk, Layer::default()).unwrap();
+        let config = settings::load(&disk, disk.root(), Layer::default()).unwrap();
         let facts = config.facts.of("x");
         assert_eq!((facts.channel.as_str(), facts.version.to_string().as_str()), ("beta", "68.0b3"));
         let anchors = settings::anchors(&config.anchors, &Limits::default()).unwrap();

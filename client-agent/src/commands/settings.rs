@@ -53,19 +53,19 @@ impl StateArg {
     }
 }
 
-/// Merges flags and environment (`upper`) over the folder's `agent.toml`, and checks the result.
+/// Merges flags and environment (`upper`) over the `agent.toml` of the state folder at `root`, and checks the result.
 ///
 /// # Errors
 /// Everything that is wrong in the file, or every setting that cannot be used.
-pub fn load(folder: &StateFolder, upper: Layer) -> Result<Config, Failure> {
-    let path = folder.root().join(config::FILE);
+pub fn load(disk: &dyn Disk, root: &Path, upper: Layer) -> Result<Config, Failure> {
+    let path = root.join(config::FILE);
     let missing = || {
         Failure::usage(format!(
             "{} is missing; make a state folder with: mulberry-agent init",
             path.display()
         ))
     };
-    let bytes = folder
+    let bytes = disk
         .read(config::FILE, SETTINGS_BYTES)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?
         .ok_or_else(missing)?;
@@ -73,7 +73,7 @@ pub fn load(folder: &StateFolder, upper: Layer) -> Result<Config, Failure> {
         String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{}: not UTF-8", path.display())))?;
     let file = config::read_file(&path, &text).map_err(Failure::usage)?;
     let here = std::env::current_dir().map_err(Failure::usage)?;
-    check(upper.relative_to(&here).over(file.relative_to(folder.root())))
+    check(upper.relative_to(&here).over(file.relative_to(root)))
 }
 
 /// Checks settings and gives every problem a line.
@@ -81,7 +81,8 @@ pub fn load(folder: &StateFolder, upper: Layer) -> Result<Config, Failure> {
 /// # Errors
 /// Every setting that cannot be used.
 pub fn check(layer: Layer) -> Result<Config, Failure> {
-    validate(layer).map_err(|problems| {
+    let environment = Layer { locale: machine::locale(), ..Layer::default() };
+    validate(layer.over(environment)).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::usage(lines.join("\n"))
     })

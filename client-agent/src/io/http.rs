@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, StatusCode, Url};
 
+use crate::config::{BadOrigin, parse_origin};
 use crate::ports::{Fetched, Transport};
 
 /// Time for one whole document. The largest are a few megabytes; slower than this is no way to get an emergency fix.
@@ -24,40 +25,6 @@ pub struct HttpOrigin {
     base: Url,
     text: String,
     client: Client,
-}
-
-/// The text is no usable origin.
-#[derive(Debug, thiserror::Error)]
-#[error("origin {origin:?}: {problem}; give it like https://fixes.example/ or http://127.0.0.1:8080/")]
-pub struct BadOrigin {
-    origin: String,
-    problem: String,
-}
-
-/// Checks an origin's address: http or https, a host, no credentials, query or fragment; ends with a slash.
-///
-/// # Errors
-/// Anything else, with what is wrong.
-pub fn parse_origin(text: &str) -> Result<Url, BadOrigin> {
-    let bad = |problem: &str| BadOrigin { origin: text.to_owned(), problem: problem.to_owned() };
-    let mut url: Url = text.parse().map_err(|error| bad(&format!("not an address: {error}")))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("only http and https are understood"));
-    }
-    if url.host_str().is_none() {
-        return Err(bad("no host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it must not carry credentials"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("it must not carry a query or fragment"));
-    }
-    if !url.path().ends_with('/') {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
-    Ok(url)
 }
 
 impl HttpOrigin {
@@ -243,13 +210,5 @@ mod tests {
         assert_eq!(*seen.lock().unwrap(), "");
         assert_eq!(origin.get("metadata/x", 9).await, Fetched::Bytes(b"hi".into()));
         assert!(seen.lock().unwrap().starts_with("GET /mirror/metadata/x "));
-    }
-
-    #[test]
-    fn origins_are_plain_addresses() {
-        assert_eq!(parse_origin("https://fixes.example/a").unwrap().as_str(), "https://fixes.example/a/");
-        for bad in ["fixes.example", "ftp://x/", "http://u:p@x/", "http://x/?q", "http://x/#f", ""] {
-            assert!(parse_origin(bad).is_err(), "{bad}");
-        }
     }
 }
