@@ -52,7 +52,10 @@ pub enum StoreError {
         next: u64,
     },
     /// The store itself failed.
-    #[error("the store failed: {0}; check the disk and restart the server")]
+    #[error(
+        "the ledger's store failed: {0}; check the disk and restart the server; if the store is damaged, restore the state \
+         folder from a backup"
+    )]
     Failed(String),
     /// The store's files have a newer format.
     #[error(

@@ -126,3 +126,108 @@ fn check_unexpired(state: &State, clock: &dyn Clock) -> Result<(), CommandError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SetClock;
+    use crate::config::StateArgs;
+    use crate::test_support::{hours, initialised, key, start};
+    use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+    use mulberry_shared::exit::Exit;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// The folder `server` that an authority hands over, and where its state should go.
+    struct Handed {
+        folder: tempfile::TempDir,
+    }
+
+    impl Handed {
+        fn new() -> Self {
+            let handed = Self { folder: tempfile::tempdir().unwrap() };
+            std::fs::create_dir_all(handed.from().join("metadata")).unwrap();
+            std::fs::create_dir(handed.from().join("keys")).unwrap();
+            let Event::Initialised { roots, targets, lanes } = initialised() else { panic!() };
+            handed.metadata("1.root.json", &roots[0].0);
+            handed.metadata("1.targets.json", &targets.0);
+            for (lane, bytes) in lanes {
+                handed.metadata(&format!("1.{lane}.json"), &bytes.0);
+            }
+            for (role, number) in ONLINE_ROLES.into_iter().zip([101, 102, 103]) {
+                handed.key(role, number);
+            }
+            handed
+        }
+
+        fn from(&self) -> std::path::PathBuf {
+            self.folder.path().join("server")
+        }
+
+        fn state(&self) -> std::path::PathBuf {
+            self.folder.path().join("state")
+        }
+
+        fn metadata(&self, name: &str, bytes: &[u8]) {
+            std::fs::write(self.from().join("metadata").join(name), bytes).unwrap();
+        }
+
+        fn key(&self, role: &str, number: u8) {
+            let pem = key(number).to_pkcs8_der().unwrap().to_pem("PRIVATE KEY", LineEnding::LF).unwrap();
+            files::write_private(&self.from().join(format!("keys/{role}.pem")), pem.as_bytes()).unwrap();
+        }
+
+        async fn init(&self, now: jiff::Timestamp) -> Result<(), CommandError> {
+            let state = StateArgs { state: self.state() };
+            let args = InitArgs { from: self.from(), state, json: true };
+            init(&args, &SetClock::at(now), &Limits::default()).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_state_folder_is_made_once_and_is_private() {
+        let handed = Handed::new();
+        handed.init(start()).await.unwrap();
+        let layout = Layout::existing(&handed.state()).unwrap();
+        OnlineKeys::read(&layout.keys()).unwrap();
+        let store = Arc::new(SledStore::open(&layout.ledger()).unwrap());
+        let (ledger, state, _) = fold(store.clone(), &Limits::default()).await.unwrap();
+        assert_eq!(ledger.head().sequence, 1);
+        assert_eq!(state.unwrap().lanes.len(), 2);
+        store.close();
+        let again = handed.init(start()).await.unwrap_err();
+        assert_eq!(again.exit, Exit::Usage);
+        let _held = layout.take_lock().unwrap();
+        assert_eq!(handed.init(start()).await.unwrap_err().exit, Exit::Locked);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_trusted_makes_no_state_folder() {
+        let swapped = Handed::new();
+        swapped.key("snapshot", 102);
+        let unsigned = Handed::new();
+        let Event::Initialised { targets, .. } = initialised() else { panic!() };
+        let text = String::from_utf8(targets.0).unwrap();
+        unsigned.metadata("1.targets.json", text.replacen("\"version\":1", "\"version\":2", 1).as_bytes());
+        for (handed, now) in
+            [(swapped, start()), (unsigned, start()), (Handed::new(), start() + hours(24 * 90))]
+        {
+            let refused = handed.init(now).await.unwrap_err();
+            assert_eq!(refused.exit, Exit::TrustRefused, "{refused}");
+            assert!(!handed.state().exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn missing_files_and_keys_that_others_may_read_are_usage_errors() {
+        let wide = Handed::new();
+        let key = wide.from().join("keys/gates.pem");
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let missing = Handed::new();
+        std::fs::remove_file(missing.from().join("metadata/1.routine.json")).unwrap();
+        for handed in [wide, missing] {
+            let refused = handed.init(start()).await.unwrap_err();
+            assert_eq!(refused.exit, Exit::Usage, "{refused}");
+            assert!(!handed.state().exists());
+        }
+    }
+}
