@@ -95,9 +95,17 @@ pub enum Command {
                       Example:\n  mulberryctl status\n  mulberryctl status --json"
     )]
     Status,
-    /// Show the configuration and where each value came from
-    #[command(after_help = "Example:\n  mulberryctl config-show")]
-    ConfigShow,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show each value and where it came from; the token stays hidden
+    #[command(after_help = "Example:\n  mulberryctl config show")]
+    Show,
 }
 
 /// `init`

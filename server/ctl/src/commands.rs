@@ -10,7 +10,7 @@ pub mod recipe;
 pub mod status;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, ConfigCommand},
     config::Settings,
     failure::Failure,
     output,
@@ -54,7 +54,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Gate(command) => gate::run(command, &settings()?, format).await,
         Command::Status => status::run(&settings()?, now(), format).await,
-        Command::ConfigShow => config_show::run(&settings()?, format),
+        Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),
         Command::Recipe(command) => recipe::run(command, now(), format, &limits),
         Command::Publish(command) => {
             let mut passphrases = passphrases()?;

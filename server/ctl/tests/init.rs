@@ -150,7 +150,7 @@ fn the_written_configuration_is_the_one_that_is_read() {
         "http://cdn.example/x",
     ];
     assert_eq!(ctl(folder.path(), &arguments).status.code(), Some(0));
-    let shown = ctl(&folder.path().join("a"), &["config-show", "--json"]);
+    let shown = ctl(&folder.path().join("a"), &["config", "show", "--json"]);
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["server"]["value"], "https://ops.example");
     assert_eq!(shown["origin"]["value"], "http://cdn.example/x");

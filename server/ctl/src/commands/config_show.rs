@@ -1,4 +1,4 @@
-//! `mulberryctl config-show`: each value and where it came from.
+//! `mulberryctl config show`: each value and where it came from.
 
 use crate::{
     config::Settings,
