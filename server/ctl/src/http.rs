@@ -200,6 +200,43 @@ mod tests {
         }
     }
 
+    /// Answers one request with these bytes and closes.
+    fn serve_once(answer: Vec<u8>) -> Endpoint {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(&answer);
+        });
+        Endpoint::new(&format!("http://{address}"), Purpose::Token).unwrap()
+    }
+
+    fn get(answer: &[u8], max: u64) -> Result<Answer, String> {
+        let endpoint = serve_once(answer.to_vec());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(send(endpoint.client().get(endpoint.join("x").unwrap()), max))
+    }
+
+    #[test]
+    fn answers_are_bounded_whether_they_state_their_length_or_not() {
+        let stated = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345";
+        let closed = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n12345";
+        for answer in [&stated[..], closed] {
+            assert_eq!(get(answer, 5).unwrap().body, b"12345");
+            assert!(get(answer, 4).unwrap_err().contains("longer than 4 bytes"));
+        }
+        let broken = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n12345";
+        assert!(get(broken, 100).is_err(), "half an answer is none");
+    }
+
+    #[test]
+    fn redirects_are_answers_and_are_not_followed() {
+        let moved = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(get(moved, 10).unwrap().status, StatusCode::FOUND);
+    }
+
     #[test]
     fn paths_stay_below_the_base() {
         let endpoint = Endpoint::new("http://127.0.0.1:1/deep", Purpose::Token).unwrap();
