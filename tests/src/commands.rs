@@ -1,11 +1,13 @@
 //! The command line of `mulberry-lab`.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 use clap::{Parser, Subcommand};
 
 pub mod corpus;
+pub mod fuzz_seeds;
 pub mod recipe_certificates;
+pub mod replay;
 
 /// Mulberry's laboratory: fixtures of add-ons and certificates, and the incident replay.
 #[derive(Debug, Parser)]
@@ -21,13 +23,20 @@ enum Command {
     Corpus(corpus::Arguments),
     /// Write the laboratory certificates that the example recipes use.
     RecipeCertificates(recipe_certificates::Arguments),
+    /// Write valid inputs from which the fuzz targets start.
+    FuzzSeeds(fuzz_seeds::Arguments),
+    /// Replay the incident of May 2019 with real processes, and check every figure.
+    Replay(replay::Arguments),
 }
 
-/// Runs one command. Exit code 0 when done, 2 when input was unreadable or output could not be written.
+/// Runs one command. Exit code 0 when done, 1 when a replay differs from what it must show, 2 when input was unreadable
+/// or output could not be written.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Corpus(arguments) => corpus::run(arguments),
         Command::RecipeCertificates(arguments) => recipe_certificates::run(arguments),
+        Command::FuzzSeeds(arguments) => fuzz_seeds::run(arguments),
+        Command::Replay(arguments) => return replay::run(arguments).report(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,13 +8,20 @@
 //! | [`xpi_signer`] | signed add-ons, right or wrong in one named way |
 //! | [`corpus`] | many add-ons in groups, with the verdicts to expect |
 //! | [`real`] | where the real material lies that is not part of the repository |
+//! | [`binaries`], [`process`] | the three binaries, built in this process's own profile, and running them |
+//! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
+//! | [`replay`] | the incident of May 2019 on that stage |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
+pub mod binaries;
 pub mod commands;
 pub mod corpus;
 mod error;
 pub mod pki;
+pub mod process;
 pub mod real;
+pub mod replay;
+pub mod stage;
 pub mod xpi_signer;
 
 pub use error::LabError;

@@ -3,11 +3,15 @@
 //! The table's verdicts were computed from the stated rule by somebody else's program; `real/README.md` has the parameters of
 //! each column. They are checked twice: through the library, and through the built binary.
 
+// Clippy knows tests by their attribute and takes their helpers for other code.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::Timestamp;
+use mulberry_lab::binaries::Binaries;
 use mulberry_lab::real;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
@@ -213,7 +217,7 @@ fn the_library_agrees_with_every_column() {
 fn the_binary_agrees_with_every_column() {
     let Some(folder) = real::folder_or_skip("real add-ons through the binary") else { return };
     let rows = table(&folder);
-    let binary = built_agent();
+    let binary = Binaries::build().unwrap().agent();
     for column in &COLUMNS {
         let mut command = Command::new(&binary);
         command.args(["verify", "--json", "--policy", "firefox", "--signature", "pkcs7", "--digest", "sha1"]);
@@ -339,18 +343,4 @@ fn damaged_real_signatures_are_judged() {
         assert_eq!(cose(&flipped).filter(|found| *found != cose_signer), None, "{at}");
         assert_eq!(cose(&sig[..at]), None);
     }
-}
-
-/// The agent's binary, which cargo builds beside this test when the workspace is tested, and which is built here otherwise.
-fn built_agent() -> PathBuf {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "-p", "mulberry-agent", "--bin", "mulberry-agent"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .status()
-        .unwrap();
-    assert!(status.success());
-    let target = std::env::current_exe().unwrap();
-    let binary = target.parent().and_then(Path::parent).unwrap().join("mulberry-agent");
-    assert!(binary.is_file(), "{}", binary.display());
-    binary
 }
