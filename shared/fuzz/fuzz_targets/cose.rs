@@ -1,0 +1,12 @@
+//! Any bytes as a COSE signature file.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::xpi::cose::Cose;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(signature) = Cose::parse(bytes, &Limits::default()) {
+        assert!(signature.verify(b"content that nobody signed").is_err());
+    }
+});
