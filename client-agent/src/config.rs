@@ -62,6 +62,10 @@ pub struct Layer {
     /// Verification policy: firefox (default) or strict
     #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_POLICY", hide_env_values = true)]
     pub policy: Option<String>,
+    /// Which signatures are needed, instead of what the policy says: pkcs7, pkcs7-cose-optional,
+    /// cose-pkcs7-optional or cose
+    #[arg(long, value_name = "MODE", env = "MULBERRY_AGENT_SIGNATURE", hide_env_values = true)]
+    pub signature: Option<String>,
     /// Executable to run when something the host sees has changed; gets the event as JSON on standard input
     #[arg(long, value_name = "COMMAND", env = "MULBERRY_AGENT_HOOK", hide_env_values = true)]
     pub hook: Option<PathBuf>,
@@ -112,6 +116,7 @@ impl Layer {
             addons: self.addons.or(below.addons),
             anchors: if self.anchors.is_empty() { below.anchors } else { self.anchors },
             policy: self.policy.or(below.policy),
+            signature: self.signature.or(below.signature),
             hook: self.hook.or(below.hook),
             pass_hours: self.pass_hours.or(below.pass_hours),
             version: self.version.or(below.version),
@@ -228,10 +233,15 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
         bad("anchors", "missing; name a PEM file with the trust anchor of add-on signatures".into());
     }
     let policy_name = layer.policy.unwrap_or_else(|| Policy::firefox().name.to_owned());
-    let policy = Policy::named(&policy_name).unwrap_or_else(|| {
+    let mut policy = Policy::named(&policy_name).unwrap_or_else(|| {
         bad("policy", format!("there is no policy {policy_name:?}; use firefox or strict"));
         Policy::firefox()
     });
+    match layer.signature.as_deref().map(str::parse) {
+        None => {}
+        Some(Ok(mode)) => policy.signature = mode,
+        Some(Err(error)) => bad("signature", error.to_string()),
+    }
     let pass_hours = layer.pass_hours.unwrap_or(PASS_HOURS);
     if !(1..=MAX_PASS_HOURS).contains(&pass_hours) {
         bad("pass_hours", format!("{pass_hours} is outside 1 to {MAX_PASS_HOURS}"));
@@ -279,6 +289,8 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
 
 #[cfg(test)]
 mod tests {
+    use mulberry_shared::xpi::SignatureMode;
+
     use super::*;
 
     fn minimal() -> Layer {
@@ -315,10 +327,17 @@ mod tests {
     }
 
     #[test]
+    fn a_single_setting_overrides_the_policy() {
+        let config = validate(Layer { signature: Some("pkcs7".into()), ..minimal() }).unwrap();
+        assert_eq!(config.policy, Policy { signature: SignatureMode::Pkcs7, ..Policy::firefox() });
+    }
+
+    #[test]
     fn every_bad_setting_is_named_at_once() {
         let layer = Layer {
             origin: Some("ftp://x".into()),
             policy: Some("lenient".into()),
+            signature: Some("pgp".into()),
             pass_hours: Some(0),
             version: Some("sixty".into()),
             ring: Some(" ".into()),
@@ -326,6 +345,8 @@ mod tests {
         };
         let problems = validate(layer).unwrap_err();
         let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
-        assert_eq!(settings, ["origin", "addons", "anchors", "policy", "pass_hours", "version", "ring"]);
+        let expected =
+            ["origin", "addons", "anchors", "policy", "signature", "pass_hours", "version", "ring"];
+        assert_eq!(settings, expected);
     }
 }

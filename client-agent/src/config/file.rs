@@ -9,8 +9,18 @@ use toml_edit::{Document, Item, TableLike, Value};
 use super::{Layer, Permission};
 
 const FORMAT: i64 = 1;
-const TOP: &[&str] =
-    &["format", "origin", "addons", "anchors", "policy", "hook", "pass_hours", "client", "consent"];
+const TOP: &[&str] = &[
+    "format",
+    "origin",
+    "addons",
+    "anchors",
+    "policy",
+    "signature",
+    "hook",
+    "pass_hours",
+    "client",
+    "consent",
+];
 const CLIENT: &[&str] = &["version", "channel", "os", "arch", "locale", "country", "distribution", "ring"];
 const CONSENT: &[&str] = &["updates", "messages", "studies"];
 
@@ -82,6 +92,7 @@ pub fn write_file(layer: &Layer) -> String {
     let anchors: Vec<String> = layer.anchors.iter().map(|value| quoted(&path(value))).collect();
     put("anchors", (!anchors.is_empty()).then(|| format!("[{}]", anchors.join(", "))));
     put("policy", layer.policy.as_deref().map(quoted));
+    put("signature", layer.signature.as_deref().map(quoted));
     put("hook", layer.hook.as_ref().map(|value| quoted(&path(value))));
     put("pass_hours", layer.pass_hours.map(|hours| hours.to_string()));
     let client = [&layer.version, &layer.channel, &layer.os, &layer.arch, &layer.locale, &layer.country];
@@ -125,6 +136,7 @@ impl Reader<'_> {
                 "addons" => layer.addons = self.string(key, item).map(PathBuf::from),
                 "anchors" => layer.anchors = self.paths(key, item),
                 "policy" => layer.policy = self.string(key, item),
+                "signature" => layer.signature = self.string(key, item),
                 "hook" => layer.hook = self.string(key, item).map(PathBuf::from),
                 "pass_hours" => {
                     layer.pass_hours = item.as_integer();
@@ -276,6 +288,7 @@ mod tests {
             addons: Some("/a \"b\"\\c".into()),
             anchors: vec!["anchors/1.pem".into(), "anchors/2.pem".into()],
             policy: Some("strict".into()),
+            signature: Some("cose".into()),
             hook: Some("/hook".into()),
             pass_hours: Some(12),
             version: Some("66.0".into()),
