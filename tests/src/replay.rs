@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::digest::Sha256Digest;
+use serde_json::Value;
 
 use crate::stage::{Stage, StageError};
 use material::{Material, Moment};
@@ -37,6 +38,13 @@ enum Part {
     HeldInTime,
     /// Its version is outside both recipes: nothing changes for it.
     NotTargeted,
+}
+
+/// Whether a hold suspends an agent's daily pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    None,
+    Active,
 }
 
 const PLAYERS: [Player; 5] = [
@@ -76,7 +84,9 @@ pub fn run(material: &Material, timeline: &mut Timeline) -> Result<Vec<Row>, Sta
     ));
     stage.start_server()?;
     for player in &PLAYERS {
-        stage.init_agent(player.name, &material.anchor, &material.addons, player.facts)?;
+        let signature = ["--signature", material.signature.as_str()];
+        let settings = [player.facts, &signature].concat();
+        stage.init_agent(player.name, &material.anchor, &material.addons, &settings)?;
         stage.agent(player.name, &["once"])?.expect_code(0)?;
         check(&stage, player, material, Moment::Healthy)?;
     }
@@ -104,6 +114,11 @@ pub fn run(material: &Material, timeline: &mut Timeline) -> Result<Vec<Row>, Sta
         let moment = if player.part == Part::HeldInTime { Moment::Healthy } else { Moment::Expired };
         let disabled = check(&stage, player, material, moment)?;
         lost.entry(player.name).or_insert(disabled);
+        match player.part {
+            Part::Hit => expect_pass(&stage, player, Hold::Active, |last| last >= after)?,
+            Part::HeldInTime => expect_pass(&stage, player, Hold::Active, |last| last < after)?,
+            Part::NotTargeted => expect_pass(&stage, player, Hold::None, |last| last >= after)?,
+        }
     }
 
     write_recipe(&stage, REPLACEMENT, &replacement(before, after)?)?;
@@ -143,7 +158,7 @@ pub fn run(material: &Material, timeline: &mut Timeline) -> Result<Vec<Row>, Sta
         stage.agent(player.name, &["once"])?.expect_code(0)?;
         let moment = if player.part == Part::NotTargeted { Moment::Expired } else { Moment::Fixed };
         check(&stage, player, material, moment)?;
-        expect_no_hold(&stage, player)?;
+        expect_pass(&stage, player, Hold::None, |last| last >= after)?;
     }
     stage.stop_server()?;
     if digests(&material.addons)? != untouched {
@@ -202,12 +217,30 @@ fn check(stage: &Stage, player: &Player, material: &Material, moment: Moment) ->
     Err(StageError(format!("agent {} differs ({moment:?}):\n  {}", player.name, wrong.join("\n  "))))
 }
 
-fn expect_no_hold(stage: &Stage, player: &Player) -> Result<(), StageError> {
+/// What the agent's `status` says of its daily pass: whether a hold suspends it, and when it last ran.
+fn daily_pass(stage: &Stage, player: &Player) -> Result<(Hold, Timestamp), StageError> {
     let status = stage.agent(player.name, &["status", "--json"])?.expect_code(0)?.json()?;
-    match &status["hold_until"] {
-        serde_json::Value::Null => Ok(()),
-        held => Err(StageError(format!("agent {} is still held until {held}", player.name))),
+    let hold = match status.get("held_until") {
+        Some(Value::Null) => Hold::None,
+        Some(Value::String(_)) => Hold::Active,
+        other => return Err(StageError(format!("agent {}: held_until is {other:?}", player.name))),
+    };
+    let last = status["last_full_pass"].as_str().and_then(|text| text.parse().ok());
+    let last = last.ok_or_else(|| StageError(format!("agent {}: no time of a last pass", player.name)))?;
+    Ok((hold, last))
+}
+
+fn expect_pass(
+    stage: &Stage,
+    player: &Player,
+    hold: Hold,
+    ran: impl FnOnce(Timestamp) -> bool,
+) -> Result<(), StageError> {
+    let (found, last) = daily_pass(stage, player)?;
+    if found == hold && ran(last) {
+        return Ok(());
     }
+    Err(StageError(format!("agent {}: hold {found:?}, last daily pass at {last}", player.name)))
 }
 
 fn write_recipe(stage: &Stage, slug: &str, text: &str) -> Result<(), StageError> {

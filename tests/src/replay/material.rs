@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use mulberry_shared::xpi::{Policy, SignatureMode};
 
 use crate::corpus::{self, CorpusAddon, CorpusSpec};
 use crate::pki::KeyKind;
@@ -20,6 +21,8 @@ pub struct Material {
     pub replacement: PathBuf,
     /// The folder of the add-ons.
     pub addons: PathBuf,
+    /// Which signatures the agents look at.
+    pub signature: SignatureMode,
     /// Before the intermediate's expiry.
     pub healthy_at: Timestamp,
     /// After it, and more than a day after [`Self::healthy_at`], so that the daily pass is due.
@@ -90,6 +93,7 @@ impl Material {
             anchor: certificate("anchor.pem"),
             replacement: certificate("replacement.pem"),
             addons: folder.join("addons"),
+            signature: Policy::firefox().signature,
             healthy_at: instant("2019-05-03T12:00:00Z")?,
             expired_at: instant("2019-05-05T00:00:00Z")?,
             expected: table.addons.iter().map(of_corpus).collect(),
@@ -110,6 +114,8 @@ impl Material {
             anchor: real.join("certs/amo-prod-root-2015.pem"),
             replacement: real.join("certs/amo-prod-int-signingca1-REPLACEMENT-2019.pem"),
             addons: real.join("addons"),
+            // The table's verdicts are those of PKCS#7 alone, which is all that was looked at in 2019.
+            signature: SignatureMode::Pkcs7,
             healthy_at: instant("2019-05-03T12:00:00Z")?,
             expired_at: instant("2019-05-05T00:00:00Z")?,
             expected: expected(&text).map_err(|what| StageError(format!("{}: {what}", table.display())))?,
