@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::LabError;
 use crate::binaries::workspace;
 use crate::pki::{Incident, IncidentDates};
-use crate::xpi_signer::{Addon, AddonSigner, SigningOptions, ZipEntry};
+use crate::xpi_signer::{Addon, AddonSigner, IdPlace, SigningOptions, ZipEntry};
 
 /// Writes valid inputs for the fuzz targets, a folder a target.
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,23 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     for version in ["66.0|>=60, <67", "60.6.2esr|~60.6", "68.0b3|>=60", "69.0a1|*"] {
         out("version", version, version.as_bytes())?;
     }
+    let rdf = Addon { id_place: IdPlace::InstallRdf, ..addon };
+    let signer = AddonSigner {
+        issuer: &incident.replacement,
+        options: SigningOptions::service_of_2018(validity.0, validity.1),
+    };
+    for entry in signer.entries(&rdf)? {
+        if matches!(entry.name.as_slice(), b"install.rdf") {
+            out("identity", "install.rdf", &entry.data)?;
+        }
+    }
+    out("identity", "manifest.json", br#"{"version": "1", "applications": {"gecko": {"id": "a@b"}}}"#)?;
+    out("operators", "gate", br#"{"revision":1,"state":"open","percent":500,"reason":"canary"}"#)?;
+    out(
+        "operators",
+        "publish",
+        br#"{"metadata":"e30=","recipes":{"emergency/a.json":"e30="},"withdraw":["b"]}"#,
+    )?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;
