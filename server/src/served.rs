@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::trust::{profile, write};
+use mulberry_shared::trust::{location, profile};
 
 use crate::edition::Edition;
 use crate::state::State;
@@ -111,10 +111,10 @@ fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
     let mut documents: Vec<_> = state
         .roots
         .iter()
-        .map(|root| (write::metadata_path("root", root.version), root.bytes().clone()))
+        .map(|root| (location::consistent_metadata("root", root.version), root.bytes().clone()))
         .collect();
     let mut metadata = |role: &str, version, bytes: &Arc<[u8]>| {
-        documents.push((write::metadata_path(role, version), bytes.clone()));
+        documents.push((location::consistent_metadata(role, version), bytes.clone()));
     };
     metadata("targets", state.targets.version, state.targets.bytes());
     for (lane, content) in &state.lanes {
@@ -123,10 +123,10 @@ fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
     metadata(profile::GATES, edition.gates.version, edition.gates.bytes());
     metadata("snapshot", edition.snapshot.version, edition.snapshot.bytes());
     metadata("timestamp", edition.timestamp.version, edition.timestamp.bytes());
-    let gates_path = write::file_path(profile::GATES_FILE, &Sha256Digest::of(&edition.gates_file));
+    let gates_path = location::file(profile::GATES_FILE, Some(&Sha256Digest::of(&edition.gates_file)));
     documents.push((gates_path, edition.gates_file.clone()));
     for (path, published) in state.recipes() {
-        documents.push((write::file_path(&path.to_string(), &published.sha256), published.bytes.clone()));
+        documents.push((location::file(&path.to_string(), Some(&published.sha256)), published.bytes.clone()));
     }
     documents
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`key`], [`signer`] | public keys and key objects; keys that sign |
 //! | [`threshold`] | the one place where signatures are counted |
-//! | [`metadata`], [`pattern`] | the four kinds of metadata; path patterns of delegations |
+//! | [`metadata`], [`pattern`], [`location`] | the four kinds of metadata; path patterns of delegations; paths in an origin |
 //! | [`verify`] | from bytes to [`Verified`] |
 //! | [`trusted`], [`lookup`] | the set a client trusts, with the checks of every step; the delegated look-up |
 //! | [`profile`] | Mulberry's rules above TUF for lanes and gates |
@@ -19,6 +19,7 @@ pub mod client;
 pub mod edition;
 pub mod error;
 pub mod key;
+pub mod location;
 pub mod lookup;
 pub mod metadata;
 pub mod pattern;

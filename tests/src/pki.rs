@@ -4,15 +4,17 @@
 //! |---|---|
 //! | [`keys`] | a key ring: each named key is made once a process, when first asked for |
 //! | [`certificate`] | a certificate of every shape met in real files, and some that must be refused |
+//! | [`name`] | names as the real services write them |
 //! | [`incident`] | the ready set: anchor, expiring intermediate, replacement, and their impostors |
 
 pub mod certificate;
 pub mod incident;
 pub mod keys;
+pub mod name;
 
 pub use certificate::{
-    BasicConstraints, CertificateSpec, ExtendedKeyUse, Extension, LabCertificate, SignatureKind, common_name,
-    mozilla_name,
+    BasicConstraints, CertificateSpec, ExtendedKeyUse, Extension, LabCertificate, SignatureKind,
 };
 pub use incident::{Incident, IncidentDates};
 pub use keys::{KeyKind, LabKey, key};
+pub use name::{common_name, mozilla_name};

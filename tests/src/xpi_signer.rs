@@ -28,7 +28,8 @@ pub use pkcs7::{AlgorithmStyle, CmsDigest, Pkcs7Options, SignedAttributes, Signe
 pub use zip::{ContainerStyle, ZipEntry, ZipFault};
 
 use crate::LabError;
-use crate::pki::certificate::{Presence, end_entity_name};
+use crate::pki::certificate::Presence;
+use crate::pki::name::end_entity_name;
 use crate::pki::{CertificateSpec, ExtendedKeyUse, KeyKind, LabCertificate, SignatureKind, key};
 
 /// How add-ons are signed. [`SigningOptions::service_of_2018`] and [`SigningOptions::service_of_2023`] are as real files

@@ -4,10 +4,9 @@ use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::write::{
-    Holders, LaneDraft, LaneHolders, Life, RootHolders, file_path, gates, metadata_path, root, sign,
-    snapshot, targets, timestamp,
+    Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
 };
-use mulberry_shared::trust::{Ed25519Signer, Signer};
+use mulberry_shared::trust::{Ed25519Signer, Signer, location};
 
 use crate::ports::doubles::MemoryOrigin;
 
@@ -61,7 +60,7 @@ impl Server {
             let mut draft = LaneDraft::new(lane, None);
             for (path, bytes) in recipes {
                 draft.add(path, bytes).unwrap();
-                origin.put(&file_path(&path.to_string(), &Sha256Digest::of(bytes)), bytes);
+                origin.put(&location::file(&path.to_string(), Some(&Sha256Digest::of(bytes))), bytes);
             }
             let mut metadata = draft.build(now).unwrap();
             metadata.version = version;
@@ -69,7 +68,7 @@ impl Server {
         };
         let emergency = lane(Lane::Emergency, emergency, EMERGENCY);
         let routine = lane(Lane::Routine, routine, ROUTINE);
-        origin.put(&file_path("gates.json", &Sha256Digest::of(gates_json)), gates_json);
+        origin.put(&location::file("gates.json", Some(&Sha256Digest::of(gates_json))), gates_json);
         let gates = gates(version, Life::Online.from(now), gates_json);
         let gates = sign(&gates, &[&self.keys[GATES]]).unwrap();
         let roles = [
@@ -83,9 +82,9 @@ impl Server {
         let timestamp = timestamp(version, Life::Timestamp.from(now), (version, &snapshot), now, None);
         let timestamp = sign(&timestamp, &[&self.keys[TIMESTAMP]]).unwrap();
         for (role, version, bytes) in roles {
-            origin.put(&metadata_path(role, version), bytes);
+            origin.put(&location::consistent_metadata(role, version), bytes);
         }
-        origin.put(&metadata_path("snapshot", version), &snapshot);
-        origin.put(&metadata_path("timestamp", version), &timestamp);
+        origin.put(&location::consistent_metadata("snapshot", version), &snapshot);
+        origin.put(&location::consistent_metadata("timestamp", version), &timestamp);
     }
 }

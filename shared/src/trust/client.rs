@@ -6,6 +6,7 @@
 use jiff::Timestamp as Instant;
 
 use super::error::{TrustError, TrustErrorKind};
+use super::location;
 use super::profile;
 use super::report::{Event, RefreshReport};
 use super::state::{TrustState, Wanted};
@@ -146,7 +147,7 @@ impl Refresh {
         match (&self.phase, self.state.trusted.root().version.checked_add(1)) {
             (Phase::Root { rotations, .. }, Some(next)) if *rotations < self.limits.trust.rotations => {
                 // Roots are versioned whether snapshots are consistent or not.
-                let path = format!("metadata/{next}.root.json");
+                let path = location::metadata("root", Some(next));
                 Some(Fetch { path, max_bytes: self.limits.trust.root_bytes })
             }
             _ => {
@@ -356,25 +357,12 @@ impl Refresh {
     }
 
     fn metadata(&self, role: &str, version: Option<u64>, max_bytes: u64) -> Fetch {
-        let name = percent_encode(role);
-        let path = match version.filter(|_| self.consistent()) {
-            Some(version) => format!("metadata/{version}.{name}.json"),
-            None => format!("metadata/{name}.json"),
-        };
-        Fetch { path, max_bytes }
+        Fetch { path: location::metadata(role, version.filter(|_| self.consistent())), max_bytes }
     }
 
     fn file(&self, file: &Wanted) -> Fetch {
-        let path = if self.consistent() {
-            // 5.7.3: the hash stands before the file's name, not before its folder.
-            match file.path.rsplit_once('/') {
-                Some((folder, name)) => format!("targets/{folder}/{}.{name}", file.sha256),
-                None => format!("targets/{}.{}", file.sha256, file.path),
-            }
-        } else {
-            format!("targets/{}", file.path)
-        };
-        Fetch { path, max_bytes: file.length }
+        let hash = self.consistent().then_some(&file.sha256);
+        Fetch { path: location::file(&file.path, hash), max_bytes: file.length }
     }
 
     fn subject(&self) -> String {
@@ -394,17 +382,4 @@ impl Refresh {
         self.report.add(&error.subject.clone(), Event::Failed(error));
         self.phase = Phase::Done;
     }
-}
-
-/// Encodes a role's name for use as one path segment: a role may be called `../root`.
-fn percent_encode(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

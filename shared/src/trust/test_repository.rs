@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp as Instant};
 
 use super::client::{Next, Refresh, Reply};
+use super::location;
 use super::metadata::{Body, Root, Targets};
 use super::report::RefreshReport;
 use super::signer::{Ed25519Signer, Signer};
@@ -144,7 +145,7 @@ impl Repository {
         body.version += 1;
         let path = format!("{lane}/{slug}.json");
         let file = write::target_file(bytes);
-        self.origin.insert(write::file_path(&path, &file.sha256().unwrap()), bytes.to_vec());
+        self.origin.insert(location::file(&path, Some(&file.sha256().unwrap())), bytes.to_vec());
         body.targets.insert(path, file);
         self.put_lane(lane);
     }
@@ -154,7 +155,7 @@ impl Repository {
         self.online[0] += 1;
         let gates = write::gates(self.online[0], Life::Online.from(self.now), &self.gates);
         let sha256 = gates.targets["gates.json"].sha256().unwrap();
-        self.origin.insert(write::file_path("gates.json", &sha256), self.gates.clone());
+        self.origin.insert(location::file("gates.json", Some(&sha256)), self.gates.clone());
         self.put_role("gates", &gates);
         self.publish_snapshot();
     }

@@ -214,24 +214,6 @@ pub fn sign<T: Body>(body: &T, signers: &[&dyn Signer]) -> Result<Vec<u8>, Trust
     serde_json::to_vec(&envelope).map_err(|error| unwritable(&error))
 }
 
-/// Where a metadata file stands in an origin.
-#[must_use]
-pub fn metadata_path(role: &str, version: u64) -> String {
-    match role {
-        "timestamp" => "metadata/timestamp.json".to_owned(),
-        _ => format!("metadata/{version}.{role}.json"),
-    }
-}
-
-/// Where a signed file stands in an origin: the hash before the file's name.
-#[must_use]
-pub fn file_path(path: &str, sha256: &Sha256Digest) -> String {
-    match path.rsplit_once('/') {
-        Some((folder, name)) => format!("targets/{folder}/{sha256}.{name}"),
-        None => format!("targets/{sha256}.{path}"),
-    }
-}
-
 /// Length and SHA-256 of a file, as targets state them.
 #[must_use]
 pub fn target_file(bytes: &[u8]) -> TargetFile {
@@ -300,14 +282,5 @@ mod tests {
         let body = gates(1, Life::Timestamp.from(now), b"");
         assert_eq!(serde_json::to_value(body).unwrap()["expires"], "2026-05-05T00:00:00Z");
         assert_eq!(Life::Offline.from(Instant::MAX).as_second(), Instant::MAX.as_second());
-    }
-
-    #[test]
-    fn names_on_the_wire() {
-        let sha256 = Sha256Digest::of(b"x");
-        assert_eq!(metadata_path("timestamp", 7), "metadata/timestamp.json");
-        assert_eq!(metadata_path("root", 7), "metadata/7.root.json");
-        assert_eq!(file_path("emergency/fix.json", &sha256), format!("targets/emergency/{sha256}.fix.json"));
-        assert_eq!(file_path("gates.json", &sha256), format!("targets/{sha256}.gates.json"));
     }
 }

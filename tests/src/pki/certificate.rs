@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use base64::Engine;
 use const_oid::ObjectIdentifier;
-use const_oid::db::{rfc4519, rfc5280, rfc5912};
-use der::asn1::{Any, BitString, GeneralizedTime, Ia5String, OctetString, SetOfVec, UtcTime, Utf8StringRef};
+use const_oid::db::{rfc5280, rfc5912};
+use der::asn1::{Any, BitString, GeneralizedTime, Ia5String, OctetString, UtcTime};
 use der::{Decode, Encode};
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{self, AuthorityKeyIdentifier, KeyUsage, NameConstraints};
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 use x509_cert::{Certificate, TbsCertificate};
@@ -377,42 +376,6 @@ impl SignatureKind {
     }
 }
 
-/// A name shaped like the real CAs': C, O, OU, CN.
-///
-/// # Errors
-/// When a part is not a legal attribute value.
-pub fn mozilla_name(unit: &str, common_name: &str) -> Result<Name, LabError> {
-    name(&[
-        (rfc4519::COUNTRY_NAME, "US"),
-        (rfc4519::ORGANIZATION_NAME, "Mulberry Laboratory"),
-        (rfc4519::ORGANIZATIONAL_UNIT_NAME, unit),
-        (rfc4519::COMMON_NAME, common_name),
-    ])
-}
-
-/// A name with nothing but a CN.
-///
-/// # Errors
-/// When it is not a legal attribute value.
-pub fn common_name(common_name: &str) -> Result<Name, LabError> {
-    name(&[(rfc4519::COMMON_NAME, common_name)])
-}
-
-/// The subject of an end entity that signs the add-on of this id, as the real service writes it.
-///
-/// # Errors
-/// When it is not a legal attribute value.
-pub fn end_entity_name(common_name: &str) -> Result<Name, LabError> {
-    name(&[
-        (rfc4519::COUNTRY_NAME, "US"),
-        (rfc4519::ST, "CA"),
-        (rfc4519::LOCALITY_NAME, "Mountain View"),
-        (rfc4519::ORGANIZATION_NAME, "Addons"),
-        (rfc4519::ORGANIZATIONAL_UNIT_NAME, "Production"),
-        (rfc4519::COMMON_NAME, common_name),
-    ])
-}
-
 /// Wraps DER as a PEM certificate, 64 characters a line.
 pub fn pem(der: &[u8]) -> String {
     let body = base64::engine::general_purpose::STANDARD.encode(der);
@@ -425,17 +388,6 @@ pub fn pem(der: &[u8]) -> String {
     }
     text.push_str("\n-----END CERTIFICATE-----\n");
     text
-}
-
-fn name(parts: &[(ObjectIdentifier, &str)]) -> Result<Name, LabError> {
-    let mut sequence = Vec::new();
-    for (oid, value) in parts {
-        let value = Any::encode_from(&Utf8StringRef::new(value)?)?;
-        let attribute = AttributeTypeAndValue { oid: *oid, value };
-        let set = SetOfVec::from_iter([attribute])?;
-        sequence.push(RelativeDistinguishedName::from(set));
-    }
-    Ok(RdnSequence(sequence))
 }
 
 fn key_identifier(key: &LabKey) -> Result<Vec<u8>, LabError> {

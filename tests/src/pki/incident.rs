@@ -12,8 +12,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::certificate::{CertificateSpec, LabCertificate, mozilla_name};
+use super::certificate::{CertificateSpec, LabCertificate};
 use super::keys::{KeyKind, key};
+use super::name::mozilla_name;
 use crate::LabError;
 
 /// When the certificates of an [`Incident`] begin and end.

@@ -7,8 +7,8 @@ use mulberry_shared::{
     limits::Limits,
     recipe::{Lane, Recipe, RecipePath, published},
     trust::{
-        Fetch, Reply, Targets, TrustError, TrustErrorKind, TrustState, Verified, metadata::MetaFile, profile,
-        trusted, verify, write,
+        Fetch, Reply, Targets, TrustError, TrustErrorKind, TrustState, Verified, location,
+        metadata::MetaFile, profile, trusted, verify,
     },
 };
 use std::collections::BTreeMap;
@@ -107,8 +107,10 @@ pub(super) async fn current(
             None => match file.sha256().filter(|_| file.length <= limits.trust.file_bytes) {
                 None => Err("no usable SHA-256 or length is signed for it".to_owned()),
                 Some(sha256) => {
-                    let wanted =
-                        Fetch { path: write::file_path(&path.to_string(), &sha256), max_bytes: file.length };
+                    let wanted = Fetch {
+                        path: location::file(&path.to_string(), Some(&sha256)),
+                        max_bytes: file.length,
+                    };
                     reply(origin::fetch(endpoint, &wanted).await, &wanted).and_then(|bytes| {
                         let name = path.to_string();
                         let fits =
@@ -143,7 +145,7 @@ async fn waive_expiry(
 ) -> Result<Verified<Targets>, TrustError> {
     let limit = limits.trust.targets_bytes;
     let max_bytes = expected.length.unwrap_or(limit).min(limit);
-    let wanted = Fetch { path: write::metadata_path(role, expected.version), max_bytes };
+    let wanted = Fetch { path: location::consistent_metadata(role, expected.version), max_bytes };
     let bytes = reply(origin::fetch(endpoint, &wanted).await, &wanted)
         .map_err(|why| TrustError::new(TrustErrorKind::Unreachable, role, why))?;
     trusted::check_content(role, &bytes, expected.length, expected.hashes.as_ref())?;
