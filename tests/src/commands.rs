@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 pub mod corpus;
 pub mod fuzz_seeds;
+pub mod measure;
 pub mod recipe_certificates;
 pub mod replay;
 
@@ -25,6 +26,8 @@ enum Command {
     RecipeCertificates(recipe_certificates::Arguments),
     /// Write valid inputs from which the fuzz targets start.
     FuzzSeeds(fuzz_seeds::Arguments),
+    /// Run one program and note the most memory it held.
+    Measure(measure::Arguments),
     /// Replay the incident of May 2019 with real processes, and check every figure.
     Replay(replay::Arguments),
 }
@@ -36,6 +39,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Corpus(arguments) => corpus::run(arguments),
         Command::RecipeCertificates(arguments) => recipe_certificates::run(arguments),
         Command::FuzzSeeds(arguments) => fuzz_seeds::run(arguments),
+        Command::Measure(arguments) => match measure::run(arguments) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Replay(arguments) => return replay::run(arguments).report(),
     };
     match result {

@@ -66,6 +66,31 @@ pub fn run<A: AsRef<OsStr>>(program: &Path, arguments: &[A], folder: &Path) -> R
     })
 }
 
+/// Runs `program` as [`run`] does, under `lab measure`: what it said, and the most memory it held, in KiB. `lab` is
+/// the laboratory's own binary.
+///
+/// # Errors
+/// When it cannot be started or measured.
+pub fn run_measured<A: AsRef<OsStr>>(
+    lab: &Path,
+    program: &Path,
+    arguments: &[A],
+    folder: &Path,
+) -> Result<(Said, u64), StageError> {
+    let io = |error: std::io::Error| StageError(error.to_string());
+    let peak = tempfile::NamedTempFile::new().map_err(io)?;
+    let mut all: Vec<&OsStr> =
+        vec!["measure".as_ref(), "--peak".as_ref(), peak.path().as_ref(), "--".as_ref(), program.as_ref()];
+    all.extend(arguments.iter().map(AsRef::as_ref));
+    let said = run(lab, &all, folder)?;
+    let figure = std::fs::read_to_string(peak.path()).map_err(io)?;
+    let figure = figure
+        .trim()
+        .parse()
+        .map_err(|_| StageError(format!("`{}` was not measured:\n{}", said.command, said.stderr)))?;
+    Ok((said, figure))
+}
+
 /// A command in `folder` that inherits no `MULBERRY*` variable and no proxy, so that the caller's settings cannot
 /// change a test.
 #[must_use]

@@ -1,0 +1,116 @@
+//! An origin that serves a recorded edition, well or with one document damaged in one named way.
+
+mod damage;
+mod recording;
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub use damage::Damage;
+pub use recording::Recording;
+
+use damage::Answer;
+
+/// The longest that one connection may block.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running origin. Dropping it ends it.
+#[derive(Debug)]
+pub struct HostileOrigin {
+    address: SocketAddr,
+    ended: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl HostileOrigin {
+    /// Serves `recording` on a free port of loopback, with the document at each of these paths damaged.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub fn serve(recording: &Recording, damaged: &[(&str, Damage)]) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let mut served: std::collections::BTreeMap<String, Answer> =
+            recording.files().map(|(path, bytes)| (path.to_owned(), Answer::whole(bytes))).collect();
+        for (path, damage) in damaged {
+            let bytes = recording.file(path).unwrap_or_default();
+            served.insert((*path).to_owned(), damage.answer(bytes));
+        }
+        let served = Arc::new(served);
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ended);
+        let listening = std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                let served = Arc::clone(&served);
+                // A client that hangs up in the middle of an endless body is what is wanted here.
+                std::thread::spawn(move || connection.and_then(|connection| answer(connection, &served)));
+            }
+        });
+        Ok(Self { address, ended, listening: Some(listening) })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for HostileOrigin {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Wakes the listener, which then sees that it has ended.
+        let _ = TcpStream::connect(self.address);
+        if let Some(listening) = self.listening.take() {
+            let _ = listening.join();
+        }
+    }
+}
+
+fn answer(connection: TcpStream, served: &std::collections::BTreeMap<String, Answer>) -> io::Result<()> {
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new((&connection).take(16 << 10));
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let mut header = String::new();
+    while reader.read_line(&mut header)? > 2 {
+        header.clear();
+    }
+    let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
+    let mut out = &connection;
+    match served.get(path) {
+        Some(answer) => answer.write(&mut out)?,
+        None => out.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?,
+    }
+    connection.shutdown(std::net::Shutdown::Write)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(origin: &HostileOrigin, path: &str) -> String {
+        let mut socket = TcpStream::connect(origin.address).unwrap();
+        socket.write_all(format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        let mut text = Vec::new();
+        let _ = socket.take(100_000).read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[test]
+    fn only_the_named_document_is_damaged() {
+        let recording = Recording::of([("metadata/a.json", b"{\"signed\":{}}".to_vec())]);
+        let origin = HostileOrigin::serve(&recording, &[("metadata/b.json", Damage::Huge)]).unwrap();
+        assert!(get(&origin, "metadata/a.json").ends_with("\r\n\r\n{\"signed\":{}}"));
+        assert_eq!(get(&origin, "metadata/b.json").len(), 100_000);
+        assert!(get(&origin, "metadata/c.json").starts_with("HTTP/1.1 404"));
+    }
+}

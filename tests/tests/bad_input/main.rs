@@ -1,0 +1,9 @@
+//! Bad input of every kind, given to the real binaries: a clear error, no panic, bounded memory, and the agent keeps its
+//! last good state.
+
+// Clippy knows tests by their attribute and takes their helpers for other code.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod metadata;
+mod play;
+mod scene;
