@@ -6,4 +6,5 @@
 
 mod metadata;
 mod play;
+mod recipes;
 mod scene;
