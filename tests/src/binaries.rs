@@ -21,7 +21,7 @@ pub enum BuildError {
     NotInTargetFolder(PathBuf),
     /// Cargo could not be started or failed.
     #[error(
-        "building the binaries failed ({0}); run `cargo build -p mulberry-server -p mulberryctl -p mulberry-agent` to see why"
+        "building the binaries failed ({0}); run `cargo build --workspace` to see why"
     )]
     Cargo(String),
 }
@@ -81,9 +81,10 @@ fn build() -> Result<Binaries, BuildError> {
     };
     let target = folder.parent().ok_or_else(not_in_target)?;
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--profile", profile, "--target-dir"])
+        // The whole workspace, as Cargo selected it before: a part of it would unify features anew and build the
+        // dependencies twice.
+        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile, "--target-dir"])
         .arg(target)
-        .args(["-p", "mulberry-server", "-p", "mulberryctl", "-p", "mulberry-agent"])
         .current_dir(workspace())
         .status()
         .map_err(|e| BuildError::Cargo(e.to_string()))?;
