@@ -24,8 +24,8 @@ use crate::store::replace;
 pub const FILE: &str = "state.json";
 /// The format this agent writes, and the newest it reads.
 pub const FORMAT: u64 = 1;
-/// Bytes of the file: 50,000 add-ons of 1 KB each, and room for enrolments.
-const MAX_BYTES: u64 = 64 << 20;
+/// Bytes of the file: 50,000 add-ons of 2.5 KB each, and room for enrolments.
+const MAX_BYTES: u64 = 128 << 20;
 /// A run that changed nothing else does not write the file only to note that it was made and reached an origin, unless the
 /// note is older than this: polls must not wear out disks.
 const CONTACT_GRAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -200,10 +200,17 @@ impl State {
     /// Commits the state durably.
     ///
     /// # Errors
-    /// Whatever the disk reports; the former state is in force then.
+    /// Whatever the disk reports, or that it would be longer than what is read back; the former state is in force then.
     pub fn save(&self, disk: &dyn Disk) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(self)?;
         bytes.push(b'\n');
+        if bytes.len() as u64 > MAX_BYTES {
+            let len = bytes.len();
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("{len} bytes, more than the {MAX_BYTES} it may have; are there too many add-ons?"),
+            ));
+        }
         replace(disk, FILE, &bytes)
     }
 
@@ -279,6 +286,15 @@ mod tests {
             disk.write(FILE, bad.as_bytes()).unwrap();
             assert!(matches!(State::load(&disk), Err(StateError::Damaged(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        let disk = MemoryDisk::default();
+        State::new("x".into(), None).save(&disk).unwrap();
+        let error = State::new("x".repeat(MAX_BYTES as usize), None).save(&disk).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(State::load(&disk).unwrap().client_id, "x");
     }
 
     #[test]

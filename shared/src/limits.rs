@@ -205,6 +205,8 @@ pub struct XpiLimits {
     pub signer_candidates: usize,
     /// Bytes of `manifest.json` and `install.rdf`, read for the id. Real ones stay below 50 KB.
     pub identity_bytes: usize,
+    /// Bytes of an id and of a version: they are stored and shown for every add-on. Real ones stay below 100.
+    pub identity_text: usize,
     /// XML nodes of `install.rdf`.
     pub xml_nodes: u32,
 }
@@ -227,6 +229,7 @@ impl Default for XpiLimits {
             cose_signers: 8,
             signer_candidates: 16,
             identity_bytes: 512 << 10,
+            identity_text: 255,
             xml_nodes: 20_000,
         }
     }

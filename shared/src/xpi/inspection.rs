@@ -97,7 +97,8 @@ fn fill(
     let files = SignatureFiles::find(&directory, policy.signature)?;
     inspection.chains = verify(&directory, &mut reader, &files, policy, limits)?;
     if inspection.identity_fault.is_none() {
-        inspection.identity_fault = check_identity(&mut inspection.id, &inspection.chains).err();
+        inspection.identity_fault =
+            check_identity(&mut inspection.id, &inspection.chains, limits.xpi.identity_text).err();
     }
     Ok(())
 }
@@ -210,22 +211,59 @@ fn identity(
         let older = Identity::of_install_rdf(&reader.read_to_vec(entry, max)?, &limits.xpi)?;
         identity = Identity { id: older.id, version: identity.version.or(older.version) };
     }
+    let texts = [("id", &identity.id), ("version", &identity.version)];
+    for (what, text) in texts.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?))) {
+        check_length(what, text, limits.xpi.identity_text)?;
+    }
     Ok(identity)
 }
 
 /// Every signer must have been certified for this add-on. An add-on that states no id has that of its certificate.
-fn check_identity(id: &mut Option<String>, chains: &[Chain]) -> Result<(), Fault> {
+fn check_identity(id: &mut Option<String>, chains: &[Chain], longest: usize) -> Result<(), Fault> {
     for chain in chains {
         let name = chain.end_entity.common_name();
         match id {
             Some(id) => check_id(id, name.as_deref())?,
-            None => *id = name,
+            None => {
+                name.as_deref().map_or(Ok(()), |name| check_length("id", name, longest))?;
+                *id = name;
+            }
         }
     }
     match id {
         Some(_) => Ok(()),
         None => {
             Err(Fault::new(VerdictKind::IdMismatch, "neither the add-on nor its certificate states an id"))
+        }
+    }
+}
+
+fn check_length(what: &str, text: &str, longest: usize) -> Result<(), Fault> {
+    if text.len() <= longest {
+        return Ok(());
+    }
+    let len = text.len();
+    Err(Fault::limit(format!("the add-on's {what} has {len} bytes, more than the {longest} it may have")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xpi::archive::maker::{stored, zip};
+
+    #[test]
+    fn what_an_add_on_says_of_itself_is_bounded() {
+        let long = "x".repeat(400_000);
+        for json in [
+            format!(r#"{{"version":"1","applications":{{"gecko":{{"id":"{long}"}}}}}}"#),
+            format!(r#"{{"version":"{long}"}}"#),
+            format!(r#"{{"version":1,"applications":"{long}"}}"#),
+        ] {
+            let bytes = zip(&[stored("manifest.json", json.as_bytes())]);
+            let inspection = inspect(&bytes, &Policy::firefox(), &Limits::default()).unwrap();
+            assert_eq!((&inspection.id, &inspection.version), (&None, &None));
+            let fault = inspection.identity_fault.unwrap();
+            assert!(fault.sentence.len() < 5000, "{}", fault.sentence.len());
         }
     }
 }

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// Characters of a sentence about an add-on.
+const SENTENCE_CHARS: usize = 1000;
+
 /// Why an add-on is accepted or refused. The closed list; the kebab-case names are stable and serve the command line,
 /// state files and reports alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,7 +138,7 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict of this kind, explained by this sentence.
     pub fn new(kind: VerdictKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: bounded(detail.into()) }
     }
 
     /// Whether the add-on is accepted.
@@ -163,7 +166,7 @@ pub struct Fault {
 
 impl Fault {
     pub(crate) fn new(kind: VerdictKind, sentence: impl Into<String>) -> Self {
-        Self { kind, sentence: sentence.into() }
+        Self { kind, sentence: bounded(sentence.into()) }
     }
 
     pub(crate) fn archive(sentence: impl Into<String>) -> Self {
@@ -189,6 +192,15 @@ impl Fault {
     pub(crate) fn limit(sentence: impl Into<String>) -> Self {
         Self::new(VerdictKind::LimitExceeded, sentence)
     }
+}
+
+/// A sentence may quote what an add-on says; it is stored for every add-on, so it must not be as long as that likes.
+fn bounded(mut sentence: String) -> String {
+    if let Some((end, _)) = sentence.char_indices().nth(SENTENCE_CHARS) {
+        sentence.truncate(end);
+        sentence.push('…');
+    }
+    sentence
 }
 
 impl From<Fault> for Verdict {
