@@ -9,8 +9,8 @@ use mulberry_shared::xpi::ReadAt;
 
 use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
 
-/// The most add-ons in a folder; profiles hold tens, fleets of shared installations hundreds.
-const MAX_ADDONS: usize = 100_000;
+/// The most add-ons in a folder; profiles hold tens, fleets of shared installations hundreds. The state has room for as many.
+const MAX_ADDONS: usize = 50_000;
 /// The deepest folder looked into.
 const MAX_DEPTH: usize = 16;
 
@@ -33,7 +33,13 @@ impl AddonFolder for RealAddons {
         let mut addons = Vec::new();
         let mut folders = vec![(self.root.clone(), String::new(), 0)];
         while let Some((folder, prefix, depth)) = folders.pop() {
-            for entry in fs::read_dir(&folder)? {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                // Removed since it was listed: as if it had not been there. The root itself must be.
+                Err(error) if depth > 0 && error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for entry in entries {
                 let entry = entry?;
                 let Ok(name) = entry.file_name().into_string() else {
                     tracing::warn!(path = %entry.path().display(), "left out: its name is not UTF-8");
