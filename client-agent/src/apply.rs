@@ -23,9 +23,10 @@ use mulberry_shared::never_worse::{self, Breakage, Worsened};
 use mulberry_shared::recipe::{Action, OnEnd, Recipe, RecipePath, WhichAddons};
 use mulberry_shared::status::Status;
 use mulberry_shared::x509::Certificate;
-use mulberry_shared::xpi::Verdict;
+use mulberry_shared::xpi::{Verdict, VerdictKind};
 
-use crate::examine::{Bench, Verdicts};
+use crate::examine::{Bench, Content, Seen, Verdicts};
+use crate::passes::Records;
 use crate::state::RecipeResult;
 
 /// What applying a plan came to.
@@ -50,15 +51,16 @@ pub enum Asked {
     All,
 }
 
-/// Applies a plan to enrolments.
-pub fn apply(plan: Plan, enrolments: Vec<Enrolment>, bench: &mut Bench<'_>) -> Outcome {
-    let mut run = Run { enrolments, judged: None, asked: Asked::Nothing, failed_certificates: None };
+/// Applies a plan to enrolments; `records` are the add-ons as the last run left them.
+pub fn apply(plan: Plan, enrolments: Vec<Enrolment>, records: &Records, bench: &mut Bench<'_>) -> Outcome {
+    let mut run = Run { enrolments, records, judged: None, asked: Asked::Nothing, failed_certificates: None };
     let results = plan.decisions.into_iter().map(|decision| run.decision(decision, bench)).collect();
     Outcome { enrolments: run.enrolments, results, asked: run.asked }
 }
 
-struct Run {
+struct Run<'r> {
     enrolments: Vec<Enrolment>,
+    records: &'r Records,
     /// The verdicts under the present enrolments, once they were needed.
     judged: Option<Verdicts>,
     asked: Asked,
@@ -72,7 +74,7 @@ struct Refused {
     detail: String,
 }
 
-impl Run {
+impl Run<'_> {
     fn decision(&mut self, decision: Decision, bench: &mut Bench<'_>) -> RecipeResult {
         let Decision { path, revision, status, detail, step } = decision;
         let (did, made) = match step {
@@ -195,13 +197,29 @@ impl Run {
     ) -> Result<(), NotAccepted> {
         let at = bench.at();
         let (old, new) = (self.trust(at), AddonTrust::from_enrolments(&candidate, at));
+        let mut after = None;
         // Verdicts depend on these two alone: a hold must work even where add-ons cannot be read.
         if (&old.installed, &old.distrust) != (&new.installed, &new.distrust) {
             let corpus = bench.everything().map_err(NotAccepted::Unknown)?;
             let before = self.judged.get_or_insert_with(|| corpus.judge(&old, at));
-            let after = corpus.judge(&new, at);
-            never_worse::check(&pairs(before), &pairs(&after), declared).map_err(NotAccepted::Worse)?;
-            self.judged = Some(after);
+            let judged = corpus.judge(&new, at);
+            never_worse::check(&pairs(before), &pairs(&judged), declared).map_err(NotAccepted::Worse)?;
+            after = Some(judged);
+        }
+        // Nor may the periodic pass come back while a hold is all that keeps an add-on enabled. A hold's own date ends it.
+        if old.hold_until.is_some() && new.hold_until.is_none() {
+            let corpus = bench.everything().map_err(NotAccepted::Unknown)?;
+            let verdicts = match &after {
+                Some(after) => after,
+                None => self.judged.get_or_insert_with(|| corpus.judge(&new, at)),
+            };
+            let held = kept_by_a_hold(self.records, corpus.seen(), verdicts);
+            if !held.is_empty() {
+                return Err(NotAccepted::Worse(held));
+            }
+        }
+        if after.is_some() {
+            self.judged = after;
         }
         self.enrolments = candidate;
         Ok(())
@@ -217,6 +235,20 @@ enum NotAccepted {
     Unknown(String),
     /// It was checked.
     Worse(Vec<Worsened<String>>),
+}
+
+/// The add-ons that are enabled with the content that was seen, and that a periodic pass would disable for another reason
+/// than distrust.
+fn kept_by_a_hold(records: &Records, seen: &[Seen], verdicts: &Verdicts) -> Vec<Worsened<String>> {
+    let lost = |seen: &Seen| {
+        let Content::Read { sha256, .. } = &seen.content else { return None };
+        let state = records.get(&seen.path)?.state.as_ref()?;
+        let verdict = verdicts.get(&seen.path)?;
+        let works = state.enabled && state.sha256 == *sha256;
+        let meant = matches!(verdict.kind, VerdictKind::Ok | VerdictKind::Distrusted | VerdictKind::Blocked);
+        (works && !meant).then(|| Worsened { addon: seen.path.clone(), after: Some(verdict.clone()) })
+    };
+    seen.iter().filter_map(lost).collect()
 }
 
 fn pairs(verdicts: &Verdicts) -> Vec<(String, Verdict)> {

@@ -131,18 +131,22 @@ impl Agent<'_> {
             limits: &self.limits,
         });
         let mut bench = Bench::new(self.addons, self.examiner, now);
-        let outcome = apply(plan, state.enrolments, &mut bench);
+        let outcome = apply(plan, state.enrolments, &state.addons, &mut bench);
         state.enrolments = outcome.enrolments;
 
         let trust = AddonTrust::from_enrolments(&state.enrolments, now);
         let due = passes::is_due(state.last_full_pass, self.pass_every, now);
-        let pass = passes::choose(due, trust.hold_until.is_some(), outcome.asked);
+        let held = trust.hold_until.is_some();
+        let misdated = passes::is_misdated(state.last_full_pass, now);
+        let pass = passes::choose(due, misdated, held, outcome.asked);
         let made = passes::make(pass, &state.addons, &trust, &mut bench);
         let problem = match made {
             Ok(records) => {
                 state.addons = records;
                 if pass == passes::Pass::Periodic {
                     state.last_full_pass = Some(now);
+                } else if misdated {
+                    state.last_full_pass = None;
                 }
                 None
             }

@@ -39,17 +39,23 @@ impl Pass {
     }
 }
 
-/// Whether it is time for the periodic pass.
-///
-/// A last pass that lies ahead was made under a wrong clock, so what it found is found again.
+/// Whether the last periodic pass lies ahead: it was made under a wrong clock, so what it found must be found again.
 #[must_use]
-pub fn is_due(last: Option<Timestamp>, every: SignedDuration, now: Timestamp) -> bool {
-    last.is_none_or(|last| now < last || now.duration_since(last) >= every)
+pub fn is_misdated(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_some_and(|last| now < last)
 }
 
-/// Which pass this run makes. A hold suspends the periodic one and nothing else.
+/// Whether it is time for the periodic pass.
 #[must_use]
-pub fn choose(due: bool, held: bool, asked: Asked) -> Pass {
+pub fn is_due(last: Option<Timestamp>, every: SignedDuration, now: Timestamp) -> bool {
+    is_misdated(last, now) || last.is_none_or(|last| now.duration_since(last) >= every)
+}
+
+/// Which pass this run makes. A hold suspends the periodic one and nothing else; what a misdated pass disabled is looked at
+/// again during a hold too.
+#[must_use]
+pub fn choose(due: bool, misdated: bool, held: bool, asked: Asked) -> Pass {
+    let asked = if misdated { asked.max(Asked::Disabled) } else { asked };
     match (due && !held, asked) {
         (true, _) => Pass::Periodic,
         (false, Asked::All) => Pass::RecipeAll,
@@ -153,10 +159,12 @@ mod tests {
 
     #[test]
     fn a_hold_suspends_only_the_periodic_pass() {
-        assert_eq!(choose(true, false, Asked::Disabled), Pass::Periodic);
-        assert_eq!(choose(true, true, Asked::Disabled), Pass::RecipeDisabled);
-        assert_eq!(choose(true, true, Asked::All), Pass::RecipeAll);
-        assert_eq!(choose(true, true, Asked::Nothing), Pass::NewAndChanged);
-        assert_eq!(choose(false, false, Asked::All), Pass::RecipeAll);
+        assert_eq!(choose(true, false, false, Asked::Disabled), Pass::Periodic);
+        assert_eq!(choose(true, false, true, Asked::Disabled), Pass::RecipeDisabled);
+        assert_eq!(choose(true, false, true, Asked::All), Pass::RecipeAll);
+        assert_eq!(choose(true, false, true, Asked::Nothing), Pass::NewAndChanged);
+        assert_eq!(choose(false, false, false, Asked::All), Pass::RecipeAll);
+        assert_eq!(choose(true, true, true, Asked::Nothing), Pass::RecipeDisabled);
+        assert_eq!(choose(true, true, false, Asked::Nothing), Pass::Periodic);
     }
 }

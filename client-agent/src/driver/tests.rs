@@ -11,6 +11,8 @@ use crate::ports::doubles::{Crash, MemoryDisk};
 use crate::scene::{Fate, Scene, anchor, enabled_on, hold, install, recipe, replacement, status};
 use crate::state::State;
 
+mod holds;
+
 const AFTER: &str = "2019-05-04T13:00:00Z";
 const LATER: &str = "2019-05-04T14:00:00Z";
 
@@ -38,46 +40,6 @@ async fn the_incident_breaks_old_add_ons_and_the_replacement_heals_them() {
     let report = scene.run().await;
     assert_eq!(status(&report, "replace"), Status::Unchanged);
     assert_eq!(report.hook, None);
-}
-
-#[tokio::test]
-async fn a_hold_suspends_the_periodic_pass_until_it_ends() {
-    let mut scene = Scene::new();
-    scene.run().await;
-    scene.clock.set(AFTER);
-    scene.open(hold("hold"));
-    let report = scene.run().await;
-    assert_eq!(status(&report, "hold"), Status::Applied);
-    assert_eq!(report.pass.kind, Pass::NewAndChanged);
-    assert!(report.pass.held_until.is_some());
-    assert!(scene.enabled("old.xpi"), "overdue, and yet not judged");
-
-    scene.open(install("replace"));
-    assert_eq!(scene.run().await.pass.kind, Pass::RecipeAll);
-    scene.end("hold");
-    let report = scene.run().await;
-    assert_eq!(status(&report, "hold"), Status::Reverted);
-    assert_eq!((report.pass.kind, report.pass.held_until), (Pass::Periodic, None));
-    assert!(scene.enabled("old.xpi"));
-}
-
-#[tokio::test]
-async fn an_add_on_nobody_judged_before_is_not_enabled_by_a_hold() {
-    let mut scene = Scene::new();
-    scene.run().await;
-    scene.clock.set(AFTER);
-    scene.open(hold("hold"));
-    scene.addons.put("new.xpi", "new", Fate::Tampered);
-    scene.addons.put("other.xpi", "other, changed", Fate::Tampered);
-    scene.addons.put("fine.xpi", "fine", Fate::Fine);
-    scene.addons.take_examined();
-    scene.run().await;
-    assert_eq!(scene.addons.take_examined(), 3, "only what is new or changed");
-    assert!(!scene.enabled("new.xpi") && !scene.enabled("other.xpi"));
-    assert!(scene.enabled("fine.xpi") && scene.enabled("old.xpi"));
-    scene.addons.remove("new.xpi");
-    scene.run().await;
-    assert!(!scene.state().addons.contains_key("new.xpi"));
 }
 
 #[tokio::test]
