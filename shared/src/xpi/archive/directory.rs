@@ -244,7 +244,7 @@ fn check_record(record: &Central<'_>, name: Range<usize>, limits: &XpiLimits) ->
         return refuse("uses zip64, which is not accepted in add-ons");
     }
     if extra_is_suspect(record.extra) {
-        return refuse("has extra data that is malformed or of zip64");
+        return refuse("has extra data that is malformed, of zip64, or another name");
     }
     if record.disk != 0 {
         return refuse("is on another volume");
@@ -310,7 +310,7 @@ fn check_local(archive: &dyn ReadAt, entry: &Entry, name: &str, end: u64) -> Res
     let mut extra = vec![0; usize::from(local.extra_len)];
     archive.read_exact_at(&mut extra, header + bytes.len() as u64)?;
     if extra_is_suspect(&extra) {
-        return refuse("its local header has extra data that is malformed or of zip64");
+        return refuse("its local header has extra data that is malformed, of zip64, or another name");
     }
     let rest = end - data_end;
     match (entry.has_descriptor(), rest) {

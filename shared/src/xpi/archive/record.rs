@@ -132,9 +132,10 @@ impl End {
     }
 }
 
-/// Whether extra data holds the zip64 field (section 4.5.3), or is not a list of fields at all.
+/// Whether extra data holds the zip64 field (section 4.5.3) or the Unicode path field (section 4.6.9), which gives the entry
+/// another name for those readers that know it; or is not a list of fields at all.
 pub(super) fn extra_is_suspect(extra: &[u8]) -> bool {
-    const ZIP64: u16 = 0x0001;
+    const SUSPECT: [u16; 2] = [0x0001, 0x7075];
     let mut cursor = Cursor(extra);
     while !cursor.is_empty() {
         let field = cursor.u16().zip(cursor.u16()).and_then(|(id, len)| {
@@ -142,7 +143,8 @@ pub(super) fn extra_is_suspect(extra: &[u8]) -> bool {
             Some(id)
         });
         match field {
-            None | Some(ZIP64) => return true,
+            None => return true,
+            Some(id) if SUSPECT.contains(&id) => return true,
             Some(_) => {}
         }
     }

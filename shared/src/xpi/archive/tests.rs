@@ -171,6 +171,8 @@ fn what_addons_may_not_use_is_refused() {
     refused(&zip(&[Made { uncompressed: u32::MAX, method: 8, ..good.clone() }]), "zip64");
     refused(&zip(&[Made { extra: vec![1, 0, 0, 0], ..good.clone() }]), "zip64");
     refused(&zip(&[Made { extra: vec![1], ..good.clone() }]), "malformed");
+    let other_name = b"up\x06\0\x01\0\0\0\0b".to_vec();
+    refused(&zip(&[Made { extra: other_name, ..good.clone() }]), "another name");
     refused(&zip(&[stored("folder/", b"1")]), "folder with content");
     let mut volumes = zip(std::slice::from_ref(&good));
     let end = volumes.len() - 22;
