@@ -112,7 +112,7 @@ impl Agent<'_> {
             tracing::warn!("this state was made on another machine: it gets a client id of its own");
         }
         let stored = load_trust(self.disk, &self.limits)?;
-        let (trusted, refreshed) = refresh(stored, self.origin, now, &self.limits).await;
+        let (trusted, refreshed) = refresh(stored, self.origin, now, self.clock, &self.limits).await;
         trust::save(self.disk, &trusted.to_files()).map_err(disk("the trust state"))?;
         match refreshed.outcome {
             RefreshOutcome::Current => state.last_contact = Some(now),

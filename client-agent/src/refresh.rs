@@ -1,32 +1,44 @@
 //! Drives the trust workflow of `mulberry-shared` over an origin. What is true is decided there.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{Next, Outcome, Refresh, RefreshReport, Reply, TrustState};
 
-use crate::ports::{Fetched, Transport};
+use crate::ports::{Clock, Fetched, Transport};
 use crate::state::Refreshed;
 
 /// Failures in a row after which an origin is not asked again in this refresh: each may take a minute, and an edition
 /// has hundreds of files.
 const FAILURES: u32 = 4;
 
+/// After this the origin is asked for nothing more: one that drips each of a thousand files must not keep the rest of the run
+/// waiting. What came is kept, and the next run asks for what is missing.
+const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+
 /// Problems told in one sentence.
 const SHOWN: usize = 3;
 
-/// Refreshes `trust` from an origin. The state that comes back is whole and no older than before, whatever failed.
+/// Refreshes `trust` from an origin, as of `now`; `clock` only measures how long it takes. The state that comes back is whole
+/// and no older than before, whatever failed.
 pub async fn refresh(
     trust: TrustState,
     origin: &dyn Transport,
     now: Timestamp,
+    clock: &dyn Clock,
     limits: &Limits,
 ) -> (TrustState, Refreshed) {
     let mut refresh = Refresh::start(trust, now, limits);
     let mut failures = 0;
+    let started = clock.now();
     while let Next::Fetch(fetch) = refresh.next() {
         if failures >= FAILURES {
             refresh
                 .supply(Reply::Failed(format!("not asked for: the origin failed {FAILURES} times in a row")));
+            continue;
+        }
+        if clock.now().duration_since(started) >= LONGEST {
+            let minutes = LONGEST.as_mins();
+            refresh.supply(Reply::Failed(format!("not asked for: the refresh took {minutes} minutes")));
             continue;
         }
         let reply = match origin.get(&fetch.path, fetch.max_bytes).await {
@@ -66,7 +78,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::ports::doubles::MemoryOrigin;
+    use crate::ports::doubles::{MemoryOrigin, SetClock};
     use crate::scene::{Scene, install};
     use crate::state::RefreshOutcome;
 
@@ -98,8 +110,42 @@ mod tests {
         let pinned = TrustState::pinned(scene.server.root(), &limits).unwrap();
         let origin = FailsOnFiles(&scene.origin, AtomicUsize::new(0));
         let now = crate::scene::time("2019-05-03T12:00:00Z");
-        let (_, refreshed) = refresh(pinned, &origin, now, &limits).await;
+        let (_, refreshed) = refresh(pinned, &origin, now, &scene.clock, &limits).await;
         assert_eq!(refreshed.outcome, RefreshOutcome::Unreachable);
         assert_eq!(origin.1.into_inner(), FAILURES as usize);
+    }
+    /// Gives everything, a minute for each file.
+    struct Drips<'a>(&'a MemoryOrigin, &'a SetClock, AtomicUsize);
+
+    #[async_trait]
+    impl Transport for Drips<'_> {
+        async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
+            self.2.fetch_add(1, Ordering::SeqCst);
+            self.1.set(&(self.1.now() + SignedDuration::from_mins(1)).to_string());
+            self.0.get(path, max_bytes).await
+        }
+
+        fn origin(&self) -> &str {
+            "dripping:"
+        }
+    }
+
+    #[tokio::test]
+    async fn an_origin_that_drips_is_left_after_a_while_and_the_next_run_goes_on() {
+        let mut scene = Scene::new();
+        for n in 0..8 {
+            scene.open(install(&format!("recipe-{n}")));
+        }
+        let limits = Limits::default();
+        let mut trust = TrustState::pinned(scene.server.root(), &limits).unwrap();
+        let now = crate::scene::time("2019-05-03T12:00:00Z");
+        let origin = Drips(&scene.origin, &scene.clock, AtomicUsize::new(0));
+        let outcomes = [RefreshOutcome::Unreachable, RefreshOutcome::Current];
+        for (outcome, asked) in outcomes.into_iter().zip([10, 18]) {
+            let refreshed;
+            (trust, refreshed) = refresh(trust, &origin, now, &scene.clock, &limits).await;
+            assert_eq!(refreshed.outcome, outcome, "{}", refreshed.detail);
+            assert_eq!(origin.2.load(Ordering::SeqCst), asked);
+        }
     }
 }

@@ -20,9 +20,7 @@ pub enum BuildError {
     )]
     NotInTargetFolder(PathBuf),
     /// Cargo could not be started or failed.
-    #[error(
-        "building the binaries failed ({0}); run `cargo build --workspace` to see why"
-    )]
+    #[error("building the binaries failed ({0}); run `cargo build --workspace` to see why")]
     Cargo(String),
 }
 
