@@ -1,6 +1,6 @@
 //! The agent: fetches, verifies and applies recipes on a client.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -15,7 +15,7 @@ use mulberry_agent::io::http::HttpOrigin;
 use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::machine;
 use mulberry_agent::ports::{Clock, Hook};
-use mulberry_shared::exit::Exit;
+use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use tracing_subscriber::EnvFilter;
 
@@ -71,7 +71,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            tell_scripts(Exit::Usage, &error.to_string());
+        }
+        error.exit()
+    });
     start_log(cli.log_format);
     let clock = SystemClock::new(cli.clock_start);
     if let Some(start) = cli.clock_start {
@@ -81,9 +86,18 @@ fn main() -> ExitCode {
         for line in failure.sentence.lines() {
             eprintln!("mulberry-agent: {line}");
         }
+        tell_scripts(failure.exit, &failure.sentence);
         failure.exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// The failure as JSON, if `--json` asks for it.
+fn tell_scripts(exit: Exit, sentence: &str) {
+    if exit::asks_for_json(std::env::args_os()) {
+        // A reader that has gone away is no fault.
+        let _ = writeln!(std::io::stdout(), "{}", exit::failure(exit, exit.kind(), sentence));
+    }
 }
 
 fn run(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
@@ -96,7 +110,7 @@ fn run(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
             status::run(&folder, clock.now(), clock.is_shifted(), &limits, args.output.into())
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
-        Command::Verify(args) => Ok(verify::run(&args, clock.now())),
+        Command::Verify(args) => verify::run(&args, clock.now()),
     }
 }
 

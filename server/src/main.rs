@@ -1,5 +1,6 @@
 //! Mulberry's server: publishes signed emergency fixes.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use clap::Parser as _;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use mulberry_server::clock::SystemClock;
 use mulberry_server::commands::{self, CommandError};
 use mulberry_server::config::{Cli, Command, LogFormat};
-use mulberry_shared::exit::Exit;
+use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::rehearsal::ClockStart;
 use tracing_subscriber::Layer as _;
@@ -16,15 +17,29 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> Exit {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            tell_scripts(Exit::Usage, &error.to_string());
+        }
+        error.exit()
+    });
     log_to_standard_error(&cli);
     let start = cli.clock_start.map_or(ClockStart::REAL, |start| ClockStart::at(start, Timestamp::now()));
     match dispatch(&cli.command, SystemClock(start)) {
         Ok(()) => Exit::Yes,
         Err(error) => {
             eprintln!("mulberry-server: {error}");
+            tell_scripts(error.exit, &error.sentence);
             error.exit
         }
+    }
+}
+
+/// The failure as JSON, if `--json` asks for it.
+fn tell_scripts(exit: Exit, sentence: &str) {
+    if exit::asks_for_json(std::env::args_os()) {
+        // A reader that has gone away is no fault.
+        let _ = writeln!(std::io::stdout(), "{}", exit::failure(exit, exit.kind(), sentence));
     }
 }
 

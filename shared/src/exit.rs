@@ -1,6 +1,9 @@
 //! The exit codes of all Mulberry binaries.
 
+use std::ffi::OsStr;
 use std::process::{ExitCode, Termination};
+
+use serde_json::{Value, json};
 
 /// How a command ended, as scripts see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,5 +25,59 @@ pub enum Exit {
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self as u8)
+    }
+}
+
+impl Exit {
+    /// A name for machines, for commands that have no finer one.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Yes => "done",
+            Self::No => "no",
+            Self::Usage => "usage",
+            Self::TrustRefused => "trust-refused",
+            Self::Unreachable => "unreachable",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// What `--json` prints on standard output when a command fails: one shape for all binaries.
+#[must_use]
+pub fn failure(exit: Exit, kind: &str, sentence: &str) -> Value {
+    json!({"error": {"kind": kind, "exit": exit as u8, "sentence": sentence.trim_end()}})
+}
+
+/// Whether `--json` is among the arguments: asked where they could not be parsed, so that scripts get JSON even then.
+#[must_use]
+pub fn asks_for_json<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> bool {
+    arguments
+        .into_iter()
+        .map_while(|argument| {
+            let argument = argument.as_ref();
+            (argument != "--").then(|| argument == "--json")
+        })
+        .any(|is_json| is_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_asked_for_by_its_flag_alone() {
+        assert!(asks_for_json(["x", "status", "--json"]));
+        assert!(!asks_for_json(["x", "status", "--jsonx", "json"]));
+        assert!(!asks_for_json(["x", "verify", "--", "--json"]));
+    }
+
+    #[test]
+    fn a_failure_is_one_document_with_kind_exit_and_sentence() {
+        let document = failure(Exit::Locked, Exit::Locked.kind(), "it is in use; wait\n");
+        assert_eq!(
+            document.to_string(),
+            r#"{"error":{"exit":5,"kind":"locked","sentence":"it is in use; wait"}}"#
+        );
     }
 }

@@ -15,6 +15,7 @@ use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool,
 use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, SignatureMode, Verdict, WeakestDigest};
 use rayon::prelude::*;
 
+use super::Failure;
 use crate::io::addon_file;
 use crate::memory::{Budget, MEMORY};
 
@@ -63,15 +64,15 @@ impl Args {
 }
 
 /// Verifies, prints and says how it ended; `now` is the time unless `--time` names another.
-pub fn run(args: &Args, now: Timestamp) -> Exit {
+///
+/// # Errors
+/// An anchor or certificate cannot be used, the verdicts cannot be written, or there is no add-on.
+pub fn run(args: &Args, now: Timestamp) -> Result<Exit, Failure> {
     let limits = Limits::default();
     let (anchors, pool) =
         match (certificates(&args.anchor, &limits), certificates(&args.certificate, &limits)) {
             (Ok(anchors), Ok(pool)) => (Anchors::from_iter(anchors), Pool::from_iter(pool)),
-            (Err(problem), _) | (_, Err(problem)) => {
-                eprintln!("error: {problem}");
-                return Exit::Usage;
-            }
+            (Err(problem), _) | (_, Err(problem)) => return Err(Failure::usage(problem)),
         };
     let found = find::add_ons(&args.paths);
     for problem in &found.problems {
@@ -86,21 +87,16 @@ pub fn run(args: &Args, now: Timestamp) -> Exit {
         limits: &limits,
     };
     let printed = verify_all(&found.files, &context, args.time.unwrap_or(now), args.json);
-    let (checked, refused, unreadable) = match printed {
-        Ok(tally) => (tally.checked, tally.refused, tally.unreadable + found.problems.len()),
-        Err(error) => {
-            eprintln!("error: cannot write the verdicts: {error}");
-            return Exit::Usage;
-        }
-    };
+    let tally =
+        printed.map_err(|error| Failure::usage(format!("the verdicts cannot be written: {error}")))?;
     if found.files.is_empty() {
-        eprintln!("error: no add-on found; folders are searched for .xpi and .zip files");
+        return Err(Failure::usage("no add-on found; folders are searched for .xpi and .zip files"));
     }
-    match (checked, refused, unreadable) {
-        (_, _, 1..) | (0, ..) => Exit::Usage,
-        (_, 1.., 0) => Exit::No,
-        (_, 0, 0) => Exit::Yes,
-    }
+    Ok(match (tally.refused, tally.unreadable + found.problems.len()) {
+        (_, 1..) => Exit::Usage,
+        (1.., 0) => Exit::No,
+        (0, 0) => Exit::Yes,
+    })
 }
 
 /// Signature checks remembered: several for each intermediate and end entity of a large folder.

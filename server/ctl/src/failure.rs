@@ -1,6 +1,6 @@
 //! How a command fails: an exit code, a stable kind for machines, a sentence for people.
 
-use mulberry_shared::exit::Exit;
+use mulberry_shared::exit::{self, Exit};
 
 /// A command that did not do what was asked.
 ///
@@ -40,6 +40,6 @@ impl Failure {
     /// The JSON shape of a failure, the same for every command.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::json!({"error": {"kind": self.kind, "exit": self.exit as u8, "sentence": self.sentence}})
+        exit::failure(self.exit, self.kind, &self.sentence)
     }
 }

@@ -1,11 +1,20 @@
 //! The release engineers' tool: writes, signs and publishes recipes.
 
 use clap::Parser;
-use mulberry_shared::exit::Exit;
+use mulberry_shared::exit::{Exit, asks_for_json};
 use mulberryctl::{cli::Cli, commands, failure::Failure, output::Format};
 
 fn main() -> Exit {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            if error.use_stderr() && asks_for_json(std::env::args_os()) {
+                let failure = Failure::usage(Exit::Usage.kind(), error.to_string());
+                Format::Json.print(String::new, || failure.to_json());
+            }
+            error.exit()
+        }
+    };
     let format = cli.global.format();
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()

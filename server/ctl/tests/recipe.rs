@@ -129,3 +129,19 @@ fn one_slug_is_one_recipe() {
         text(&checked.stdout)
     );
 }
+
+#[test]
+fn a_wrong_command_line_fails_as_json_where_json_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["gate", "open", "fix", "--percent", "200", "--json"][..],
+        &["publish", "--json"],
+        &["no-such-command", "--json"],
+    ] {
+        let refused = ctl(folder.path(), arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        let said: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+        assert_eq!((&said["error"]["kind"], &said["error"]["exit"]), (&"usage".into(), &2.into()));
+        assert!(!refused.stderr.is_empty());
+    }
+}
