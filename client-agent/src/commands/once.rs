@@ -55,7 +55,7 @@ impl From<NotLocked> for Failure {
     fn from(error: NotLocked) -> Self {
         let exit = match error {
             NotLocked::Held => Exit::Locked,
-            NotLocked::Io(_) => Exit::Usage,
+            NotLocked::Io { .. } => Exit::Usage,
         };
         Self { exit, sentence: error.to_string() }
     }

@@ -54,12 +54,18 @@ pub fn run(disk: &dyn Disk, slug: &Slug, output: Output) -> Result<Exit, Failure
             "nothing is known of {slug}: this agent has not run yet; run: mulberry-agent once"
         )));
     };
+    if run.recipes.is_empty() {
+        return Err(no(format!(
+            "nothing is known of {slug}: the last run ({:.0}) had no recipe at all; its refresh from {}: {}",
+            run.at, run.refresh.origin, run.refresh.detail
+        )));
+    }
     let Some(result) = run.recipes.iter().find(|result| result.path.slug == *slug) else {
         let known: Vec<String> = run.recipes.iter().map(|result| result.path.slug.to_string()).collect();
-        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
         return Err(no(format!(
-            "the edition of the last run ({:.0}) has no recipe {slug}; it has: {known}",
-            run.at
+            "the edition of the last run ({:.0}) has no recipe {slug}; it has: {}",
+            run.at,
+            known.join(", ")
         )));
     };
     let answer = Answer {
@@ -113,8 +119,10 @@ fn remedy(status: Status) -> &'static str {
         Status::Applied | Status::Unchanged => {
             "it is withdrawn, ended or replaced by another revision, or it expires"
         }
-        Status::Reverted => "its gate is opened again, or a new revision is published",
-        Status::WithdrawnKept => "it is published again with an end that reverts",
+        Status::Reverted => "a new revision is published and its gate is opened",
+        Status::WithdrawnKept => {
+            "a revision with on_end = \"revert\" is published, its gate is opened, and it is withdrawn in turn"
+        }
         Status::KeptWouldBreak => {
             "no add-on that works needs it any more: every run tries again, and its effects stay until then"
         }
@@ -128,11 +136,44 @@ fn remedy(status: Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::doubles::MemoryDisk;
+    use crate::state::{LastRun, RefreshOutcome, Refreshed};
 
     #[test]
     fn every_status_has_a_remedy() {
         for status in Status::ALL {
             assert!(!remedy(status).is_empty());
         }
+    }
+    #[test]
+    fn an_end_is_final_so_only_a_new_revision_brings_it_back() {
+        for status in [Status::Ended, Status::Reverted] {
+            assert!(remedy(status).starts_with("a new revision is published"), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_never_saw_an_edition_blames_the_refresh_and_not_the_slug() {
+        let state = State {
+            last_run: Some(LastRun {
+                at: "2019-05-04T00:10:00Z".parse().unwrap(),
+                clock_shifted: false,
+                refresh: Refreshed {
+                    outcome: RefreshOutcome::Unreachable,
+                    origin: "http://127.0.0.1:1/".into(),
+                    detail: "connection refused".into(),
+                },
+                recipes: Vec::new(),
+            }),
+            ..State::new("x".into(), None)
+        };
+        let disk = MemoryDisk::default();
+        state.save(&disk).unwrap();
+        let failure = run(&disk, &"fix".parse().unwrap(), Output::Text).unwrap_err();
+        assert_eq!(failure.exit, Exit::No);
+        assert!(
+            failure.sentence.contains("refresh from http://127.0.0.1:1/: connection refused"),
+            "{failure}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The name of the lock file.
 pub const LOCK: &str = "lock";
@@ -21,8 +21,13 @@ pub enum NotLocked {
     #[error("another mulberry-agent is working in this state folder; wait for it, or stop it")]
     Held,
     /// The lock file cannot be used.
-    #[error("the lock file cannot be used: {0}")]
-    Io(#[from] io::Error),
+    #[error("{} cannot be locked: {error}; the state folder must be writable", path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }
 
 impl Lock {
@@ -31,16 +36,16 @@ impl Lock {
     /// # Errors
     /// Another process holds it, or the file cannot be opened.
     pub fn take(folder: &Path) -> Result<Self, NotLocked> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(folder.join(LOCK))?;
+        let path = folder.join(LOCK);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => return Err(NotLocked::Io { path, error }),
+        };
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(NotLocked::Held),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+            Err(TryLockError::Error(error)) => Err(NotLocked::Io { path, error }),
         }
     }
 }
@@ -56,5 +61,12 @@ mod tests {
         assert!(matches!(Lock::take(folder.path()), Err(NotLocked::Held)));
         drop(first);
         Lock::take(folder.path()).unwrap();
+    }
+    #[test]
+    fn a_folder_that_cannot_be_locked_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let sentence = Lock::take(&gone).unwrap_err().to_string();
+        assert!(sentence.starts_with(&gone.join(LOCK).display().to_string()), "{sentence}");
     }
 }
