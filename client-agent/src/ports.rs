@@ -2,6 +2,7 @@
 //!
 //! Real back ends live in [`crate::io`] and are wired by `main`; tests put doubles here that fail, record, or die.
 
+use std::fmt;
 use std::io;
 
 use async_trait::async_trait;
@@ -155,6 +156,17 @@ pub enum HookEnd {
         /// What the system said.
         reason: String,
     },
+}
+
+impl fmt::Display for HookEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code: Some(code) } => write!(f, "it ended with exit code {code}"),
+            Self::Exited { code: None } => write!(f, "a signal ended it"),
+            Self::TimedOut => write!(f, "it took too long and was ended"),
+            Self::NotStarted { reason } => write!(f, "it could not be started: {reason}"),
+        }
+    }
 }
 
 impl HookEnd {

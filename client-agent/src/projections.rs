@@ -190,7 +190,7 @@ impl Projections {
         if end.succeeded() {
             replace(disk, HOOK, &serde_json::to_vec(&HookFile { format: FORMAT, told: digests })?)?;
         } else {
-            tracing::warn!(?end, "the hook failed; it is run again in the next run");
+            tracing::warn!(%end, "the hook failed; it is run again in the next run");
         }
         Ok(Some(end))
     }

@@ -199,7 +199,7 @@ impl fmt::Display for AddonCounts {
 impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(refresh) = &self.refresh {
-            writeln!(f, "Refresh from {}: {}", refresh.origin, refresh.detail)?;
+            writeln!(f, "Refresh from {}: {}", refresh.origin, plain(&refresh.detail))?;
         }
         match &self.edition {
             Some(edition) => writeln!(f, "Edition {}", edition.number)?,
@@ -224,7 +224,7 @@ impl fmt::Display for RunReport {
         match &self.hook {
             None => Ok(()),
             Some(HookEnd::Exited { code: Some(0) }) => writeln!(f, "The hook has taken note"),
-            Some(end) => writeln!(f, "The hook failed ({end:?}); it is run again in the next run"),
+            Some(end) => writeln!(f, "The hook failed ({end}); it is run again in the next run"),
         }
     }
 }
@@ -251,7 +251,7 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| plain(&cell)));
     }
     let mut text = String::new();
     for line in table.to_string().lines() {
@@ -261,9 +261,52 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
     text
 }
 
+/// Text from outside (file names, sentences of an origin) without control characters, which could rewrite what a
+/// terminal shows.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 fn some_of(list: &[String]) -> String {
     const SHOWN: usize = 8;
-    let shown: Vec<&str> = list.iter().take(SHOWN).map(String::as_str).collect();
+    let shown: Vec<String> = list.iter().take(SHOWN).map(|name| plain(name)).collect();
     let more = list.len().saturating_sub(SHOWN);
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_rewrite_the_terminal() {
+        let name = "a\u{1b}[31m\n40 add-ons: 40 enabled.xpi".to_owned();
+        let shown = some_of(std::slice::from_ref(&name)) + &table(["add-on"], [[name]]);
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        assert_eq!(shown.lines().count(), 2, "the names, the header's end, one row: {shown:?}");
+    }
+
+    #[test]
+    fn a_hook_that_failed_is_told_in_words() {
+        let hook = HookEnd::Exited { code: Some(3) };
+        let report = RunReport {
+            format: FORMAT,
+            at: None,
+            clock_shifted: false,
+            refresh: None,
+            edition: None,
+            recipes: Vec::new(),
+            pass: PassReport {
+                kind: Pass::Periodic,
+                problem: None,
+                held_until: None,
+                enabled: Vec::new(),
+                disabled: Vec::new(),
+            },
+            addons: AddonCounts { total: 0, enabled: 0, disabled: 0, verdicts: BTreeMap::new() },
+            hook: Some(hook),
+        };
+        assert!(report.to_string().contains("The hook failed (it ended with exit code 3); it is run again"));
+    }
 }

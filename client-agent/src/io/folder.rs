@@ -42,7 +42,7 @@ impl AddonFolder for RealAddons {
             for entry in entries {
                 let entry = entry?;
                 let Ok(name) = entry.file_name().into_string() else {
-                    tracing::warn!(path = %entry.path().display(), "left out: its name is not UTF-8");
+                    tracing::warn!(path = ?entry.path(), "left out: its name is not UTF-8");
                     continue;
                 };
                 let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };

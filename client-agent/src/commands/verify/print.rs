@@ -8,6 +8,7 @@ use mulberry_shared::xpi::VerdictKind;
 use serde::Serialize;
 
 use super::Checked;
+use crate::report::plain;
 
 /// One line of `--json`.
 #[derive(Serialize)]
@@ -47,9 +48,4 @@ pub(super) fn summary(out: &mut impl Write, checked: usize, refused: usize) -> i
 /// A path as it may be shown on a terminal.
 pub(super) fn shown(path: &Path) -> String {
     plain(&path.to_string_lossy())
-}
-
-/// Text from outside without control characters, which could rewrite what a terminal shows.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
