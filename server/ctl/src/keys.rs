@@ -202,14 +202,16 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let unreadable = |why: String| KeyError::Unreadable { path: path.to_owned(), why };
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_file() && mode & 0o077 != 0 {
+    let bytes = files::read_bounded(path, MAX_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => Zeroizing::new(text),
+        Err(_) => return Err(KeyError::Malformed { path: path.to_owned() }),
+    };
+    // A certificate or a root.json given by mistake is public: nobody shall change its mode or fear for a key.
+    if metadata.is_file() && mode & 0o077 != 0 && text.contains("PRIVATE KEY") {
         return Err(KeyError::TooWide { path: path.to_owned(), mode });
     }
-    let bytes = files::read_bounded(path, MAX_BYTES).map_err(|error| unreadable(error.to_string()))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Zeroizing::new(text)),
-        Err(_) => Err(KeyError::Malformed { path: path.to_owned() }),
-    }
+    Ok(text)
 }
 
 fn affordable(scheme: &EncryptionScheme) -> bool {
@@ -288,6 +290,16 @@ mod tests {
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
         assert_eq!(load(&path, &mut known(&[])).unwrap(), key);
+    }
+
+    #[test]
+    fn a_public_file_given_by_mistake_is_called_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("replacement.pem");
+        std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let failure = load(&path, &mut known(&[])).unwrap_err();
+        assert!(failure.sentence.contains("is a PEM `CERTIFICATE`, not a"), "{failure}");
     }
 
     #[test]

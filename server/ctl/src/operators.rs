@@ -134,11 +134,17 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         ProblemKind::Unknown if status.is_server_error() => ("server-problem", Failure::unreachable),
         ProblemKind::Unknown => ("server-problem", Failure::no),
     };
+    let remedy = match problem.kind {
+        // The server's own remedy is for those who write HTTP by hand.
+        ProblemKind::Unauthenticated => {
+            "Give another one with --token-file FILE or MULBERRYCTL_TOKEN; `mulberryctl config show` says where this one \
+             came from, and on the server `mulberry-server token add` makes one"
+        }
+        _ => &problem.remedy,
+    };
     make(
         kind,
-        format!("The server refused: {} {}", ended(&problem.detail), ended(&problem.remedy))
-            .trim_end()
-            .to_owned(),
+        format!("The server refused: {} {}", ended(&problem.detail), ended(remedy)).trim_end().to_owned(),
     )
 }
 
@@ -147,7 +153,13 @@ fn ended(text: &str) -> String {
     let mut rest = text.trim().chars();
     let Some(first) = rest.next() else { return String::new() };
     let end = if text.trim_end().ends_with(['.', '!', '?', ':']) { "" } else { "." };
-    first.to_uppercase().chain(rest).collect::<String>() + end
+    // A path is no word: `emergency/fix.json` names something else with a capital letter.
+    let is_word = text.split_whitespace().next().is_some_and(|word| !word.contains(['/', '.', '_']));
+    if is_word {
+        first.to_uppercase().chain(rest).collect::<String>() + end
+    } else {
+        format!("{}{end}", text.trim())
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +178,9 @@ mod tests {
         let conflict = problem(StatusCode::CONFLICT, body("not-newer").as_bytes());
         assert_eq!(conflict.sentence, "The server refused: Version 3 is not above 3. Publish again.");
         assert_eq!((conflict.exit, conflict.kind), (Exit::No, "not-newer"));
+        assert_eq!(ended("emergency/fix.json has revision 3"), "emergency/fix.json has revision 3.");
+        let token = problem(StatusCode::UNAUTHORIZED, body("unauthenticated").as_bytes());
+        assert!(token.sentence.contains("--token-file"), "{}", token.sentence);
         let cases = [
             ("trust-refused", Exit::TrustRefused),
             ("unauthenticated", Exit::Usage),
