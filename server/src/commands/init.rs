@@ -89,6 +89,11 @@ fn read_metadata(folder: &Path, limits: &Limits) -> Result<Event, CommandError> 
     for version in 1..=limits.trust.rotations {
         match files::read(&folder.join(format!("{version}.root.json")), limits.trust.root_bytes) {
             Err(error) if error.is_absent() && version > 1 => break,
+            Err(error) if error.is_absent() => {
+                return Err(CommandError::usage(format!(
+                    "{error}; give the folder `server` that `mulberryctl init` made"
+                )));
+            }
             other => roots.push(Base64(other?)),
         }
     }
@@ -215,6 +220,17 @@ mod tests {
             assert_eq!(refused.exit, Exit::TrustRefused, "{refused}");
             assert!(!handed.state().exists());
         }
+    }
+
+    #[test]
+    fn a_folder_one_level_off_is_told_which_one_is_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = read_metadata(folder.path(), &Limits::default()).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+        assert!(
+            refused.sentence.contains("1.root.json") && refused.sentence.contains("`server`"),
+            "{refused}"
+        );
     }
 
     #[tokio::test]
