@@ -1,6 +1,11 @@
 //! Who an add-on says it is: `manifest.json` (WebExtensions) or `install.rdf` (before them).
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
 use super::verdict::{Fault, VerdictKind};
@@ -25,10 +30,10 @@ impl Identity {
     pub fn of_manifest_json(bytes: &[u8]) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|_| Fault::manifest("manifest.json is not UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let manifest: ManifestJson = serde_json::from_str(&without_comments(text))
+        let Object(manifest): Object<ManifestJson> = serde_json::from_str(&without_comments(text))
             .map_err(|error| Fault::manifest(format!("manifest.json cannot be read: {error}")))?;
-        let id = |settings: Option<Settings>| {
-            settings.and_then(|settings| settings.gecko).and_then(|gecko| gecko.id)
+        let id = |settings: Option<Object<Settings>>| {
+            settings.and_then(|settings| settings.0.gecko).and_then(|gecko| gecko.0.id)
         };
         Ok(Self {
             id: id(manifest.browser_specific_settings).or_else(|| id(manifest.applications)),
@@ -84,16 +89,39 @@ pub fn check_id(id: &str, common_name: Option<&str>) -> Result<(), Fault> {
     ))
 }
 
+/// A JSON object. Serde would read a struct from an array as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 #[derive(Deserialize)]
 struct ManifestJson {
-    browser_specific_settings: Option<Settings>,
-    applications: Option<Settings>,
+    browser_specific_settings: Option<Object<Settings>>,
+    applications: Option<Object<Settings>>,
     version: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Settings {
-    gecko: Option<Gecko>,
+    gecko: Option<Object<Gecko>>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +168,20 @@ mod tests {
         assert_eq!(id_of(r#"{"manifest_version": 3, "browser_specific_settings":{"safari":{}}}"#), None);
         let twice = Identity::of_manifest_json(format!("{{{old},{old}}}").as_bytes());
         assert_eq!(twice.unwrap_err().kind, VerdictKind::MalformedManifest);
+    }
+
+    #[test]
+    fn only_objects_say_who_an_add_on_is() {
+        for json in [
+            r#"[{"gecko":{"id":"a@x"}},null,"1"]"#,
+            r#"{"applications":[{"id":"a@x"}]}"#,
+            r#"{"applications":{"gecko":["a@x"]}}"#,
+            r#""a@x""#,
+        ] {
+            let fault = Identity::of_manifest_json(json.as_bytes()).unwrap_err();
+            assert_eq!(fault.kind, VerdictKind::MalformedManifest, "{json}");
+            assert!(fault.sentence.contains("expected an object"), "{}", fault.sentence);
+        }
     }
 
     #[test]

@@ -79,13 +79,15 @@ fn junk_certificates_that_pose_as_the_issuer_change_nothing() {
     let junk_key = key(KeyKind::P256, "junk").unwrap();
     let mut options = of_2018();
     options.issuer_embedded = Presence::Absent;
-    options.extra_certificates = (0..100)
+    // Each as large as real ones are.
+    options.extra_certificates = (0..200)
         .map(|serial| {
             let mut spec =
                 CertificateSpec::ca(incident.expiring.subject().clone(), serial + 1, days(-900), days(900));
             spec.subject_key_id = Presence::Absent;
             spec.authority_key_id = Presence::Absent;
-            spec.extended_key_use = mulberry_lab::pki::ExtendedKeyUse::Absent;
+            spec.excluded_dns =
+                (0..16).map(|n| format!("{n}.content-signature.laboratory.example.org")).collect();
             // Says that the anchor issued it; the signature is by the junk key itself.
             spec.signature = Some(SignatureKind::EcdsaSha256);
             spec.sign(&junk_key, incident.anchor.subject(), &junk_key).unwrap().der().to_vec()
