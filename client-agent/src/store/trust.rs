@@ -64,14 +64,15 @@ pub enum TrustFilesError {
 pub fn save(disk: &dyn Disk, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()> {
     let digests: BTreeMap<String, Sha256Digest> =
         files.iter().map(|(name, bytes)| (name.clone(), Sha256Digest::of(bytes))).collect();
-    let pointer = serde_json::to_vec(&Pointer { format: FORMAT, files: digests.clone() })?;
-    if matches!(disk.read(POINTER, POINTER_BYTES), Ok(Some(present)) if present == pointer) {
-        return sweep(disk, &digests);
-    }
+    // Also when the pointer stays: a file that was found damaged, and fetched again, takes its place here.
     for (name, bytes) in files {
         if let Some(digest) = digests.get(name) {
             replace_if_different(disk, &format!("{FOLDER}/{digest}"), bytes)?;
         }
+    }
+    let pointer = serde_json::to_vec(&Pointer { format: FORMAT, files: digests.clone() })?;
+    if matches!(disk.read(POINTER, POINTER_BYTES), Ok(Some(present)) if present == pointer) {
+        return sweep(disk, &digests);
     }
     replace(disk, POINTER, &pointer)?;
     sweep(disk, &digests)
@@ -186,6 +187,9 @@ mod tests {
         disk.write(&blob, b"2").unwrap();
         let loaded = load(&disk).unwrap();
         assert_eq!((loaded.files, loaded.damaged), (files(&[("b", "2")]), vec!["a".to_owned()]));
+        // What was fetched again takes its place, though the pointer stays.
+        save(&disk, &files(&[("a", "1"), ("b", "2")])).unwrap();
+        assert!(load(&disk).unwrap().damaged.is_empty());
         disk.write(POINTER, br#"{"format":2,"surprise":[]}"#).unwrap();
         assert!(matches!(load(&disk), Err(TrustFilesError::Newer { found: 2 })));
     }
