@@ -195,7 +195,8 @@ pub struct XpiLimits {
     pub manifest_ratio: u64,
     /// Bytes of a logical line in a manifest: a name of `name_bytes` and its key.
     pub line_bytes: usize,
-    /// Bytes of a PKCS#7 or COSE signature. Real ones have 4 to 10 KB; the rest is room for unsigned junk that must not matter.
+    /// Bytes of a PKCS#7 or COSE signature. Real ones have 4 to 10 KB; the rest is room for unsigned
+    /// junk that must not matter: 200 certificates of the size of real ones.
     pub signature_bytes: usize,
     /// Nesting of CBOR in a COSE signature. Real ones have 4 levels.
     pub cbor_depth: usize,
@@ -224,7 +225,7 @@ impl Default for XpiLimits {
             manifest_bytes: 4 << 20,
             manifest_ratio: 16,
             line_bytes: 4096,
-            signature_bytes: 64 << 10,
+            signature_bytes: 256 << 10,
             cbor_depth: 16,
             cose_signers: 8,
             signer_candidates: 16,
@@ -238,7 +239,8 @@ impl Default for XpiLimits {
 /// Ceilings of the operators' HTTP interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorsLimits {
-    /// Bytes of one request's body. A lane's metadata and sixty of the largest recipes fit, in Base64.
+    /// Bytes of one request's body, held up to three times while it is read. A lane's metadata and thirty of the largest
+    /// recipes fit, in Base64.
     pub body_bytes: usize,
     /// Seconds for one body to arrive: the largest one over 10 Mbit/s.
     pub body_seconds: u64,
@@ -246,6 +248,6 @@ pub struct OperatorsLimits {
 
 impl Default for OperatorsLimits {
     fn default() -> Self {
-        Self { body_bytes: 24 << 20, body_seconds: 30 }
+        Self { body_bytes: 16 << 20, body_seconds: 30 }
     }
 }
