@@ -18,6 +18,8 @@ pub(crate) const SECOND: [(&str, &str); 2] =
 /// The stage after the first edition.
 pub(crate) struct Scene {
     pub(crate) stage: Stage,
+    /// What the server served after the first edition.
+    pub(crate) first: Recording,
     /// What the server served when it had both editions' recipes.
     pub(crate) second: Recording,
 }
@@ -38,9 +40,10 @@ impl Scene {
         publish(&stage, FIRST, [&incident.replacement.pem(), &incident.stolen.pem()]);
         stage.init_agent("base", &anchor, &material.join("addons"), &[]).unwrap();
         stage.agent("base", &["once"]).unwrap().expect_code(0).unwrap();
+        let first = Recording::fetch(stage.origin()).unwrap();
         publish(&stage, SECOND, [&incident.stolen_sibling.pem(), &incident.control.pem()]);
         let second = Recording::fetch(stage.origin()).unwrap();
-        Self { stage, second }
+        Self { stage, first, second }
     }
 
     /// A copy of the agent `from` in the state folder `agents/NAME`.
