@@ -12,6 +12,10 @@ use crate::limits::RecipeLimits;
 use crate::recipe::{Action, DistrustEntry};
 use crate::x509::{Certificate, Distrust};
 
+mod admission;
+
+pub use admission::Admission;
+
 /// What all enrolments together put in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddonTrust {

@@ -17,6 +17,7 @@
 //! | [`enrolment`] | what a client applied |
 //! | [`decide`] | edition, facts, enrolments and time in, a plan out; [`status`] is the closed list of outcomes |
 //! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
+//! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`exit`], [`rehearsal`] | habits all binaries share: exit codes, a clock that starts elsewhere |
 
@@ -31,6 +32,7 @@ pub mod limits;
 pub mod never_worse;
 pub mod operators;
 pub mod pass;
+pub mod preflight;
 pub mod recipe;
 pub mod rehearsal;
 pub mod sampling;

@@ -1,10 +1,10 @@
 //! Real add-ons: archives, inspected on all cores and judged against the local pool.
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::addon_trust::{AddonTrust, Admission};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::Action;
-use mulberry_shared::x509::{Anchors, EndEntityTime, PathBuilder, Pool, SignatureMemo, Usage};
+use mulberry_shared::x509::{Anchors, Pool, SignatureMemo};
 use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, inspect, memory_ceiling};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -87,34 +87,23 @@ impl Examiner for Archives {
     }
 
     fn admits(&self, action: &Action, candidate: &AddonTrust, at: Timestamp) -> Result<(), String> {
+        let admission = Admission { anchors: &self.anchors, memo: &self.memo, limits: &self.limits.x509 };
         match action {
             Action::InstallCertificates { certificates } => {
-                let pool: Pool = candidate.installed.iter().chain(certificates).cloned().collect();
-                let paths = PathBuilder {
-                    anchors: &self.anchors,
-                    pool: &pool,
-                    distrust: &candidate.distrust,
-                    memo: &self.memo,
-                    usage: Usage::CodeSigning,
-                    end_entity_time: EndEntityTime::Enforce,
-                    limits: &self.limits.x509,
-                };
                 for certificate in certificates {
-                    paths.chains_to_anchor(certificate, at).map_err(|error| {
+                    admission.certificate(certificate, certificates, candidate, at).map_err(|error| {
                         format!("{} does not chain to an anchor: {}", certificate.described(), error.sentence)
                     })?;
                 }
                 Ok(())
             }
-            Action::DistrustCertificates { .. } => {
-                match self.anchors.iter().find(|anchor| candidate.distrust.refuses(anchor).is_some()) {
-                    None => Ok(()),
-                    Some(anchor) => Err(format!(
-                        "it would distrust the pinned anchor {}; anchors are changed in the settings",
-                        anchor.described()
-                    )),
-                }
-            }
+            Action::DistrustCertificates { .. } => match admission.refused_anchor(candidate) {
+                None => Ok(()),
+                Some(anchor) => Err(format!(
+                    "it would distrust the pinned anchor {}; anchors are changed in the settings",
+                    anchor.described()
+                )),
+            },
             Action::ReverifyAddons { .. } | Action::HoldVerification { .. } => Ok(()),
         }
     }

@@ -5,6 +5,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
+mod preflight;
+
+pub use preflight::Preflight;
+
 /// Write, sign and publish Mulberry's recipes.
 #[derive(Debug, Parser)]
 #[command(
@@ -15,6 +19,7 @@ use std::path::PathBuf;
                   Options win over MULBERRYCTL_* variables, which win over mulberryctl.toml.\n\n\
                   Example, the whole emergency:\n  \
                   mulberryctl recipe new --certificate replacement.pem\n  \
+                  mulberryctl preflight recipes/SLUG --anchor anchor.pem --addons corpus --at 2019-05-05T00:00:00Z\n  \
                   mulberryctl publish recipes/SLUG --key people/a/emergency.pem --key people/b/emergency.pem\n  \
                   mulberryctl gate open SLUG --percent 5 --reason \"canary\""
 )]
@@ -84,6 +89,8 @@ pub enum Command {
     /// Write and check recipes
     #[command(subcommand)]
     Recipe(RecipeCommand),
+    /// Prove, before anything is signed, that a recipe does what it says on real add-ons
+    Preflight(Preflight),
     /// Sign recipes with people's keys and publish them; agents hold them until their gate opens
     Publish(Publish),
     /// Open, pause or end a published recipe

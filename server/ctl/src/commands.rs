@@ -5,6 +5,7 @@
 pub mod config_show;
 pub mod gate;
 pub mod init;
+pub mod preflight;
 pub mod publish;
 pub mod recipe;
 pub mod status;
@@ -56,6 +57,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),
         Command::Recipe(command) => recipe::run(command, now(), format, &limits),
+        Command::Preflight(command) => preflight::run(command, now(), format, &limits),
         Command::Publish(command) => {
             let mut passphrases = passphrases()?;
             publish::run(command, &settings()?, &mut passphrases, now(), format, &limits).await

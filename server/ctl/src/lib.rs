@@ -9,6 +9,7 @@
 //! - [`operators`]: the server's interface
 //! - [`origin`]: the public repository, verified as agents verify it
 //! - [`output`]: words and tables, or JSON
+//! - [`record`]: the last preflight of a recipe, for those who publish it
 //! - [`source`]: recipe folders on disk
 
 pub mod cli;
@@ -22,4 +23,5 @@ pub mod operators;
 pub mod origin;
 pub mod output;
 pub mod passphrase;
+pub mod record;
 pub mod source;

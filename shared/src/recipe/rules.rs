@@ -97,13 +97,13 @@ fn install(certificates: &[Certificate], limits: &RecipeLimits) -> Vec<Breach> {
         if certificate.is_self_issued() {
             breaches.push(Breach::new(
                 "certificates",
-                format!("the certificate {name} is self-issued"),
+                format!("the certificate {name} is self-issued, so it is a root and no intermediate"),
                 "a recipe cannot bring a new trust anchor; give an intermediate that an anchor issued",
             ));
         } else if !certificate.is_ca() {
             breaches.push(Breach::new(
                 "certificates",
-                format!("the certificate {name} is not a CA's, so it can be nobody's issuer"),
+                format!("the certificate {name} is a leaf: not a CA's, so it can be nobody's issuer"),
                 "give the intermediate that issued the add-ons' certificates",
             ));
         }

@@ -50,6 +50,12 @@ impl Inspection {
     pub fn signers(&self) -> impl Iterator<Item = &Certificate> {
         self.chains.iter().map(|chain| &chain.end_entity)
     }
+
+    /// The certificates whose signatures verified, each with those embedded beside it, of which nothing is known: whoever
+    /// holds the file chose them.
+    pub fn chains(&self) -> impl Iterator<Item = (&Certificate, &[Certificate])> {
+        self.chains.iter().map(|chain| (&chain.end_entity, chain.embedded.as_slice()))
+    }
 }
 
 /// Inspects one archive: structure, every file against the manifests and the reverse, signatures, id.

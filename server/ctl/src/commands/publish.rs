@@ -13,7 +13,7 @@ use crate::{
     origin,
     output::{self, Format},
     passphrase::Passphrases,
-    source,
+    record, source,
 };
 use jiff::Timestamp;
 use mulberry_shared::{
@@ -72,6 +72,7 @@ pub async fn run(
     }
     let body = draft.build(now).map_err(drafted)?;
     say(format, &plan::describe(lane, &base, &plan, body.expires(), now));
+    say(format, &preflights(&wishes, &plan, now, limits));
 
     let signers = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     let signing: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
@@ -163,8 +164,21 @@ fn lane(
     }
 }
 
+/// For each recipe that is signed: the last preflight of exactly its bytes, or that there was none.
+fn preflights(wishes: &[(PathBuf, Recipe)], plan: &Plan, now: Timestamp, limits: &Limits) -> String {
+    let signed = wishes.iter().filter(|(_, recipe)| plan.get(&recipe.path()) != Some(&Change::Unchanged));
+    let lines = signed.map(|(file, recipe)| {
+        let last = record::last(file, recipe, limits);
+        format!("preflight  {}: {}", recipe.path(), record::describe(&last, file, now))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Words before the answer: on standard output for people, aside when a script waits for JSON.
 fn say(format: Format, text: &str) {
+    if text.is_empty() {
+        return;
+    }
     match format {
         Format::Human => format.print(|| format!("{text}\n"), || serde_json::Value::Null),
         Format::Json => eprintln!("{text}"),

@@ -1,0 +1,62 @@
+//! The memory that inspections running side by side share.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// Bytes that all inspections together may hold, on however many cores.
+pub(super) const MEMORY: u64 = 256 << 20;
+
+/// Who needs much waits for others to finish.
+#[derive(Debug)]
+pub(super) struct Budget {
+    total: u64,
+    free: Mutex<u64>,
+    freed: Condvar,
+}
+
+impl Budget {
+    pub(super) fn new(total: u64) -> Self {
+        Self { total, free: Mutex::new(total), freed: Condvar::new() }
+    }
+
+    /// Runs `work` with `bytes` of the budget, or all of it where that is less. Nobody waits while holding some.
+    pub(super) fn with<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> T {
+        let bytes = bytes.min(self.total);
+        let lock = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(lock, |free| *free < bytes);
+        let mut free = waited.unwrap_or_else(PoisonError::into_inner);
+        *free = free.saturating_sub(bytes);
+        drop(free);
+        let result = work();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = free.saturating_add(bytes);
+        drop(free);
+        self.freed.notify_all();
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn parallel_work_never_holds_more_than_the_budget_and_all_of_it_is_done() {
+        let (budget, held, done) = (Budget::new(100), AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for bytes in [60, 60, 10, 500, 40, 100, 1] {
+                let (budget, held, done) = (&budget, &held, &done);
+                scope.spawn(move || {
+                    budget.with(bytes, || {
+                        let counted = bytes.min(100);
+                        assert!(held.fetch_add(counted, Ordering::SeqCst) + counted <= 100);
+                        std::thread::yield_now();
+                        held.fetch_sub(counted, Ordering::SeqCst);
+                        done.fetch_add(1, Ordering::SeqCst);
+                    });
+                });
+            }
+        });
+        assert_eq!(done.into_inner(), 7);
+    }
+}

@@ -1,0 +1,53 @@
+//! Whether the anchors allow what a recipe would put in force.
+
+use jiff::Timestamp;
+
+use super::AddonTrust;
+use crate::limits::X509Limits;
+use crate::x509::{
+    Anchors, Certificate, EndEntityTime, Path, PathBuilder, PathError, Pool, SignatureMemo, Usage,
+};
+
+/// What installed certificates must chain to, and what cannot be distrusted.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission<'a> {
+    /// The pinned anchors.
+    pub anchors: &'a Anchors,
+    /// Signature checks of earlier questions.
+    pub memo: &'a SignatureMemo,
+    /// Ceilings.
+    pub limits: &'a X509Limits,
+}
+
+impl<'a> Admission<'a> {
+    /// The path from a certificate that is to be installed together with `others` to an anchor, all dates counting.
+    /// `candidate` is what would be in force with it.
+    ///
+    /// # Errors
+    /// Why there is none: it must not be installed at `at`.
+    pub fn certificate(
+        &self,
+        certificate: &Certificate,
+        others: &[Certificate],
+        candidate: &AddonTrust,
+        at: Timestamp,
+    ) -> Result<Path, PathError> {
+        let pool: Pool = candidate.installed.iter().chain(others).cloned().collect();
+        PathBuilder {
+            anchors: self.anchors,
+            pool: &pool,
+            distrust: &candidate.distrust,
+            memo: self.memo,
+            usage: Usage::CodeSigning,
+            end_entity_time: EndEntityTime::Enforce,
+            limits: self.limits,
+        }
+        .chains_to_anchor(certificate, at)
+    }
+
+    /// The pinned anchor that `candidate` would distrust, which no recipe may.
+    #[must_use]
+    pub fn refused_anchor(&self, candidate: &AddonTrust) -> Option<&'a Certificate> {
+        self.anchors.iter().find(|anchor| candidate.distrust.refuses(anchor).is_some())
+    }
+}
