@@ -261,7 +261,7 @@ pub enum GateCommand {
         #[arg(long, value_name = "N")]
         revision: Option<u64>,
     },
-    /// Final for this revision: no new enrolments, and agents undo what may be undone
+    /// Final for this revision: no new enrolments; with on_end = "revert", agents undo what breaks nothing
     #[command(after_help = "Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\"")]
     End {
         /// The published recipe

@@ -76,7 +76,11 @@ fn words(response: &GateResponse) -> String {
         Some(gate) => match gate.state {
             GateState::Open => format!("open at {}", output::percent(gate.percent)),
             GateState::Paused => "paused: no new enrolments, nothing is undone".to_owned(),
-            GateState::Ended => "ended: no new enrolments, agents undo what may be undone".to_owned(),
+            GateState::Ended => {
+                "ended for good: no new enrolments; where the recipe says on_end = \"revert\", agents \
+                                 undo what breaks nothing"
+                    .to_owned()
+            }
         },
     };
     let mut text = format!(
@@ -148,7 +152,7 @@ mod tests {
         );
         let outside = words(&response(GateState::Open, 5000, 2500, 0));
         assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
-        assert!(words(&response(GateState::Ended, 5000, 2500, 0)).contains("is ended: no new"));
+        assert!(words(&response(GateState::Ended, 5000, 2500, 0)).contains("is ended for good: no new"));
     }
 
     #[test]

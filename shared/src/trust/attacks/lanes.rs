@@ -1,0 +1,136 @@
+//! Attacks by way of lanes and gates: each lane is judged alone, and lists nothing but its own recipes.
+
+use super::*;
+
+#[test]
+fn each_lane_expires_alone() {
+    let (mut repository, state) = seen();
+    repository.now = after_hours(repository.now, 24 * 91);
+    repository.lanes.get_mut(&Lane::Emergency).unwrap().expires = Life::Lane.from(repository.now);
+    repository.add(Lane::Emergency, "fix", b"fix two");
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!((failed(&report, "routine"), report.outcome()), (Kind::Expired, Outcome::Stale));
+    assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix two"), pair(ROUTINE, "chore one")]));
+    let view = edition(&after).view(repository.now, &limits());
+    assert!(view.gates.is_some());
+    let current = |lane| view.recipes.iter().filter(|e| e.path.lane == lane).all(|e| e.lane_current);
+    assert!(current(Lane::Emergency) && !current(Lane::Routine));
+}
+
+#[test]
+fn an_older_lane_after_snapshot_key_rotation_is_not_a_withdrawal() {
+    let (old, _) = seen();
+    let mut repository = old.clone();
+    repository.add(Lane::Emergency, "more", b"more");
+    repository.publish();
+    let (state, _) = repository.refresh(&old.pinned());
+    // The online keys rotate; the thief of the new ones lists the lane as it was before.
+    repository.rotate(&[("snapshot", &[52]), ("timestamp", &[53])]);
+    let (version, bytes) = old.listed["emergency"].clone();
+    repository.put_role_bytes("emergency", version, bytes);
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!((failed(&report, "emergency"), report.outcome()), (Kind::Rollback, Outcome::Refused));
+    assert_eq!(recipes(&after), recipes(&state));
+    // Not listing the lane at all is no withdrawal either.
+    repository.rotate(&[("snapshot", &[62]), ("timestamp", &[63])]);
+    repository.listed.remove("emergency");
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!(failed(&report, "emergency"), Kind::NotDelegated);
+    assert_eq!(recipes(&after), recipes(&state));
+}
+
+#[test]
+fn older_targets_after_snapshot_key_rotation_do_not_bring_old_lane_keys_back() {
+    let (old, state) = seen();
+    let mut repository = old.clone();
+    repository.redelegate(&[("routine", &[71, 72, 73])]);
+    repository.add(Lane::Routine, "chore", b"chore two");
+    repository.publish();
+    let (state, _) = repository.refresh(&state);
+    repository.rotate(&[("snapshot", &[52]), ("timestamp", &[53])]);
+    let (version, bytes) = old.listed["targets"].clone();
+    repository.put_role_bytes("targets", version, bytes);
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!((failed(&report, "targets"), report.outcome()), (Kind::Rollback, Outcome::Refused));
+    assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix one"), pair(ROUTINE, "chore two")]));
+}
+
+#[test]
+fn revoked_lane_keys_make_the_lane_unknown_until_it_is_signed_anew() {
+    let (mut repository, state) = seen();
+    repository.redelegate(&[("emergency", &[71, 72, 73])]);
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!(failed(&report, "emergency"), Kind::Threshold);
+    assert_eq!(edition(&after).lanes.keys().copied().collect::<Vec<_>>(), [Lane::Routine]);
+    // The floor went with the keys: a lower version, signed by the new ones, is accepted.
+    repository.lanes.get_mut(&Lane::Emergency).unwrap().version = 0;
+    repository.rotate(&[("snapshot", &[52]), ("timestamp", &[53])]);
+    repository.add(Lane::Emergency, "fix", b"fix anew");
+    repository.publish();
+    let (after, report) = repository.refresh(&after);
+    assert_eq!(report.outcome(), Outcome::Current, "{report:#?}");
+    assert_eq!(recipes(&after)[EMERGENCY], "fix anew");
+}
+
+#[test]
+fn a_lane_listing_a_foreign_path_is_heard_on_its_own_recipes_only() {
+    let (mut repository, state) = seen();
+    let file = write::target_file(b"evil");
+    let body = repository.lanes.get_mut(&Lane::Routine).unwrap();
+    for path in ["emergency/evil.json", "gates.json", "routine/../emergency/fix.json", "routine/BAD.json"] {
+        body.targets.insert(path.into(), file.clone());
+    }
+    repository.add(Lane::Routine, "chore", b"chore two");
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!(failed(&report, "emergency/evil.json"), Kind::AgainstProfile);
+    assert_eq!(report.errors().count(), 4);
+    assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix one"), pair(ROUTINE, "chore two")]));
+}
+
+#[test]
+fn one_slug_in_both_lanes_leaves_the_emergency_one() {
+    let (mut repository, state) = seen();
+    repository.add(Lane::Routine, "fix", b"usurper");
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!(failed(&report, "routine/fix.json"), Kind::AgainstProfile);
+    assert_eq!(recipes(&after), both_old());
+}
+
+#[test]
+fn gates_listing_a_recipe_and_lanes_delegating_further_are_refused_whole() {
+    let (mut repository, state) = seen();
+    let mut gates =
+        write::gates(9, Life::Online.from(repository.now), crate::trust::test_repository::EMPTY_GATES);
+    gates.targets.insert(EMERGENCY.into(), write::target_file(b"evil"));
+    repository.put_role("gates", &gates);
+    let mut lane = repository.lanes[&Lane::Routine].clone();
+    lane.version += 1;
+    lane.delegations = repository.targets.delegations.clone();
+    repository.put_role("routine", &lane);
+    repository.publish_snapshot();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!(failed(&report, "gates"), Kind::AgainstProfile);
+    assert_eq!(failed(&report, "routine"), Kind::AgainstProfile);
+    assert_eq!(recipes(&after), both_old());
+    assert!(!gates_valid(&after, &repository));
+}
+
+#[test]
+fn a_recipe_that_its_name_does_not_lead_to_is_refused() {
+    let (mut repository, state) = seen();
+    // Targets lists the path itself, so the look-up ends before the lane.
+    repository.targets.version += 1;
+    repository.targets.targets.insert(EMERGENCY.into(), write::target_file(b"fix one"));
+    repository.put_targets();
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!(failed(&report, EMERGENCY), Kind::NotDelegated);
+    assert_eq!(recipes(&after), BTreeMap::from([pair(ROUTINE, "chore one")]));
+}
