@@ -9,6 +9,7 @@
 //! | [`state`] | the fold over the ledger |
 //! | [`edition`], [`keys`] | what the server signs, and with what |
 //! | [`served`] | every document as finished bytes, replaced as a whole |
+//! | [`live`] | the live stream: who is connected, and what they are told |
 //! | [`services`] | publish, gate, status, and the one writer |
 //! | [`tokens`], [`files`], [`clock`] | operators' tokens, private files, the time |
 //! | [`api`] | HTTP: the public listener and the operators' one |
@@ -23,6 +24,7 @@ pub mod event;
 pub mod files;
 pub mod keys;
 pub mod ledger;
+pub mod live;
 pub mod served;
 pub mod services;
 pub mod state;

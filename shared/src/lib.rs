@@ -18,6 +18,7 @@
 //! | [`decide`] | edition, facts, enrolments and time in, a plan out; [`status`] is the closed list of outcomes |
 //! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
+//! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`exit`], [`rehearsal`] | habits all binaries share: exit codes, a clock that starts elsewhere |
 
@@ -29,6 +30,7 @@ pub mod exit;
 pub mod gates;
 pub mod json;
 pub mod limits;
+pub mod live;
 pub mod never_worse;
 pub mod operators;
 pub mod pass;

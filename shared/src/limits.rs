@@ -17,6 +17,8 @@ pub struct Limits {
     pub xpi: XpiLimits,
     /// The operators' HTTP interface.
     pub operators: OperatorsLimits,
+    /// The live stream.
+    pub live: LiveLimits,
 }
 
 /// Ceilings of JSON parsing.
@@ -249,5 +251,20 @@ pub struct OperatorsLimits {
 impl Default for OperatorsLimits {
     fn default() -> Self {
         Self { body_bytes: 16 << 20, body_seconds: 30 }
+    }
+}
+
+/// Ceilings of the live stream, as an agent reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveLimits {
+    /// Bytes of one line. Ours have 40; the rest is room for what later servers may add.
+    pub line_bytes: usize,
+    /// Bytes of one event's data.
+    pub event_bytes: usize,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self { line_bytes: 4 << 10, event_bytes: 16 << 10 }
     }
 }

@@ -1,11 +1,10 @@
-//! The public listener: a TUF repository, and health.
+//! The public listener: a TUF repository, the live stream, and health.
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
-use super::problem::{self, ProblemAnswer};
-use super::{dockerflow, method_not_allowed, not_found};
+use super::{dockerflow, live, method_not_allowed, not_found};
 use crate::served::{Caching, ServedFile};
 use crate::services::Core;
 
@@ -15,11 +14,19 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 /// For the timestamp: caches shield the server from a crowd, and nobody waits longer than this for a fix.
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=5");
 
+/// For an absent file: an absent `N.root.json` may exist the next second.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// Adds the public routes.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(readable("/metadata/{path:.*}", file))
         .service(readable("/targets/{path:.*}", file))
+        .service(
+            web::resource("/api/v1/live")
+                .route(web::get().to(live::stream))
+                .default_service(web::to(method_not_allowed)),
+        )
         .service(readable("/__heartbeat__", dockerflow::heartbeat))
         .service(readable("/__lbheartbeat__", dockerflow::lbheartbeat))
         .service(readable("/__version__", dockerflow::version))
@@ -39,10 +46,13 @@ where
         .default_service(web::to(method_not_allowed))
 }
 
-async fn file(request: HttpRequest, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
+async fn file(request: HttpRequest, core: Data<Core>) -> HttpResponse {
     let served = core.served();
     let path = request.path();
-    let file = served.file(path.trim_start_matches('/')).ok_or_else(|| problem::not_found(path))?;
+    // Each refresh asks for the next root, which is not there, so the answer is no longer than it must be.
+    let Some(file) = served.file(path.trim_start_matches('/')) else {
+        return HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, NO_STORE)).finish();
+    };
     let mut answer = if is_known(request.headers(), file) {
         HttpResponse::NotModified()
     } else {
@@ -58,9 +68,9 @@ async fn file(request: HttpRequest, core: Data<Core>) -> Result<HttpResponse, Pr
     answer.insert_header((header::CACHE_CONTROL, caching));
     answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if is_known(request.headers(), file) {
-        return Ok(answer.finish());
+        return answer.finish();
     }
-    Ok(answer.body(Bytes::from_owner(file.bytes.clone())))
+    answer.body(Bytes::from_owner(file.bytes.clone()))
 }
 
 /// RFC 9110 section 13.1.2: weak comparison, a list, or `*`.

@@ -12,6 +12,7 @@ use mulberry_shared::operators::{
 use mulberry_shared::recipe::Lane;
 use serde::de::DeserializeOwned;
 
+use crate::live::Admission;
 use crate::services::Core;
 use crate::store::memory::MemoryStore;
 use crate::test_support::{Parts, Proposal, gate, hours, start};
@@ -21,13 +22,15 @@ struct Lab {
     core: Arc<Core>,
     parts: Parts<MemoryStore>,
     folder: tempfile::TempDir,
+    admission: Admission,
 }
 
 impl Lab {
     async fn new() -> Self {
         let parts = Parts::initialised(MemoryStore::new()).await;
         let core = parts.open().await.unwrap();
-        Self { core, parts, folder: tempfile::tempdir().unwrap() }
+        let (folder, admission) = (tempfile::tempdir().unwrap(), Admission::for_connections(2));
+        Self { core, parts, folder, admission }
     }
 
     fn token(&self, name: &str, may: &[Scope]) -> String {
@@ -38,6 +41,7 @@ impl Lab {
     async fn public(&self, request: TestRequest) -> ServiceResponse<impl MessageBody> {
         let app = App::new()
             .app_data(Data::from(self.core.clone()))
+            .app_data(Data::new(self.admission.clone()))
             .wrap(from_fn(super::log_request))
             .configure(super::public::configure);
         call_service(&init_service(app).await, request.to_request()).await
@@ -119,11 +123,15 @@ async fn files_have_strong_tags_and_say_how_long_they_keep() {
 }
 
 #[actix_web::test]
-async fn every_error_of_the_public_listener_is_a_problem_document() {
+async fn every_error_of_the_public_listener_is_a_problem_document_but_absent_files() {
     let lab = Lab::new().await;
-    for path in
-        ["/", "/metadata/2.root.json", "/metadata/", "/targets/../metadata/1.root.json", "/api/v1/status"]
-    {
+    for path in ["/metadata/2.root.json", "/metadata/", "/targets/../metadata/1.root.json"] {
+        let answer = lab.public(TestRequest::get().uri(path)).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
+        assert!(read_body(answer).await.is_empty());
+    }
+    for path in ["/", "/api/v1/status"] {
         assert_eq!(
             problem(lab.public(TestRequest::get().uri(path)).await).await,
             (404, ProblemKind::NotFound)
@@ -263,4 +271,30 @@ async fn the_interface_describes_itself() {
         assert!(described["components"]["schemas"][message].is_object(), "{message}");
     }
     assert_eq!(described["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+}
+
+#[actix_web::test]
+async fn the_live_stream_tells_the_edition_and_is_refused_when_full_or_stopping() {
+    let lab = Lab::new().await;
+    let live = || TestRequest::get().uri("/api/v1/live");
+    let answer = lab.public(live()).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(text(&answer, header::CONTENT_TYPE), "text/event-stream");
+    assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
+    assert_eq!(problem(lab.public(live()).await).await, (503, ProblemKind::Unavailable));
+    assert_eq!(
+        lab.public(TestRequest::get().uri("/__lbheartbeat__")).await.status(),
+        StatusCode::OK,
+        "full of streams, and yet healthy"
+    );
+
+    let before = lab.core.served().edition.number();
+    let token = lab.token("mei", &[Scope::Publish]);
+    lab.publish(&token).await;
+    let after = lab.core.served().edition.number();
+    lab.core.live().close();
+    let told = read_body(answer).await;
+    let expected = [before, after].map(mulberry_shared::live::announcement).concat();
+    assert_eq!(String::from_utf8_lossy(&told), expected);
+    assert_eq!(problem(lab.public(live()).await).await, (503, ProblemKind::Unavailable));
 }

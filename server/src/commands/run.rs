@@ -24,6 +24,7 @@ use crate::edition::Work;
 use crate::edition::store::EditionFile;
 use crate::files;
 use crate::keys::OnlineKeys;
+use crate::live::Admission;
 use crate::services::Core;
 use crate::store::sled::SledStore;
 use crate::tokens::LiveTokens;
@@ -88,6 +89,7 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     let stopper = async {
         signals.await;
         tracing::info!("stopping: requests in flight are finished first");
+        core.live().close();
         let [public, operators] = &handles;
         tokio::join!(public.stop(true), operators.stop(true));
     };
@@ -117,9 +119,15 @@ fn public_server(args: &RunArgs, core: &Arc<Core>) -> Result<(Server, SocketAddr
     let data = Data::from(core.clone());
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
     let connections = usize::try_from(args.max_connections).unwrap_or(usize::MAX).div_ceil(workers);
+    // Called once in each worker.
     let server = HttpServer::new(move || {
-        App::new().app_data(data.clone()).wrap(from_fn(api::log_request)).configure(api::public::configure)
+        App::new()
+            .app_data(data.clone())
+            .app_data(Data::new(Admission::for_connections(connections)))
+            .wrap(from_fn(api::log_request))
+            .configure(api::public::configure)
     })
+    .on_connect(api::live::bound_stalls)
     .workers(workers)
     .max_connections(connections)
     .client_request_timeout(REQUEST_TIMEOUT)

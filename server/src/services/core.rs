@@ -24,6 +24,7 @@ use crate::event::Event;
 use crate::files::FileError;
 use crate::keys::{KeyError, OnlineKeys};
 use crate::ledger::{self, Ledger, LedgerError};
+use crate::live::Live;
 use crate::served::Served;
 use crate::state::{self, FoldError, State};
 use crate::store::Store;
@@ -32,6 +33,7 @@ use crate::store::Store;
 pub struct Core {
     writer: Mutex<Writer>,
     served: RwLock<Arc<Served>>,
+    live: Live,
     /// Whether the last attempt to make something durable failed.
     failing: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -118,13 +120,20 @@ impl Core {
             _ => writer.sign(now, work, &limits).await?,
         };
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
-        Ok(Self { writer: Mutex::new(writer), served, failing: AtomicBool::new(false), clock, limits })
+        let (live, failing) = (Live::default(), AtomicBool::new(false));
+        Ok(Self { writer: Mutex::new(writer), served, live, failing, clock, limits })
     }
 
     /// What is served now.
     #[must_use]
     pub fn served(&self) -> Arc<Served> {
         self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The hub of the live stream.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// The ceilings.
@@ -269,8 +278,13 @@ impl Core {
         self.failing.store(signed.is_err() || writer.ledger.is_uncertain(), Ordering::SeqCst);
         let edition = signed?;
         let previous = self.served();
+        let (before, number) = (previous.edition.number(), edition.number());
         let next = Served::new(Some(&previous), writer.state.clone(), edition);
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        // A timestamp alone, signed again, is no new edition.
+        if number != before {
+            self.live.announce(number);
+        }
         Ok(())
     }
 }

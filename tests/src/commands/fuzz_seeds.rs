@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use mulberry_shared::live::{HEARTBEAT, announcement};
 
 use crate::LabError;
 use crate::binaries::workspace;
@@ -72,6 +73,8 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
         "publish",
         br#"{"metadata":"e30=","recipes":{"emergency/a.json":"e30="},"withdraw":["b"]}"#,
     )?;
+    let stream = [announcement(7).as_str(), HEARTBEAT, &announcement(1_557_000_000)].concat();
+    out("live", "stream", stream.as_bytes())?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;

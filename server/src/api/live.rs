@@ -1,0 +1,162 @@
+//! `GET /api/v1/live`: server-sent events that announce editions.
+//!
+//! On connecting the number of the current edition, then one event for each new one, and comments in between. No secret is in
+//! it: the same number is in the public metadata, and agents take it for a hint only.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::Extensions;
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::rt::net::TcpStream;
+use actix_web::rt::time::timeout;
+use actix_web::web::{Bytes, Data};
+use mulberry_shared::live::{HEARTBEAT, HEARTBEAT_SECONDS, MEDIA_TYPE, announcement};
+use mulberry_shared::operators::ProblemKind;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::Receiver;
+
+use super::problem::ProblemAnswer;
+use crate::live::Admission;
+use crate::services::Core;
+
+/// How long what was sent may stay unacknowledged, or find no room on the other side, before the connection is ended.
+const STALLED: Duration = Duration::from_secs(60);
+
+/// Proxies that collect answers before they pass them on would defeat the purpose.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+/// Opens a stream, where there is room for one.
+pub async fn stream(core: Data<Core>, admission: Data<Admission>) -> Result<HttpResponse, ProblemAnswer> {
+    let unavailable =
+        |detail| ProblemAnswer::new(ProblemKind::Unavailable, detail, "poll metadata/timestamp.json instead");
+    let place = admission.enter().ok_or_else(|| unavailable("all live streams of this server are taken"))?;
+    // Listen first, look then: an edition in between is announced twice rather than never.
+    let listener = core.live().subscribe().ok_or_else(|| unavailable("the server is stopping"))?;
+    let current = core.served().edition.number();
+    Ok(HttpResponse::Ok()
+        .content_type(MEDIA_TYPE)
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header(UNBUFFERED)
+        .body(Stream::new(Connection { listener, first: Some(current), told: current, _place: place })))
+}
+
+/// For the listener's `on_connect`: the system ends connections whose other side takes nothing any more. A stream that
+/// cannot be written is not asked for more, so it could never notice by itself.
+pub fn bound_stalls(connection: &dyn Any, _: &mut Extensions) {
+    if let Some(connection) = connection.downcast_ref::<TcpStream>()
+        && let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(STALLED))
+    {
+        tracing::debug!(%error, "a connection has no bound on stalls");
+    }
+}
+
+/// One agent's end of the hub.
+struct Connection {
+    listener: Receiver<u64>,
+    first: Option<u64>,
+    told: u64,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// What to send next; `None` at the end: the server stops, or the other side is too slow.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(current) = self.first.take() {
+            return Some(announcement(current).into());
+        }
+        loop {
+            match timeout(Duration::from_secs(HEARTBEAT_SECONDS), self.listener.recv()).await {
+                Err(_) => return Some(Bytes::from_static(HEARTBEAT.as_bytes())),
+                Ok(Err(_)) => return None,
+                Ok(Ok(edition)) if edition == self.told => {}
+                Ok(Ok(edition)) => {
+                    self.told = edition;
+                    return Some(announcement(edition).into());
+                }
+            }
+        }
+    }
+}
+
+type Step = Pin<Box<dyn Future<Output = Option<(Bytes, Connection)>>>>;
+
+/// A body that is written as the connection speaks.
+struct Stream(Option<Step>);
+
+impl Stream {
+    fn new(connection: Connection) -> Self {
+        Self(Some(step(connection)))
+    }
+}
+
+fn step(mut connection: Connection) -> Step {
+    Box::pin(async move { connection.next().await.map(|bytes| (bytes, connection)) })
+}
+
+impl MessageBody for Stream {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let this = self.get_mut();
+        let Some(running) = &mut this.0 else { return Poll::Ready(None) };
+        let Poll::Ready(said) = running.as_mut().poll(task) else { return Poll::Pending };
+        let (bytes, connection) = said.unzip();
+        this.0 = connection.map(step);
+        Poll::Ready(bytes.map(Ok))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::live::Live;
+
+    fn connection(live: &Live, current: u64) -> Pin<Box<Stream>> {
+        let place = Admission::for_connections(4).enter().unwrap();
+        let listener = live.subscribe().unwrap();
+        Box::pin(Stream::new(Connection { listener, first: Some(current), told: current, _place: place }))
+    }
+
+    async fn said(stream: &mut Pin<Box<Stream>>) -> Option<String> {
+        let bytes = poll_fn(|task| stream.as_mut().poll_next(task)).await?.unwrap();
+        Some(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[actix_web::test]
+    async fn the_current_edition_first_then_each_new_one_once_then_the_end() {
+        let live = Live::default();
+        let mut stream = connection(&live, 5);
+        live.announce(5);
+        live.announce(6);
+        assert_eq!(said(&mut stream).await, Some(announcement(5)));
+        assert_eq!(said(&mut stream).await, Some(announcement(6)));
+        live.announce(7);
+        live.close();
+        assert_eq!(said(&mut stream).await, Some(announcement(7)));
+        assert_eq!(said(&mut stream).await, None);
+        assert_eq!(said(&mut stream).await, None);
+    }
+
+    #[actix_web::test]
+    async fn who_does_not_keep_up_is_ended() {
+        let live = Live::default();
+        let mut stream = connection(&live, 1);
+        (2..100).for_each(|edition| live.announce(edition));
+        assert_eq!(said(&mut stream).await, Some(announcement(1)));
+        assert_eq!(said(&mut stream).await, None);
+    }
+}
