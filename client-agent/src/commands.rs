@@ -7,6 +7,7 @@ use serde::Serialize;
 
 pub mod init;
 pub mod once;
+pub mod run;
 pub mod settings;
 pub mod status;
 pub mod verify;

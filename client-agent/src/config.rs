@@ -3,6 +3,7 @@
 //! Three types, one a stage: [`Layer`] is what one source says, layers are merged, and [`Config`] is what has been checked.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use mulberry_shared::decide::Consent;
@@ -21,6 +22,10 @@ pub const FILE: &str = "agent.toml";
 
 /// Hours between two passes over all add-ons when nobody says otherwise.
 const PASS_HOURS: i64 = 24;
+/// Minutes between two polls of the daemon when nobody says otherwise.
+const POLL_MINUTES: i64 = 15;
+/// The longest time between two polls: fixes and expiries are noticed within a day even without the live stream.
+const MAX_POLL_MINUTES: i64 = 1440;
 /// The longest interval that may be asked for: a week without looking is the most that "periodic" can mean.
 const MAX_PASS_HOURS: i64 = 168;
 /// The product version of a host that did not say: older than any, so that only recipes without a lower bound match.
@@ -72,6 +77,9 @@ pub struct Layer {
     /// Hours between two passes over all add-ons, 1 to 168 (default 24)
     #[arg(long, value_name = "N", env = "MULBERRY_AGENT_PASS_HOURS", hide_env_values = true)]
     pub pass_hours: Option<i64>,
+    /// The daemon's longest wait between two polls in minutes, 1 to 1440 (default 15)
+    #[arg(long, value_name = "N", env = "MULBERRY_AGENT_POLL_MINUTES", hide_env_values = true)]
+    pub poll_minutes: Option<i64>,
     /// The product's version, like 66.0 or 60.6.2esr (default 0.0: older than any)
     #[arg(long, value_name = "VERSION", env = "MULBERRY_AGENT_VERSION", hide_env_values = true)]
     pub version: Option<String>,
@@ -119,6 +127,7 @@ impl Layer {
             signature: self.signature.or(below.signature),
             hook: self.hook.or(below.hook),
             pass_hours: self.pass_hours.or(below.pass_hours),
+            poll_minutes: self.poll_minutes.or(below.poll_minutes),
             version: self.version.or(below.version),
             channel: self.channel.or(below.channel),
             os: self.os.or(below.os),
@@ -158,6 +167,8 @@ pub struct Config {
     pub hook: Option<PathBuf>,
     /// Time between two passes over all add-ons.
     pub pass_every: SignedDuration,
+    /// The daemon's longest wait between two polls.
+    pub poll_every: Duration,
     /// What recipes may target.
     pub facts: Facts,
     /// What the user allows.
@@ -246,6 +257,10 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     if !(1..=MAX_PASS_HOURS).contains(&pass_hours) {
         bad("pass_hours", format!("{pass_hours} is outside 1 to {MAX_PASS_HOURS}"));
     }
+    let poll_minutes = layer.poll_minutes.unwrap_or(POLL_MINUTES);
+    if !(1..=MAX_POLL_MINUTES).contains(&poll_minutes) {
+        bad("poll_minutes", format!("{poll_minutes} is outside 1 to {MAX_POLL_MINUTES}"));
+    }
     let version_text = layer.version.as_deref().unwrap_or(UNKNOWN_VERSION);
     let version = version_text.parse::<ProductVersion>();
     if let Err(error) = &version {
@@ -276,6 +291,7 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
             policy,
             hook: layer.hook,
             pass_every: SignedDuration::from_hours(pass_hours),
+            poll_every: Duration::from_secs(poll_minutes.unsigned_abs().saturating_mul(60)),
             facts: Facts { version, channel, os, arch, locale, country, distribution, ring, agent_version },
             consent: Consent {
                 updates: layer.updates != Some(Permission::Refuse),
@@ -322,6 +338,7 @@ mod tests {
         assert_eq!(facts.version, "0.0".parse().unwrap());
         assert_eq!(config.policy, Policy::firefox());
         assert_eq!(config.pass_every, SignedDuration::from_hours(24));
+        assert_eq!(config.poll_every, Duration::from_secs(15 * 60));
         assert!(config.consent.updates && config.consent.messages && !config.consent.studies);
         assert_eq!(config.origin, "http://127.0.0.1:1/");
     }
@@ -339,14 +356,24 @@ mod tests {
             policy: Some("lenient".into()),
             signature: Some("pgp".into()),
             pass_hours: Some(0),
+            poll_minutes: Some(1441),
             version: Some("sixty".into()),
             ring: Some(" ".into()),
             ..Layer::default()
         };
         let problems = validate(layer).unwrap_err();
         let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
-        let expected =
-            ["origin", "addons", "anchors", "policy", "signature", "pass_hours", "version", "ring"];
+        let expected = [
+            "origin",
+            "addons",
+            "anchors",
+            "policy",
+            "signature",
+            "pass_hours",
+            "poll_minutes",
+            "version",
+            "ring",
+        ];
         assert_eq!(settings, expected);
     }
 }

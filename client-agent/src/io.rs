@@ -7,5 +7,7 @@ pub mod disk;
 pub mod folder;
 pub mod hook;
 pub mod http;
+pub mod live;
 pub mod lock;
 pub mod machine;
+pub mod presence;

@@ -5,6 +5,9 @@
 //! | module | what |
 //! |---|---|
 //! | [`driver`] | one run from end to end, with its state diagram |
+//! | [`daemon`] | runs for years: the driver of the schedule, signals, reload |
+//! | [`schedule`], [`backoff`] | when a run is made: a pure state machine; full jitter |
+//! | [`wiring`] | a run's concrete parts, made from settings |
 //! | [`refresh`] | drives the trust workflow of `mulberry-shared` over an origin |
 //! | [`apply`] | which steps of a plan hold together with what is there; in memory |
 //! | [`examine`] | looks at add-ons once, judges them as often as needed |
@@ -22,8 +25,10 @@
 //! What to do, for whom, and what is trusted is decided in `mulberry-shared`; this crate only carries it out.
 
 pub mod apply;
+pub mod backoff;
 pub mod commands;
 pub mod config;
+pub mod daemon;
 pub mod driver;
 pub mod examine;
 pub mod io;
@@ -35,5 +40,7 @@ pub mod refresh;
 pub mod report;
 #[cfg(test)]
 mod scene;
+pub mod schedule;
 pub mod state;
 pub mod store;
+pub mod wiring;

@@ -5,16 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use mulberry_agent::commands::{Failure, init, once, settings, status, verify, why};
-use mulberry_agent::driver::Agent;
-use mulberry_agent::examine::Archives;
+use mulberry_agent::commands::{Failure, init, once, run, status, verify, why};
 use mulberry_agent::io::clock::SystemClock;
-use mulberry_agent::io::folder::RealAddons;
-use mulberry_agent::io::hook::HookProcess;
-use mulberry_agent::io::http::HttpOrigin;
 use mulberry_agent::io::lock::Lock;
-use mulberry_agent::io::machine;
-use mulberry_agent::ports::{Clock, Hook};
+use mulberry_agent::io::presence;
+use mulberry_agent::ports::Clock;
+use mulberry_agent::wiring::Parts;
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +24,7 @@ use tracing_subscriber::EnvFilter;
 Examples:
   mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
   mulberry-agent once
+  mulberry-agent run
   mulberry-agent status
   mulberry-agent why replacement-intermediate
   mulberry-agent verify --anchor anchor.pem ./addons"
@@ -62,6 +59,8 @@ enum Command {
     Init(Box<init::Args>),
     /// Make one run: refresh, decide, apply, verify, report
     Once(Box<once::Args>),
+    /// Make runs until stopped: the daemon
+    Run(Box<run::Args>),
     /// Show what the agent holds
     Status(status::Args),
     /// Explain one recipe's status, and what would change it
@@ -77,12 +76,12 @@ fn main() -> ExitCode {
         }
         error.exit()
     });
-    start_log(cli.log_format);
+    start_log(cli.log_format, &cli.command);
     let clock = SystemClock::new(cli.clock_start);
     if let Some(start) = cli.clock_start {
         tracing::warn!("the clock starts at {start} (--clock-start)");
     }
-    let exit = run(cli.command, &clock).unwrap_or_else(|failure| {
+    let exit = dispatch(cli.command, &clock).unwrap_or_else(|failure| {
         for line in failure.sentence.lines() {
             eprintln!("mulberry-agent: {line}");
         }
@@ -100,53 +99,38 @@ fn tell_scripts(exit: Exit, sentence: &str) {
     }
 }
 
-fn run(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
+fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
     let limits = Limits::default();
     match command {
         Command::Init(args) => init::run(&args, &limits),
-        Command::Once(args) => once(*args, clock, limits),
+        Command::Once(args) => once(*args, clock, &limits),
+        Command::Run(args) => run::run(*args, *clock, limits),
         Command::Status(args) => {
             let folder = args.state.open()?;
-            status::run(&folder, clock.now(), clock.is_shifted(), &limits, args.output.into())
+            let daemon = presence::ask(folder.root()).unwrap_or_else(|error| {
+                tracing::warn!(%error, "a daemon may run here, but gives no answer");
+                None
+            });
+            status::run(&folder, daemon, clock, &limits, args.output.into())
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
         Command::Verify(args) => verify::run(&args, clock.now()),
     }
 }
 
-/// The one place that names concrete back ends.
-fn once(args: once::Args, clock: &SystemClock, limits: Limits) -> Result<Exit, Failure> {
+fn once(args: once::Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Failure> {
     let folder = args.state.open()?;
     let _lock = Lock::take(folder.root())?;
-    let config = settings::load(&folder, folder.root(), args.settings)?;
-    let anchors = settings::anchors(&config.anchors, &limits)?;
-    let examiner = Archives::new(anchors, config.policy, limits.clone());
-    let addons = RealAddons::new(config.addons);
-    let hook = config.hook.map(|program| HookProcess::new(program, folder.root().to_path_buf()));
+    let parts = Parts::load(&folder, args.settings, limits)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
-    runtime.block_on(async {
-        let origin = HttpOrigin::new(&config.origin).map_err(Failure::usage)?;
-        let agent = Agent {
-            disk: &folder,
-            folder: folder.root().display().to_string(),
-            origin: &origin,
-            addons: &addons,
-            examiner: &examiner,
-            hook: hook.as_ref().map(|hook| hook as &dyn Hook),
-            clock,
-            machine: machine::identity(),
-            facts: config.facts,
-            consent: config.consent,
-            pass_every: config.pass_every,
-            limits,
-        };
-        once::run(&agent, args.output.into()).await
-    })
+    runtime.block_on(once::run(&parts.agent(&folder, clock), args.output.into()))
 }
 
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("MULBERRY_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+fn start_log(format: LogFormat, command: &Command) {
+    // Nobody watches a daemon's output, so its log tells more.
+    let usual = if matches!(command, Command::Run(_)) { "warn,mulberry_agent=info" } else { "warn" };
+    let filter = EnvFilter::try_from_env("MULBERRY_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let colours = std::io::stderr().is_terminal();
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);

@@ -18,6 +18,8 @@ pub(crate) mod doubles;
 pub enum Fetched {
     /// The document, never longer than what was asked for.
     Bytes(Vec<u8>),
+    /// The origin says that the document is what the caller holds. Only [`Transport::get_unless_held`] may give this.
+    NotModified,
     /// The origin answered, and has no such document.
     Absent,
     /// No usable answer: connection, time, size or status; the sentence says which.
@@ -29,6 +31,12 @@ pub enum Fetched {
 pub trait Transport: Send + Sync {
     /// Fetches `path` (relative to the origin), reading at most `max_bytes`; a longer document is `Failed`.
     async fn get(&self, path: &str, max_bytes: u64) -> Fetched;
+
+    /// Like [`Transport::get`], for a document that is asked for often and seldom changes: an origin that can tell may
+    /// answer that it is still `held`, in place of the bytes. An origin that cannot tell gives them.
+    async fn get_unless_held(&self, path: &str, max_bytes: u64, _held: &[u8]) -> Fetched {
+        self.get(path, max_bytes).await
+    }
 
     /// The origin as people know it, for reports.
     fn origin(&self) -> &str;

@@ -15,6 +15,9 @@ const FAILURES: u32 = 4;
 /// waiting. What came is kept, and the next run asks for what is missing.
 const LONGEST: SignedDuration = SignedDuration::from_mins(10);
 
+/// The one document that changes under its name.
+const TIMESTAMP: &str = "metadata/timestamp.json";
+
 /// Problems told in one sentence.
 const SHOWN: usize = 3;
 
@@ -27,6 +30,9 @@ pub async fn refresh(
     clock: &dyn Clock,
     limits: &Limits,
 ) -> (TrustState, Refreshed) {
+    // "Not modified" says no more than sending the same bytes again would, so that is how it is taken: they are verified
+    // and their expiry is judged as ever.
+    let held = trust.trusted().timestamp().map(|timestamp| timestamp.bytes().clone());
     let mut refresh = Refresh::start(trust, now, limits);
     let mut failures = 0;
     let started = clock.now();
@@ -41,10 +47,20 @@ pub async fn refresh(
             refresh.supply(Reply::Failed(format!("not asked for: the refresh took {minutes} minutes")));
             continue;
         }
-        let reply = match origin.get(&fetch.path, fetch.max_bytes).await {
-            Fetched::Bytes(bytes) => Reply::Bytes(bytes),
-            Fetched::Absent => Reply::Absent,
-            Fetched::Failed(problem) => Reply::Failed(problem),
+        let fetched = match &held {
+            Some(held) if fetch.path == TIMESTAMP => {
+                origin.get_unless_held(&fetch.path, fetch.max_bytes, held).await
+            }
+            _ => origin.get(&fetch.path, fetch.max_bytes).await,
+        };
+        let reply = match (fetched, &held) {
+            (Fetched::Bytes(bytes), _) => Reply::Bytes(bytes),
+            (Fetched::NotModified, Some(held)) if fetch.path == TIMESTAMP => Reply::Bytes(held.to_vec()),
+            (Fetched::NotModified, _) => {
+                Reply::Failed("the origin answered a question it was not asked".into())
+            }
+            (Fetched::Absent, _) => Reply::Absent,
+            (Fetched::Failed(problem), _) => Reply::Failed(problem),
         };
         failures = if matches!(reply, Reply::Failed(_)) { failures + 1 } else { 0 };
         refresh.supply(reply);
@@ -147,5 +163,43 @@ mod tests {
             assert_eq!(refreshed.outcome, outcome, "{}", refreshed.detail);
             assert_eq!(origin.2.load(Ordering::SeqCst), asked);
         }
+    }
+
+    /// Says "not modified" to everything, whatever is held.
+    struct Frozen<'a>(&'a MemoryOrigin);
+
+    #[async_trait]
+    impl Transport for Frozen<'_> {
+        async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
+            self.0.get(path, max_bytes).await
+        }
+
+        async fn get_unless_held(&self, _: &str, _: u64, _: &[u8]) -> Fetched {
+            Fetched::NotModified
+        }
+
+        fn origin(&self) -> &str {
+            "frozen:"
+        }
+    }
+
+    #[tokio::test]
+    async fn not_modified_renews_nothing_what_is_held_expires_all_the_same() {
+        let scene = Scene::new();
+        let limits = Limits::default();
+        let pinned = TrustState::pinned(scene.server.root(), &limits).unwrap();
+        let (noon, next_week) =
+            (crate::scene::time("2019-05-03T12:00:00Z"), crate::scene::time("2019-05-10T12:00:00Z"));
+        let (held, refreshed) = refresh(pinned, &Frozen(&scene.origin), noon, &scene.clock, &limits).await;
+        assert_eq!(refreshed.outcome, RefreshOutcome::Current, "nothing held, so nothing conditional");
+        let before = held.to_files();
+        let (held, refreshed) = refresh(held, &Frozen(&scene.origin), noon, &scene.clock, &limits).await;
+        assert_eq!(
+            (refreshed.outcome, &*refreshed.detail),
+            (RefreshOutcome::Current, "verified; nothing new")
+        );
+        let (held, refreshed) = refresh(held, &Frozen(&scene.origin), next_week, &scene.clock, &limits).await;
+        assert_eq!(refreshed.outcome, RefreshOutcome::Stale);
+        assert_eq!(held.to_files(), before);
     }
 }

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn all_line_ends_comments_and_a_byte_order_mark_are_read_as_the_standard_says() {
-        let stream = b"\xef\xbb\xbfevent:edition\r\ndata: {\"edition\":\rdata:3, \"more\":[]}\n: hi\nretry: 1\r\n\r\n";
+        let stream =
+            b"\xef\xbb\xbfevent:edition\r\ndata: {\"edition\":\rdata:3, \"more\":[]}\n: hi\nretry: 1\r\n\r\n";
         assert_eq!(read(&[stream]), Ok(vec![3]));
         assert_eq!(read(&[b"event: edition\r\n", b"data: {\"edition\":4}\r", b"\n\r", b"\n"]), Ok(vec![4]));
     }

@@ -14,6 +14,10 @@ use crate::binaries::Binaries;
 pub use crate::process::{Said, StageError};
 use crate::process::{command, run};
 
+mod daemon;
+
+pub use daemon::Daemon;
+
 /// The longest that anything on a stage may take before the stage gives up waiting for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 

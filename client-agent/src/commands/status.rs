@@ -1,4 +1,5 @@
-//! `mulberry-agent status`: what the agent holds, from its files alone. Needs no lock and asks no origin.
+//! `mulberry-agent status`: what the agent holds, from its files, and what a running daemon says of itself. Needs no lock and
+//! asks no origin.
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ use serde::Serialize;
 use super::settings::StateArg;
 use super::{Failure, Output, OutputArgs, show};
 use crate::driver::load_trust;
-use crate::ports::Disk;
+use crate::io::presence::Presence;
+use crate::ports::{Clock, Disk};
 use crate::projections::AddonLine;
 use crate::report::{AddonCounts, EditionReport, FORMAT, recipes_table, table};
 use crate::state::{LastRun, RecipeResult, Refreshed, State};
@@ -39,6 +41,7 @@ struct Report<'a> {
     format: u64,
     now: Timestamp,
     clock_shifted: bool,
+    daemon: Option<Presence>,
     last_run: Option<Timestamp>,
     last_run_clock_shifted: bool,
     last_contact: Option<Timestamp>,
@@ -89,11 +92,12 @@ impl<'a> EnrolmentLine<'a> {
 /// The folder holds none that this agent can read.
 pub fn run(
     disk: &dyn Disk,
-    now: Timestamp,
-    clock_shifted: bool,
+    daemon: Option<Presence>,
+    clock: &dyn Clock,
     limits: &Limits,
     output: Output,
 ) -> Result<Exit, Failure> {
+    let now = clock.now();
     let state = State::load(disk).map_err(Failure::usage)?;
     let edition = load_trust(disk, limits)?.edition(limits);
     let run = state.last_run.as_ref();
@@ -101,7 +105,8 @@ pub fn run(
     let report = Report {
         format: FORMAT,
         now,
-        clock_shifted,
+        clock_shifted: clock.is_shifted(),
+        daemon,
         last_run: run.map(|run| run.at),
         last_run_clock_shifted: run.is_some_and(|run| run.clock_shifted),
         last_contact: state.last_contact,
@@ -131,6 +136,7 @@ impl fmt::Display for Report<'_> {
         if self.clock_shifted {
             writeln!(f, "Clock: started elsewhere (--clock-start); it shows {:.0}", self.now)?;
         }
+        write_daemon(f, self.daemon.as_ref())?;
         let shifted = if self.last_run_clock_shifted { ", with a clock started elsewhere" } else { "" };
         writeln!(f, "Last run: {}{shifted}", or_never(self.last_run))?;
         writeln!(f, "Last contact: {}", or_never(self.last_contact))?;
@@ -187,5 +193,23 @@ impl fmt::Display for Report<'_> {
             write!(f, "\n{}", table(["add-on", "", "verdict", "detail"], rows))?;
         }
         Ok(())
+    }
+}
+
+fn write_daemon(f: &mut fmt::Formatter<'_>, daemon: Option<&Presence>) -> fmt::Result {
+    let Some(daemon) = daemon else { return writeln!(f, "Daemon: none runs") };
+    writeln!(f, "Daemon: runs as process {} since {:.0}", daemon.pid, daemon.started)?;
+    let live = if daemon.live_connected { "connected" } else { "not connected; polling" };
+    writeln!(f, "Live stream of {}: {live}", daemon.origin)?;
+    match daemon.next_run {
+        Some(next) => writeln!(f, "Next run: {next:.0} at the latest")?,
+        None => writeln!(f, "Next run: now")?,
+    }
+    for problem in daemon.settings_problem.iter().flat_map(|problem| problem.lines()) {
+        writeln!(f, "Settings not loaded again: {problem}")?;
+    }
+    match &daemon.run_problem {
+        Some(problem) => writeln!(f, "Last run not made: {problem}"),
+        None => Ok(()),
     }
 }

@@ -18,6 +18,7 @@ const TOP: &[&str] = &[
     "signature",
     "hook",
     "pass_hours",
+    "poll_minutes",
     "client",
     "consent",
 ];
@@ -77,7 +78,7 @@ pub fn read_file(file: &Path, text: &str) -> Result<Layer, FileProblems> {
 pub fn write_file(layer: &Layer) -> String {
     let mut text = format!(
         "# Settings of mulberry-agent. Flags and MULBERRY_AGENT_* variables win over this file.\n\
-         # Relative paths start at this file's folder. Times are in hours.\n\
+         # Relative paths start at this file's folder. `_hours` and `_minutes` say the unit of a time.\n\
          format = {FORMAT}\n"
     );
     let quoted = |value: &str| Value::from(value).to_string();
@@ -95,6 +96,7 @@ pub fn write_file(layer: &Layer) -> String {
     put("signature", layer.signature.as_deref().map(quoted));
     put("hook", layer.hook.as_ref().map(|value| quoted(&path(value))));
     put("pass_hours", layer.pass_hours.map(|hours| hours.to_string()));
+    put("poll_minutes", layer.poll_minutes.map(|minutes| minutes.to_string()));
     let client = [&layer.version, &layer.channel, &layer.os, &layer.arch, &layer.locale, &layer.country];
     let client = client.into_iter().chain([&layer.distribution, &layer.ring]);
     section(
@@ -138,12 +140,8 @@ impl Reader<'_> {
                 "policy" => layer.policy = self.string(key, item),
                 "signature" => layer.signature = self.string(key, item),
                 "hook" => layer.hook = self.string(key, item).map(PathBuf::from),
-                "pass_hours" => {
-                    layer.pass_hours = item.as_integer();
-                    if layer.pass_hours.is_none() {
-                        self.wrong(key, item, "a whole number");
-                    }
-                }
+                "pass_hours" => layer.pass_hours = self.integer(key, item),
+                "poll_minutes" => layer.poll_minutes = self.integer(key, item),
                 "client" => self.client(item, layer),
                 "consent" => self.consent(item, layer),
                 unknown => self.unknown(unknown, table, TOP, ""),
@@ -212,6 +210,14 @@ impl Reader<'_> {
         let value = item.as_str().map(str::to_owned);
         if value.is_none() {
             self.wrong(key, item, "text in quotes");
+        }
+        value
+    }
+
+    fn integer(&mut self, key: &str, item: &Item) -> Option<i64> {
+        let value = item.as_integer();
+        if value.is_none() {
+            self.wrong(key, item, "a whole number");
         }
         value
     }
@@ -291,6 +297,7 @@ mod tests {
             signature: Some("cose".into()),
             hook: Some("/hook".into()),
             pass_hours: Some(12),
+            poll_minutes: Some(5),
             version: Some("66.0".into()),
             channel: Some("release".into()),
             ring: Some("it's".into()),

@@ -1,9 +1,11 @@
 //! An origin over HTTP: bounded bodies, bounded time, and nothing clever.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use mulberry_shared::digest::Sha256Digest;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, StatusCode, Url};
 
@@ -18,6 +20,8 @@ const IDLE_TIME: Duration = Duration::from_secs(15);
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Redirects within the origin's own scheme, host and port; a mirror that moved a path needs one or two.
 const REDIRECTS: usize = 3;
+/// Bytes of an entity tag worth keeping. A SHA-256 has 66.
+const TAG_BYTES: usize = 256;
 
 /// An HTTP or HTTPS origin.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct HttpOrigin {
     base: Url,
     text: String,
     client: Client,
+    /// The tag that came with the last conditional document, and what it was the tag of.
+    tag: Mutex<Option<(Sha256Digest, HeaderValue)>>,
 }
 
 impl HttpOrigin {
@@ -43,20 +49,24 @@ impl HttpOrigin {
             .timeout(TOTAL_TIME)
             .build()
             .map_err(|error| BadOrigin { origin: origin.to_owned(), problem: sentence(&error) })?;
-        Ok(Self { text: base.to_string(), base, client })
+        Ok(Self { text: base.to_string(), base, client, tag: Mutex::default() })
     }
 
-    async fn fetch(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, String> {
+    async fn fetch(&self, path: &str, max_bytes: u64, held: Option<&[u8]>) -> Result<Fetched, String> {
         let url = self.base.join(path).map_err(|error| error.to_string())?;
         // A path from metadata must not lead elsewhere ("//host/x", "../../x").
         if !url.as_str().starts_with(self.base.as_str()) {
             return Err("the path leads out of the origin".into());
         }
-        let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        if let Some(tag) = held.and_then(|held| self.tag_of(held)) {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
         let mut response = request.send().await.map_err(|error| sentence(&error.without_url()))?;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+            StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Fetched::NotModified),
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Fetched::Absent),
             status => return Err(format!("the origin answered {status}")),
         }
         // Nothing here inflates, so a compressed body would only fail later, and less clearly.
@@ -69,6 +79,7 @@ impl HttpOrigin {
         if response.content_length().is_some_and(|length| length > max_bytes) {
             return Err(too_long());
         }
+        let tag = response.headers().get(ETAG).filter(|tag| tag.len() <= TAG_BYTES).cloned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| sentence(&error.without_url()))? {
             if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
@@ -76,18 +87,32 @@ impl HttpOrigin {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Some(body))
+        if held.is_some() {
+            *self.tag.lock().unwrap_or_else(PoisonError::into_inner) =
+                tag.map(|tag| (Sha256Digest::of(&body), tag));
+        }
+        Ok(Fetched::Bytes(body))
+    }
+
+    /// The tag to ask with: what this origin gave for the same bytes, else what mulberry-server gives for them. To any
+    /// other origin that is a tag of nothing, and it sends the document.
+    fn tag_of(&self, held: &[u8]) -> Option<HeaderValue> {
+        let digest = Sha256Digest::of(held);
+        match &*self.tag.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((of, tag)) if *of == digest => Some(tag.clone()),
+            _ => HeaderValue::from_str(&format!("\"{digest}\"")).ok(),
+        }
     }
 }
 
 #[async_trait]
 impl Transport for HttpOrigin {
     async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
-        match self.fetch(path, max_bytes).await {
-            Ok(Some(bytes)) => Fetched::Bytes(bytes),
-            Ok(None) => Fetched::Absent,
-            Err(problem) => Fetched::Failed(problem),
-        }
+        self.fetch(path, max_bytes, None).await.unwrap_or_else(Fetched::Failed)
+    }
+
+    async fn get_unless_held(&self, path: &str, max_bytes: u64, held: &[u8]) -> Fetched {
+        self.fetch(path, max_bytes, Some(held)).await.unwrap_or_else(Fetched::Failed)
     }
 
     fn origin(&self) -> &str {
@@ -95,7 +120,7 @@ impl Transport for HttpOrigin {
     }
 }
 
-fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+pub(super) fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
     if !same {
         return attempt.error("the origin redirected to another host");
@@ -107,7 +132,7 @@ fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 }
 
 /// An error with its causes in one line; reqwest keeps the useful part in the innermost.
-fn sentence(error: &dyn std::error::Error) -> String {
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -210,5 +235,22 @@ mod tests {
         assert_eq!(*seen.lock().unwrap(), "");
         assert_eq!(origin.get("metadata/x", 9).await, Fetched::Bytes(b"hi".into()));
         assert!(seen.lock().unwrap().starts_with("GET /mirror/metadata/x "));
+    }
+
+    #[tokio::test]
+    async fn a_conditional_request_names_the_origin_s_tag_for_the_very_bytes_held() {
+        let (address, seen) = serve("HTTP/1.1 200 OK\r\nETag: W/\"7\"\r\nContent-Length: 2\r\n\r\nhi").await;
+        let origin = HttpOrigin::new(&address).unwrap();
+        let asked =
+            || seen.lock().unwrap().to_lowercase().rsplit("if-none-match: ").next().unwrap().to_owned();
+        assert_eq!(origin.get_unless_held("x", 9, b"old").await, Fetched::Bytes(b"hi".into()));
+        assert!(asked().starts_with(&format!("\"{}\"", Sha256Digest::of(b"old"))), "{}", asked());
+        origin.get_unless_held("x", 9, b"hi").await;
+        assert!(asked().starts_with("w/\"7\""), "{}", asked());
+
+        let (address, _) = serve("HTTP/1.1 304 Not Modified\r\nETag: \"7\"\r\n\r\n").await;
+        let origin = HttpOrigin::new(&address).unwrap();
+        assert_eq!(origin.get_unless_held("x", 9, b"hi").await, Fetched::NotModified);
+        assert!(failed(origin.get("x", 9).await).contains("304"));
     }
 }
