@@ -154,7 +154,10 @@ impl Daemon {
 
     fn judge(made: Result<Made, String>, say: &watch::Sender<Presence>) -> Ended {
         let problem = made.as_ref().err().cloned();
-        say.send_modify(|presence| presence.run_problem = problem);
+        say.send_modify(|presence| {
+            presence.run_problem = problem;
+            presence.runs = presence.runs.saturating_add(1);
+        });
         let (report, last_pass) = match made {
             Ok(made) => made,
             Err(problem) => {
@@ -182,6 +185,7 @@ impl Daemon {
             format: FORMAT,
             pid: std::process::id(),
             started: self.clock.now(),
+            runs: 0,
             running: false,
             next_run: None,
             next_why: None,

@@ -36,6 +36,8 @@ pub struct Presence {
     pub pid: u32,
     /// Since when.
     pub started: Timestamp,
+    /// How many runs it has made.
+    pub runs: u64,
     /// Whether it is making a run now.
     pub running: bool,
     /// When the next run will be made, by the agent's clock; `None` during a run.
@@ -123,6 +125,7 @@ mod tests {
             format: FORMAT,
             pid: 7,
             started: "2019-05-04T12:00:00Z".parse().unwrap(),
+            runs: 0,
             running: false,
             next_run: None,
             next_why: Some(Why::Poll),

@@ -1,0 +1,257 @@
+//! The daemon and the live stream, with real processes.
+
+// Clippy knows tests by their attribute and takes their helpers for other code.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use mulberry_lab::replay::material::Material;
+use mulberry_lab::stage::{Stage, wait_for};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+/// No poll falls into a test: what happens within a minute, the live stream brought.
+const NO_POLLS: [&str; 2] = ["--poll-minutes", "1440"];
+const SLUG: &str = "install";
+
+/// A stage after the expiry, with a server, the agent `a`, and a recipe with the replacement, not published yet.
+fn stage() -> (Stage, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let material = Material::laboratory(folder.path(), 10, &|_| ()).unwrap();
+    let mut stage = Stage::new(Some(material.expired_at)).unwrap();
+    stage.start_server().unwrap();
+    stage.init_agent("a", &material.anchor, &material.addons, &["--version", "66.0"]).unwrap();
+    write_recipe(&stage, &material.replacement, SLUG);
+    (stage, folder)
+}
+
+fn write_recipe(stage: &Stage, certificate: &Path, slug: &str) {
+    let certificate = certificate.to_string_lossy();
+    let made = stage.ctl(&["recipe", "new", "--certificate", &certificate, "--slug", slug]).unwrap();
+    made.expect_code(0).unwrap();
+}
+
+fn publish(stage: &Stage, slug: &str) {
+    stage.publish("emergency", &format!("recipes/{slug}")).unwrap();
+    stage.open_gate(slug, "100").unwrap();
+}
+
+fn is_connected(status: &Value) -> bool {
+    status["daemon"]["live_connected"] == true
+}
+
+/// Connected, and nothing is going on or about to: the next run is hours away.
+fn is_settled(status: &Value) -> bool {
+    let next = &status["daemon"]["next_why"];
+    is_connected(status) && (next == "poll" || next == "pass")
+}
+
+fn has(status: &Value, slug: &str, wanted: &str) -> bool {
+    let recipes = status["recipes"].as_array().unwrap();
+    let path = format!("emergency/{slug}.json");
+    recipes.iter().any(|recipe| recipe["path"] == path && recipe["status"] == wanted)
+}
+
+fn enabled(stage: &Stage) -> usize {
+    let addons = stage.addons("a").unwrap();
+    addons["addons"].as_array().unwrap().iter().filter(|addon| addon["enabled"] == true).count()
+}
+
+#[test]
+fn an_edition_reaches_a_connected_daemon_without_a_poll_also_after_the_server_was_away() {
+    let (mut stage, _material) = stage();
+    let daemon = stage.start_daemon("a", &NO_POLLS).unwrap();
+    let status = stage.wait_for_status("a", "the daemon to settle", is_settled).unwrap();
+    assert_eq!(status["daemon"]["pid"], daemon.pid());
+    assert!(status["daemon"]["next_run"].is_string());
+    let before = enabled(&stage);
+
+    publish(&stage, SLUG);
+    let applied = |status: &Value| has(status, SLUG, "applied") || has(status, SLUG, "unchanged");
+    stage.wait_for_status("a", "the recipe to be applied", applied).unwrap();
+    // The commit comes first, and what the host sees right after it.
+    wait_for("the add-ons to be back", || Ok((enabled(&stage) > before).then_some(()))).unwrap();
+
+    stage.kill_server().unwrap();
+    stage.wait_for_status("a", "the daemon to notice", |status| !is_connected(status)).unwrap();
+    stage.start_server().unwrap();
+    stage.wait_for_status("a", "the daemon to come back", is_settled).unwrap();
+    stage.ctl(&["gate", "end", SLUG, "--reason", "over"]).unwrap().expect_code(0).unwrap();
+    stage.wait_for_status("a", "the end", |status| !applied(status)).unwrap();
+
+    assert_eq!(stage.stop_daemon(daemon).unwrap(), Some(0));
+    assert_eq!(stage.status("a").unwrap()["daemon"], Value::Null);
+    assert!(!stage.path("agents/a/daemon.sock").exists());
+    stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+    // Live streams do not hold up the stop of a server: the stage gives it a minute, systemd ten times less.
+    stage.stop_server().unwrap();
+}
+
+#[test]
+fn one_daemon_at_a_time_and_the_next_starts_where_one_was_killed() {
+    let (stage, _material) = stage();
+    let first = stage.start_daemon("a", &NO_POLLS).unwrap();
+    stage.agent("a", &["run"]).unwrap().expect_code(5).unwrap();
+    stage.agent("a", &["once"]).unwrap().expect_code(5).unwrap();
+    drop(first);
+    assert!(stage.path("agents/a/daemon.sock").exists(), "killed, so nothing was tidied up");
+    assert_eq!(stage.status("a").unwrap()["daemon"], Value::Null);
+    let second = stage.start_daemon("a", &NO_POLLS).unwrap();
+    second.signal(Signal::SIGINT).unwrap();
+    assert_eq!(stage.stop_daemon(second).unwrap(), Some(0));
+}
+
+#[test]
+fn settings_are_loaded_again_on_a_signal_and_bad_ones_change_nothing() {
+    let (stage, _material) = stage();
+    let daemon = stage.start_daemon("a", &[]).unwrap();
+    let file = stage.path("agents/a/agent.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let elsewhere = good.replace(stage.origin(), "http://127.0.0.1:9");
+    assert_ne!(good, elsewhere);
+
+    std::fs::write(&file, elsewhere.replace("origin", "orgin")).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    let problem = |status: &Value| status["daemon"]["settings_problem"].as_str().map(str::to_owned);
+    let status = stage.wait_for_status("a", "the problem", |status| problem(status).is_some()).unwrap();
+    assert!(problem(&status).unwrap().contains("did you mean `origin`?"), "{status}");
+    assert!(status["daemon"]["origin"].as_str().unwrap().starts_with(stage.origin().trim_end_matches('/')));
+    stage.wait_for_status("a", "the daemon to go on", is_connected).unwrap();
+
+    std::fs::write(&file, elsewhere).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    let status = stage.wait_for_status("a", "the new origin", |status| problem(status).is_none()).unwrap();
+    assert_eq!(status["daemon"]["origin"], "http://127.0.0.1:9/");
+    stage.wait_for_status("a", "the stream to be left", |status| !is_connected(status)).unwrap();
+    assert_eq!(stage.stop_daemon(daemon).unwrap(), Some(0));
+}
+
+#[test]
+fn a_poll_without_news_moves_only_headers_and_writes_nothing() {
+    let (stage, _material) = stage();
+    publish(&stage, SLUG);
+    let relay = Relay::to(stage.origin());
+    let once = || stage.agent("a", &["once", "--origin", &relay.address]).unwrap().expect_code(0).unwrap();
+    once();
+    once();
+    relay.take();
+    let before = snapshot(&stage.path("agents/a"));
+    once();
+    assert_eq!(snapshot(&stage.path("agents/a")), before);
+    let answers = relay.take();
+    println!("a poll without news: {} bytes of answers", answers.len());
+    let text = String::from_utf8(answers).unwrap();
+    let heads: Vec<&str> = text.split_terminator("\r\n\r\n").collect();
+    assert!(heads.len() == 2 && heads.iter().all(|head| head.starts_with("HTTP/1.1 ")), "{text}");
+    assert!(heads[0].starts_with("HTTP/1.1 404") && heads[1].starts_with("HTTP/1.1 304"), "{text}");
+}
+
+#[test]
+fn a_daemon_that_polls_without_news_writes_nothing() {
+    let (stage, _material) = stage();
+    let daemon = stage.start_daemon("a", &NO_POLLS).unwrap();
+    stage.wait_for_status("a", "the daemon to settle", is_settled).unwrap();
+    // New settings bring a run: the second notes that nothing is new any more, the third has nothing to note.
+    let run_again = || {
+        let runs = |status: &Value| status["daemon"]["runs"].as_u64().unwrap();
+        let made = runs(&stage.status("a").unwrap());
+        daemon.signal(Signal::SIGHUP).unwrap();
+        stage.wait_for_status("a", "a run", |now| runs(now) > made && is_settled(now)).unwrap();
+    };
+    run_again();
+    let before = snapshot(&stage.path("agents/a"));
+    run_again();
+    assert_eq!(snapshot(&stage.path("agents/a")), before);
+    assert_eq!(stage.stop_daemon(daemon).unwrap(), Some(0));
+}
+
+#[test]
+fn health_answers_while_every_live_stream_is_taken() {
+    let (stage, _material) = stage();
+    let address = stage.origin().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let ask = |path: &str| {
+        let mut socket = TcpStream::connect(&address).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer).unwrap();
+        (String::from_utf8_lossy(&answer).into_owned(), socket)
+    };
+    let mut streams = Vec::new();
+    let refused = (0..800).find_map(|_| {
+        let (answer, socket) = ask("/api/v1/live");
+        streams.push(socket);
+        (answer == "HTTP/1.1 503").then_some(streams.len())
+    });
+    assert!(refused.is_some_and(|count| count > 100), "{refused:?}");
+    assert_eq!(ask("/__lbheartbeat__").0, "HTTP/1.1 200");
+    drop(streams);
+    wait_for("a place to be free", || Ok((ask("/api/v1/live").0 == "HTTP/1.1 200").then_some(()))).unwrap();
+}
+
+type Contents = BTreeMap<String, (SystemTime, Vec<u8>)>;
+
+/// Every file and folder below `folder`, with the time of its last change and its content.
+fn snapshot(folder: &Path) -> Contents {
+    let mut found = Contents::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let modified = std::fs::metadata(&folder).unwrap().modified().unwrap();
+        found.insert(folder.display().to_string(), (modified, Vec::new()));
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let (entry, path) = entry.map(|entry| (entry.metadata().unwrap(), entry.path())).unwrap();
+            if entry.is_dir() {
+                folders.push(path);
+            } else if entry.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                found.insert(path.display().to_string(), (entry.modified().unwrap(), bytes));
+            }
+        }
+    }
+    found
+}
+
+/// Passes connections on, and keeps what the other side answered.
+struct Relay {
+    address: String,
+    answers: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Relay {
+    fn to(origin: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let target = origin.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let kept = answers.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&target).unwrap());
+                let (mut asks, mut answered) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut asks, &mut server);
+                    let _ = server.shutdown(Shutdown::Write);
+                });
+                let kept = kept.clone();
+                std::thread::spawn(move || {
+                    let mut piece = vec![0; 64 << 10];
+                    while let Ok(length @ 1..) = answered.read(&mut piece) {
+                        kept.lock().unwrap().extend_from_slice(&piece[..length]);
+                        if client.write_all(&piece[..length]).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, answers }
+    }
+
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.answers.lock().unwrap())
+    }
+}
