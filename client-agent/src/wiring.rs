@@ -70,7 +70,7 @@ impl Parts {
             clock,
             machine: self.machine,
             facts: self.facts.clone(),
-            consent: self.consent.clone(),
+            consent: self.consent,
             pass_every: self.pass_every,
             limits: self.limits.clone(),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mulberry_shared::limits::Limits;
 use mulberry_shared::live::{Decoder, MEDIA_TYPE, PATH};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use tokio::sync::watch;
@@ -102,7 +102,7 @@ async fn attempt(origin: &str, state: &watch::Sender<Live>, limits: &Limits) -> 
         }
         status => return Err(Lost::Broken(format!("the origin answered {status}"))),
     }
-    let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if !kind.is_some_and(|kind| kind.starts_with(MEDIA_TYPE.as_bytes())) {
         return Err(Lost::NotOffered("what the origin has there is no stream of events".into()));
     }
