@@ -293,7 +293,9 @@ mod tests {
             kind(b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"),
             VerdictKind::MalformedSignature
         );
-        assert_eq!(kind(&vec![0x30; 65 << 10]), VerdictKind::LimitExceeded);
+        let most = Limits::default().xpi.signature_bytes;
+        assert_eq!(kind(&vec![0x30; most]), VerdictKind::MalformedSignature);
+        assert_eq!(kind(&vec![0x30; most + 1]), VerdictKind::LimitExceeded);
     }
 
     #[test]
