@@ -77,7 +77,8 @@ fn parse_percent(text: &str) -> Option<BasisPoints> {
     }
     let hundredths: u16 = decimals.parse().ok()?;
     let hundredths = if decimals.len() == 1 { hundredths * 10 } else { hundredths };
-    BasisPoints::new(whole.parse::<u16>().ok()? * 100 + hundredths)
+    // Three digits of per cent may be more than a u16 of basis points: 678 must be refused and not wrap to 22.64.
+    BasisPoints::new(whole.parse::<u16>().ok()?.checked_mul(100)?.checked_add(hundredths)?)
 }
 
 impl Serialize for BasisPoints {
@@ -204,7 +205,10 @@ mod tests {
             assert_eq!(text.parse(), Ok(BasisPoints(points)));
             assert_eq!(BasisPoints(points).to_string(), format!("{text}%"));
         }
-        for bad in ["", ".", "1.", ".5", "100.01", "101", "-1", "1e2", "12.345", "0x10", "1 ", "9999999"] {
+        for bad in [
+            "", ".", "1.", ".5", "100.01", "101", "656", "678", "999.99", "-1", "1e2", "12.345", "0x10",
+            "1 ", "9999999",
+        ] {
             assert!(bad.parse::<BasisPoints>().is_err(), "{bad}");
         }
         assert!(serde_json::from_str::<BasisPoints>("10001").is_err());
