@@ -3,7 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use jiff::Timestamp;
 use mulberry_agent::commands::{Failure, init, once, run, status, verify, why};
 use mulberry_agent::io::clock::SystemClock;
@@ -67,6 +68,14 @@ enum Command {
     Why(why::Args),
     /// Verify signed add-ons: files, or folders of .xpi and .zip
     Verify(verify::Args),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Example:\n  mulberry-agent completions bash > /etc/bash_completion.d/mulberry-agent"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 fn main() -> ExitCode {
@@ -115,6 +124,13 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
         Command::Verify(args) => verify::run(&args, clock.now()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mulberry-agent", &mut script);
+            // A reader that has gone away is no fault.
+            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            Ok(Exit::Yes)
+        }
     }
 }
 

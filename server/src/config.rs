@@ -62,6 +62,14 @@ pub enum Command {
         after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
     )]
     Run(RunArgs),
+    /// Prints completions for a shell
+    #[command(
+        after_help = "Example: mulberry-server completions bash > /etc/bash_completion.d/mulberry-server"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Where the state is.

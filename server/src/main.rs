@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 use mulberry_server::clock::SystemClock;
 use mulberry_server::commands::{self, CommandError};
@@ -50,6 +50,13 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<(), CommandError> {
         Command::Init(args) => system.block_on(commands::init::init(args, &clock, &limits)),
         Command::Token(command) => commands::token::token(command, &clock),
         Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "mulberry-server", &mut script);
+            // A reader that has gone away is no fault.
+            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            Ok(())
+        }
     }
 }
 

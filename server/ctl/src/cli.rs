@@ -105,6 +105,12 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  mulberryctl completions bash > /etc/bash_completion.d/mulberryctl")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// `config …`

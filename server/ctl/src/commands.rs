@@ -17,6 +17,7 @@ use crate::{
     output,
     passphrase::{self, Passphrases, Prompt},
 };
+use clap::CommandFactory;
 use jiff::Timestamp;
 use mulberry_shared::{exit::Exit, limits::Limits, rehearsal::ClockStart};
 
@@ -55,6 +56,13 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Gate(command) => gate::run(command, &settings()?, format).await,
         Command::Status => status::run(&settings()?, now(), format).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "mulberryctl", &mut script);
+            // A reader that has gone away is no fault.
+            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            Ok(Exit::Yes)
+        }
         Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),
         Command::Recipe(command) => recipe::run(command, now(), format, &limits),
         Command::Preflight(command) => preflight::run(command, now(), format, &limits),
