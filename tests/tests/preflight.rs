@@ -327,6 +327,12 @@ fn publish_shows_the_preflight_of_exactly_these_bytes() {
     stage.start_server().unwrap();
     let fix = install(stage.folder(), &bench().incident.replacement.pem());
     on_the_bench(&fix, DAY_AFTER, &[]).expect_code(0).unwrap();
+    let key = |person: u8| format!("authority/people/person-{person}/emergency.pem");
+    let unasked = stage.ctl(&["publish", "recipes/fix", "--key", &key(1), "--key", &key(2)]).unwrap();
+    let unasked = unasked.expect_code(2).unwrap();
+    assert!(unasked.stderr.contains("Nothing was published: there is no terminal"), "{}", unasked.stderr);
+    assert_eq!(stage.ctl(&["status", "--json"]).unwrap().json().unwrap()["recipes"], serde_json::json!([]));
+
     let said = stage.publish("emergency", "recipes/fix").unwrap().stdout;
     assert!(said.contains("preflight  emergency/fix.json: passed "), "{said}");
     assert!(

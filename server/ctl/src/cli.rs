@@ -230,7 +230,7 @@ pub struct Publish {
     /// Sign a lane anew though nothing in it changes: its metadata is about to expire
     #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
     pub renew: Option<LaneName>,
-    /// Do not ask before publishing
+    /// Do not ask before publishing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
 }

@@ -131,6 +131,22 @@ fn one_slug_is_one_recipe() {
 }
 
 #[test]
+fn an_expired_recipe_is_well_formed_and_said_to_be_expired() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = ctl(folder.path(), &["recipe", "new", "--action", "hold-verification", "--slug", "x"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    for (clock, expired) in [("2019-05-04T00:00:00Z", false), ("2090-01-01T00:00:00Z", true)] {
+        let checked = ctl(folder.path(), &["recipe", "check", "recipes", "--json", "--clock-start", clock]);
+        assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
+        let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+        assert_eq!(checked["recipes"][0]["expired"], expired, "{clock}");
+    }
+    let checked =
+        ctl(folder.path(), &["recipe", "check", "recipes", "--clock-start", "2090-01-01T00:00:00Z"]);
+    assert!(text(&checked.stdout).contains("it expired"), "{}", text(&checked.stdout));
+}
+
+#[test]
 fn a_wrong_command_line_fails_as_json_where_json_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [

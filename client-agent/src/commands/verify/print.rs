@@ -42,7 +42,8 @@ pub(super) fn verdict(out: &mut impl Write, checked: &Checked<'_>, json: bool) -
 
 /// Prints how many there were, for people.
 pub(super) fn summary(out: &mut impl Write, checked: usize, refused: usize) -> io::Result<()> {
-    writeln!(out, "{checked} add-ons checked: {} ok, {refused} not", checked - refused)
+    let s = if checked == 1 { "" } else { "s" };
+    writeln!(out, "{checked} add-on{s} checked: {} ok, {refused} not", checked - refused)
 }
 
 /// A path as it may be shown on a terminal.

@@ -82,11 +82,17 @@ pub async fn run(
     write::verify_lane(published, lane, &metadata, &withdraw, now, limits)
         .map_err(|error| signers::explain(error, lane, &base.targets, &signers))?;
 
-    if !command.yes
-        && output::can_ask()
-        && !output::confirm(&format!("Publish this to {}?", settings.server.value))
-    {
-        return Err(Failure::no("not-confirmed", "Not confirmed: nothing was published."));
+    if !command.yes {
+        if !output::can_ask() {
+            return Err(Failure::usage(
+                "nobody-to-ask",
+                "Nothing was published: there is no terminal here to ask at. Read what would be published above, then run \
+                 the command again with --yes.",
+            ));
+        }
+        if !output::confirm(&format!("Publish this to {}?", settings.server.value)) {
+            return Err(Failure::no("not-confirmed", "Not confirmed: nothing was published."));
+        }
     }
     output::progress(&format!("Handing version {} of the {lane} lane to the server", body.version()));
     let request = PublishRequest {

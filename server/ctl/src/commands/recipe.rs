@@ -6,7 +6,7 @@ mod template;
 use crate::{
     cli::RecipeCommand,
     failure::Failure,
-    output::Format,
+    output::{Format, distance},
     source::{self, Loaded},
 };
 use jiff::Timestamp;
@@ -33,12 +33,12 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     match command {
         RecipeCommand::New(command) => new::run(command, now, format, limits),
-        RecipeCommand::Check { paths } => check(paths, format, limits),
+        RecipeCommand::Check { paths } => check(paths, now, format, limits),
         RecipeCommand::Show { path } => show(path, now, format, limits),
     }
 }
 
-fn check(paths: &[PathBuf], format: Format, limits: &Limits) -> Result<Exit, Failure> {
+fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> Result<Exit, Failure> {
     let mut checked = Vec::new();
     let mut slugs: BTreeMap<String, PathBuf> = BTreeMap::new();
     for file in source::find(paths)? {
@@ -64,7 +64,8 @@ fn check(paths: &[PathBuf], format: Format, limits: &Limits) -> Result<Exit, Fai
         || {
             let lines = checked.iter().flat_map(|(file, recipe, problems)| {
                 let fine = recipe.iter().filter(|_| problems.is_empty());
-                let fine = fine.map(move |recipe| format!("{}: ok: {}", file.display(), headline(recipe)));
+                let fine =
+                    fine.map(move |recipe| format!("{}: ok: {}", file.display(), headline(recipe, now)));
                 problems.iter().map(ToString::to_string).chain(fine)
             });
             lines.collect::<Vec<_>>().join("\n")
@@ -78,7 +79,8 @@ fn check(paths: &[PathBuf], format: Format, limits: &Limits) -> Result<Exit, Fai
                 let problems: Vec<_> = problems.collect();
                 let recipe = recipe.as_deref();
                 json!({"file": file, "ok": problems.is_empty(), "problems": problems,
-                    "path": recipe.map(Recipe::path), "revision": recipe.map(|recipe| recipe.revision)})
+                    "path": recipe.map(Recipe::path), "revision": recipe.map(|recipe| recipe.revision),
+                    "expired": recipe.map(|recipe| recipe.expires <= now)})
             });
             json!({"ok": good, "recipes": recipes.collect::<Vec<_>>()})
         },
@@ -86,8 +88,13 @@ fn check(paths: &[PathBuf], format: Format, limits: &Limits) -> Result<Exit, Fai
     Ok(if good { Exit::Yes } else { Exit::No })
 }
 
-fn headline(recipe: &Recipe) -> String {
-    format!("{} revision {}, {}", recipe.path(), recipe.revision, recipe.action.name())
+fn headline(recipe: &Recipe, now: Timestamp) -> String {
+    let expired = if recipe.expires <= now {
+        format!("; it expired {}: no agent applies it any more", distance(recipe.expires, now))
+    } else {
+        String::new()
+    };
+    format!("{} revision {}, {}{expired}", recipe.path(), recipe.revision, recipe.action.name())
 }
 
 fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<Exit, Failure> {
