@@ -10,6 +10,7 @@ pub mod once;
 pub mod run;
 pub mod settings;
 pub mod status;
+pub mod uninstall;
 pub mod verify;
 pub mod why;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use mulberry_agent::commands::{Failure, init, once, run, status, verify, why};
+use mulberry_agent::commands::{Failure, init, once, run, status, uninstall, verify, why};
 use mulberry_agent::io::clock::SystemClock;
 use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::presence;
@@ -68,6 +68,8 @@ enum Command {
     Why(why::Args),
     /// Verify signed add-ons: files, or folders of .xpi and .zip
     Verify(verify::Args),
+    /// Remove the agent's own state; add-ons stay
+    Uninstall(uninstall::Args),
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  mulberry-agent completions bash > /etc/bash_completion.d/mulberry-agent"
@@ -124,6 +126,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
         Command::Verify(args) => verify::run(&args, clock.now()),
+        Command::Uninstall(args) => uninstall::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mulberry-agent", &mut script);

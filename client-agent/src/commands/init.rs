@@ -18,6 +18,7 @@ use crate::io::disk::{StateFolder, read_file};
 use crate::io::lock::{LOCK, Lock};
 use crate::io::machine;
 use crate::ports::Disk;
+use crate::projections;
 use crate::state::{self, State, new_client_id};
 use crate::store::{replace, trust};
 
@@ -137,12 +138,17 @@ pub fn run(args: &Args, limits: &Limits) -> Result<Exit, Failure> {
     )))
 }
 
-/// Makes the folder, or takes over one that is empty or that an earlier `init` did not finish.
+/// Makes the folder, or takes over one that is empty, that an earlier `init` did not finish, or that `uninstall` left with
+/// nothing but what the host reads.
 fn claim(folder: &Path) -> Result<StateFolder, Failure> {
     let named = |problem: String| Failure::usage(format!("state folder {}: {problem}", folder.display()));
+    let foreign = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.map(|entry| entry.file_name());
+        !name.is_ok_and(|name| name == projections::ADDONS || name == projections::CERTIFICATES)
+    };
     if let Ok(mut entries) = fs::read_dir(folder)
-        && entries.next().is_some()
         && !folder.join(LOCK).exists()
+        && entries.any(foreign)
     {
         return Err(named("it holds other things; name a new or empty folder with --state".into()));
     }
