@@ -90,6 +90,9 @@ pub struct EditionView {
 pub enum Freshness {
     /// All of it is.
     Current,
+    /// Some of what the server signs has expired, and a person who brought a bundle waived that. Its gates count; but it
+    /// proves nothing about the date, so like [`Self::Expired`] it lets no date end anything.
+    Waived,
     /// Some of it has expired.
     #[default]
     Expired,

@@ -11,6 +11,7 @@
 //! | [`x509`] | certificates, distrust and path building for add-on signatures |
 //! | [`xpi`] | inspection of one signed add-on, and its verdict |
 //! | [`trust`] | The Update Framework: keys, thresholds, the client workflow, editions, and the writing side |
+//! | [`bundle`] | one edition in one file: for machines without a network, and for what a host ships |
 //! | [`recipe`] | what to do, for whom, how widely, until when: source form and published form |
 //! | [`version`], [`targeting`], [`sampling`] | whom a recipe reaches |
 //! | [`gates`] | how far a published recipe is open now |
@@ -23,6 +24,7 @@
 //! | [`exit`], [`rehearsal`] | habits all binaries share: exit codes, a clock that starts elsewhere |
 
 pub mod addon_trust;
+pub mod bundle;
 pub mod decide;
 pub mod digest;
 pub mod enrolment;

@@ -19,6 +19,8 @@ pub struct Limits {
     pub operators: OperatorsLimits,
     /// The live stream.
     pub live: LiveLimits,
+    /// Bundles.
+    pub bundle: BundleLimits,
 }
 
 /// Ceilings of JSON parsing.
@@ -266,5 +268,22 @@ pub struct LiveLimits {
 impl Default for LiveLimits {
     fn default() -> Self {
         Self { line_bytes: 4 << 10, event_bytes: 16 << 10 }
+    }
+}
+
+/// Ceilings of a bundle: one edition in one file, which is held in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleLimits {
+    /// Bytes of the file: all recipes of the largest edition, its metadata, and a hundred large roots.
+    pub bytes: usize,
+    /// Entries: two full lanes, all roots of a refresh, and the few roles.
+    pub entries: usize,
+    /// Bytes of a path. Ours have at most 152.
+    pub path_bytes: usize,
+}
+
+impl Default for BundleLimits {
+    fn default() -> Self {
+        Self { bytes: 64 << 20, entries: 4096, path_bytes: 200 }
     }
 }

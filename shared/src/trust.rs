@@ -9,6 +9,7 @@
 //! | [`threshold`] | the one place where signatures are counted |
 //! | [`metadata`], [`pattern`], [`location`] | the four kinds of metadata; path patterns of delegations; paths in an origin |
 //! | [`verify`] | from bytes to [`Verified`] |
+//! | [`expiry`] | whose expiry counts |
 //! | [`trusted`], [`lookup`] | the set a client trusts, with the checks of every step; the delegated look-up |
 //! | [`profile`] | Mulberry's rules above TUF for lanes and gates |
 //! | [`state`], [`client`], [`report`] | what a client keeps; one refresh; what happened in it |
@@ -18,6 +19,7 @@
 pub mod client;
 pub mod edition;
 pub mod error;
+pub mod expiry;
 pub mod key;
 pub mod location;
 pub mod lookup;
@@ -35,11 +37,12 @@ pub mod write;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
-mod test_repository;
+pub(crate) mod test_repository;
 
 pub use client::{Fetch, Next, Refresh, Reply};
 pub use edition::Edition;
 pub use error::{TrustError, TrustErrorKind};
+pub use expiry::{OnlineRole, Waiver};
 pub use key::{Key, KeyId, PublicKey};
 pub use metadata::{LedgerHead, Root, Snapshot, Targets, Timestamp};
 pub use report::{Outcome, RefreshReport};

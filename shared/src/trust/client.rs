@@ -6,6 +6,7 @@
 use jiff::Timestamp as Instant;
 
 use super::error::{TrustError, TrustErrorKind};
+use super::expiry::{FreezeCheck, Waiver};
 use super::location;
 use super::profile;
 use super::report::{Event, RefreshReport};
@@ -53,7 +54,7 @@ pub enum Reply {
 #[derive(Clone, Debug)]
 pub struct Refresh {
     state: TrustState,
-    now: Instant,
+    freeze: FreezeCheck,
     limits: Limits,
     phase: Phase,
     report: RefreshReport,
@@ -75,7 +76,16 @@ impl Refresh {
     #[must_use]
     pub fn start(state: TrustState, now: Instant, limits: &Limits) -> Self {
         let phase = Phase::Root { from: state.trusted.root().version, rotations: 0 };
-        Self { state, now, limits: limits.clone(), phase, report: RefreshReport::default() }
+        let freeze = FreezeCheck::at(now);
+        Self { state, freeze, limits: limits.clone(), phase, report: RefreshReport::default() }
+    }
+
+    /// Lets the expiry of what the server signs not count, as far as `waiver` names it. For a bundle that a person hands to
+    /// this client, and for nothing that came over a network: freshness is all that expiry proves.
+    #[must_use]
+    pub fn waiving(mut self, waiver: Waiver) -> Self {
+        self.freeze.waiver = waiver;
+        self
     }
 
     /// What is needed next. Asking twice gives the same answer.
@@ -174,7 +184,7 @@ impl Refresh {
     fn end_root(&mut self) {
         self.report_root();
         // 5.3.10: only the last root's expiry counts.
-        match self.state.trusted.check_root(self.now) {
+        match self.state.trusted.check_root(&self.freeze) {
             Ok(()) => self.phase = Phase::Timestamp,
             Err(error) => self.stop(error),
         }
@@ -193,7 +203,7 @@ impl Refresh {
     fn supply_timestamp(&mut self, reply: Result<Vec<u8>, TrustError>) {
         let from = self.state.trusted.timestamp().map(|held| held.version);
         let step =
-            reply.and_then(|bytes| self.state.trusted.update_timestamp(&bytes, self.now, &self.limits));
+            reply.and_then(|bytes| self.state.trusted.update_timestamp(&bytes, &self.freeze, &self.limits));
         match step {
             Err(error) => self.stop(error),
             Ok(step) => {
@@ -212,7 +222,7 @@ impl Refresh {
 
     fn next_snapshot(&mut self) -> Option<Fetch> {
         if self.state.trusted.has_expected_snapshot() {
-            match self.state.trusted.check_snapshot(self.now) {
+            match self.state.trusted.check_snapshot(&self.freeze) {
                 Ok(()) => {
                     self.report.add("snapshot", Event::Unchanged);
                     self.phase = Phase::Targets;
@@ -236,7 +246,8 @@ impl Refresh {
 
     fn supply_snapshot(&mut self, reply: Result<Vec<u8>, TrustError>) {
         let from = self.state.trusted.snapshot().map(|held| held.version);
-        let step = reply.and_then(|bytes| self.state.trusted.update_snapshot(&bytes, self.now, &self.limits));
+        let step =
+            reply.and_then(|bytes| self.state.trusted.update_snapshot(&bytes, &self.freeze, &self.limits));
         match step {
             Err(error) => self.stop(error),
             Ok(()) => {
@@ -305,7 +316,7 @@ impl Refresh {
         let expected = trusted.expected_targets(role)?;
         if trusted.has_expected_targets(role, "targets") {
             if let Some(held) = trusted.targets(role) {
-                held.check_unexpired(role, self.now)?;
+                self.freeze.check(role, held)?;
             }
             return Ok(None);
         }
@@ -317,7 +328,7 @@ impl Refresh {
     fn enter_role(&mut self, role: &str, reply: Result<Vec<u8>, TrustError>) -> Result<Event, TrustError> {
         let bytes = reply?;
         let trusted = &mut self.state.trusted;
-        let new = trusted.verify_targets(role, "targets", &bytes, self.now, &self.limits)?;
+        let new = trusted.verify_targets(role, "targets", &bytes, &self.freeze, &self.limits)?;
         if role != "targets" {
             profile::check(role, &new, &self.limits)?;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp as Instant;
 
 use super::error::{TrustError, TrustErrorKind};
+use super::expiry::Waiver;
 use super::metadata::{Body, LedgerHead};
 use super::profile::{self, Listing};
 use super::state::TrustState;
@@ -156,10 +157,28 @@ impl Edition {
     /// opens and nothing is undone. A recipe whose file is missing comes with empty bytes: unreadable, but not withdrawn.
     #[must_use]
     pub fn view(&self, now: Instant, limits: &Limits) -> EditionView {
+        self.view_waiving(now, &Waiver::NONE, limits)
+    }
+
+    /// As [`Self::view`], where the expiry of what the server signs does not count as far as `waiver` names it.
+    ///
+    /// Gates are then as valid as they were when they were signed: they open, pause and end. But an edition that needs the
+    /// waiver is [`Freshness::Waived`]: it proves nothing about today's date.
+    #[must_use]
+    pub fn view_waiving(&self, now: Instant, waiver: &Waiver, limits: &Limits) -> EditionView {
         let unexpired =
             |role: &str| self.expiries.iter().any(|expiry| expiry.role == role && now < expiry.expires);
+        let counts = |role: &str| {
+            unexpired(role) || waiver.covers(role) && self.expiries.iter().any(|held| held.role == role)
+        };
         let people = unexpired("root") && unexpired("targets");
-        let fresh = people && unexpired("timestamp") && unexpired("snapshot");
+        let freshness = if people && unexpired("timestamp") && unexpired("snapshot") {
+            Freshness::Current
+        } else if people && counts("timestamp") && counts("snapshot") {
+            Freshness::Waived
+        } else {
+            Freshness::Expired
+        };
         let recipes = self.lanes.iter().flat_map(|(lane, content)| {
             let lane_current = people && unexpired(lane.as_str());
             content.recipes.iter().map(move |recipe| RecipeEntry {
@@ -168,13 +187,18 @@ impl Edition {
                 lane_current,
             })
         });
-        let gates = self.gates.as_ref().filter(|gates| fresh && now < gates.expires);
+        let gates = self.gates.as_ref().filter(|_| freshness != Freshness::Expired && counts(profile::GATES));
         EditionView {
             recipes: recipes.collect(),
             gates: gates.and_then(|gates| Gates::read(&gates.bytes, limits).ok()),
             lanes_known: self.lanes.keys().copied().collect(),
-            freshness: if fresh { Freshness::Current } else { Freshness::Expired },
+            freshness,
         }
+    }
+
+    /// The roles that have expired at `now` and whose expiry `waiver` lets not count.
+    pub fn waived(&self, now: Instant, waiver: &Waiver) -> impl Iterator<Item = &RoleExpiry> {
+        self.expiries.iter().filter(move |held| waiver.covers(&held.role) && now >= held.expires)
     }
 }
 

@@ -14,33 +14,33 @@ use super::write::{self, Holders, LaneHolders, Life, RootHolders};
 use crate::limits::Limits;
 use crate::recipe::Lane;
 
-pub(super) const EMPTY_GATES: &[u8] = br#"{"gates":{},"schema_version":1}"#;
+pub(crate) const EMPTY_GATES: &[u8] = br#"{"gates":{},"schema_version":1}"#;
 
 /// A signer from a small number: tests name keys.
-pub(super) fn signer(number: u8) -> Ed25519Signer {
+pub(crate) fn signer(number: u8) -> Ed25519Signer {
     Ed25519Signer::from_seed(&[number; 32]).unwrap()
 }
 
 /// Signers by number.
-pub(super) fn signers(numbers: &[u8]) -> Vec<Ed25519Signer> {
+pub(crate) fn signers(numbers: &[u8]) -> Vec<Ed25519Signer> {
     numbers.iter().map(|&number| signer(number)).collect()
 }
 
-pub(super) fn dynamic(signers: &[Ed25519Signer]) -> Vec<&dyn Signer> {
+pub(crate) fn dynamic(signers: &[Ed25519Signer]) -> Vec<&dyn Signer> {
     signers.iter().map(|signer| signer as &dyn Signer).collect()
 }
 
-pub(super) fn holders(numbers: &[u8], threshold: u32) -> Holders {
+pub(crate) fn holders(numbers: &[u8], threshold: u32) -> Holders {
     Holders { keys: signers(numbers).iter().map(|signer| signer.key().clone()).collect(), threshold }
 }
 
-pub(super) fn after_hours(now: Instant, hours: i64) -> Instant {
+pub(crate) fn after_hours(now: Instant, hours: i64) -> Instant {
     now + SignedDuration::from_hours(hours)
 }
 
 /// Keys by number: who signs for which role.
 #[derive(Clone)]
-pub(super) struct Keys(pub(super) BTreeMap<&'static str, Vec<u8>>);
+pub(crate) struct Keys(pub(super) BTreeMap<&'static str, Vec<u8>>);
 
 impl Keys {
     fn holders(&self, role: &str) -> Holders {
@@ -51,24 +51,24 @@ impl Keys {
 
 /// The repository.
 #[derive(Clone)]
-pub(super) struct Repository {
-    pub(super) now: Instant,
-    pub(super) keys: Keys,
-    pub(super) root: Root,
-    pub(super) targets: Targets,
-    pub(super) lanes: BTreeMap<Lane, Targets>,
-    pub(super) gates: Vec<u8>,
+pub(crate) struct Repository {
+    pub(crate) now: Instant,
+    pub(crate) keys: Keys,
+    pub(crate) root: Root,
+    pub(crate) targets: Targets,
+    pub(crate) lanes: BTreeMap<Lane, Targets>,
+    pub(crate) gates: Vec<u8>,
     /// Versions of gates, snapshot, timestamp.
-    pub(super) online: [u64; 3],
+    pub(crate) online: [u64; 3],
     /// What the origin serves, by path.
-    pub(super) origin: BTreeMap<String, Vec<u8>>,
+    pub(crate) origin: BTreeMap<String, Vec<u8>>,
     /// Whole files of the roles that the snapshot lists.
-    pub(super) listed: BTreeMap<String, (u64, Vec<u8>)>,
+    pub(crate) listed: BTreeMap<String, (u64, Vec<u8>)>,
 }
 
 impl Repository {
     /// Version 1 of everything, empty lanes, gates all closed.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now: Instant = "2026-05-04T00:00:00Z".parse().unwrap();
         let keys = Keys(BTreeMap::from([
             ("root", vec![1, 2, 3]),
@@ -104,43 +104,43 @@ impl Repository {
     }
 
     /// Two of the role's keys, or its only one.
-    pub(super) fn signers(&self, role: &str) -> Vec<Ed25519Signer> {
+    pub(crate) fn signers(&self, role: &str) -> Vec<Ed25519Signer> {
         let numbers = &self.keys.0[role];
         signers(&numbers[..numbers.len().min(2)])
     }
 
-    pub(super) fn sign<T: Body>(&self, role: &str, body: &T) -> Vec<u8> {
+    pub(crate) fn sign<T: Body>(&self, role: &str, body: &T) -> Vec<u8> {
         write::sign(body, &dynamic(&self.signers(role))).unwrap()
     }
 
-    pub(super) fn put_root(&mut self) {
+    pub(crate) fn put_root(&mut self) {
         let bytes = self.sign("root", &self.root);
         self.origin.insert(format!("metadata/{}.root.json", self.root.version), bytes);
     }
 
-    pub(super) fn put_targets(&mut self) {
+    pub(crate) fn put_targets(&mut self) {
         let body = self.targets.clone();
         self.put_role("targets", &body);
     }
 
-    pub(super) fn put_lane(&mut self, lane: Lane) {
+    pub(crate) fn put_lane(&mut self, lane: Lane) {
         let body = self.lanes[&lane].clone();
         self.put_role(lane.as_str(), &body);
     }
 
     /// Signs and serves a role; the next snapshot lists it.
-    pub(super) fn put_role(&mut self, role: &str, body: &Targets) {
+    pub(crate) fn put_role(&mut self, role: &str, body: &Targets) {
         let bytes = self.sign(role, body);
         self.put_role_bytes(role, body.version, bytes);
     }
 
-    pub(super) fn put_role_bytes(&mut self, role: &str, version: u64, bytes: Vec<u8>) {
+    pub(crate) fn put_role_bytes(&mut self, role: &str, version: u64, bytes: Vec<u8>) {
         self.origin.insert(format!("metadata/{version}.{role}.json"), bytes.clone());
         self.listed.insert(role.to_owned(), (version, bytes));
     }
 
     /// The lane's next version with one recipe more (or replaced), and its file.
-    pub(super) fn add(&mut self, lane: Lane, slug: &str, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, lane: Lane, slug: &str, bytes: &[u8]) {
         let body = self.lanes.get_mut(&lane).unwrap();
         body.version += 1;
         let path = format!("{lane}/{slug}.json");
@@ -151,7 +151,7 @@ impl Repository {
     }
 
     /// Re-signs everything online over what is listed.
-    pub(super) fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         self.online[0] += 1;
         let gates = write::gates(self.online[0], Life::Online.from(self.now), &self.gates);
         let sha256 = gates.targets["gates.json"].sha256().unwrap();
@@ -160,7 +160,7 @@ impl Repository {
         self.publish_snapshot();
     }
 
-    pub(super) fn publish_snapshot(&mut self) {
+    pub(crate) fn publish_snapshot(&mut self) {
         self.online[1] += 1;
         let roles: Vec<(&str, u64, &[u8])> = self
             .listed
@@ -173,7 +173,7 @@ impl Repository {
         self.publish_timestamp(&bytes);
     }
 
-    pub(super) fn publish_timestamp(&mut self, snapshot: &[u8]) {
+    pub(crate) fn publish_timestamp(&mut self, snapshot: &[u8]) {
         self.online[2] += 1;
         let expires = Life::Timestamp.from(self.now);
         let body = write::timestamp(self.online[2], expires, (self.online[1], snapshot), self.now, None);
@@ -182,7 +182,7 @@ impl Repository {
     }
 
     /// New keys for top-level roles: the next root, signed by the old and the new root keys.
-    pub(super) fn rotate(&mut self, changes: &[(&'static str, &[u8])]) {
+    pub(crate) fn rotate(&mut self, changes: &[(&'static str, &[u8])]) {
         let mut all = self.signers("root");
         for (role, numbers) in changes {
             self.keys.0.insert(role, numbers.to_vec());
@@ -199,7 +199,7 @@ impl Repository {
     }
 
     /// New keys for delegated roles: the next targets.
-    pub(super) fn redelegate(&mut self, changes: &[(&'static str, &[u8])]) {
+    pub(crate) fn redelegate(&mut self, changes: &[(&'static str, &[u8])]) {
         for (role, numbers) in changes {
             self.keys.0.insert(role, numbers.to_vec());
         }
@@ -209,17 +209,17 @@ impl Repository {
     }
 
     /// A client that trusts version 1 of the root.
-    pub(super) fn pinned(&self) -> TrustState {
+    pub(crate) fn pinned(&self) -> TrustState {
         TrustState::pinned(&self.origin["metadata/1.root.json"], &Limits::default()).unwrap()
     }
 
     /// One refresh at the repository's time.
-    pub(super) fn refresh(&self, state: &TrustState) -> (TrustState, RefreshReport) {
+    pub(crate) fn refresh(&self, state: &TrustState) -> (TrustState, RefreshReport) {
         self.refresh_with(state, &Limits::default(), |_, reply| reply)
     }
 
     /// One refresh with replies changed on the way.
-    pub(super) fn refresh_with(
+    pub(crate) fn refresh_with(
         &self,
         state: &TrustState,
         limits: &Limits,

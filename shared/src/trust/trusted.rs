@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp as Instant;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::error::{TrustError, TrustErrorKind};
+use super::expiry::FreezeCheck;
 use super::metadata::{Body, Hashes, MetaFile, Root, Snapshot, Targets, Timestamp};
 use super::verify::{self, Verified};
 use crate::limits::Limits;
@@ -112,8 +112,8 @@ impl Trusted {
     ///
     /// # Errors
     /// `expired`.
-    pub fn check_root(&self, now: Instant) -> Result<(), TrustError> {
-        self.root.check_unexpired("root", now)
+    pub fn check_root(&self, freeze: &FreezeCheck) -> Result<(), TrustError> {
+        freeze.check("root", &self.root)
     }
 
     /// Steps 5.4.2 to 5.4.5.
@@ -123,7 +123,7 @@ impl Trusted {
     pub fn update_timestamp(
         &mut self,
         bytes: &[u8],
-        now: Instant,
+        freeze: &FreezeCheck,
         limits: &Limits,
     ) -> Result<Step, TrustError> {
         verify::too_large("timestamp", bytes, limits.trust.timestamp_bytes)?;
@@ -133,14 +133,14 @@ impl Trusted {
             // 5.4.3.1
             check_floor("timestamp", new.version, old.version)?;
             if new.version == old.version {
-                old.check_unexpired("timestamp", now)?;
+                freeze.check("timestamp", old)?;
                 return Ok(Step::Same);
             }
             // 5.4.3.2
             check_floor("snapshot", new.snapshot()?.version, old.snapshot()?.version)?;
         }
         // 5.4.4
-        new.check_unexpired("timestamp", now)?;
+        freeze.check("timestamp", &new)?;
         // 5.4.5
         self.timestamp = Some(new);
         Ok(Step::New)
@@ -169,7 +169,12 @@ impl Trusted {
     ///
     /// # Errors
     /// As [`verify::check`]; `wrong-hash`, `wrong-length`, `wrong-version`, `rollback`, `removed`, `expired`.
-    pub fn update_snapshot(&mut self, bytes: &[u8], now: Instant, limits: &Limits) -> Result<(), TrustError> {
+    pub fn update_snapshot(
+        &mut self,
+        bytes: &[u8],
+        freeze: &FreezeCheck,
+        limits: &Limits,
+    ) -> Result<(), TrustError> {
         let expected = self.expected_snapshot()?;
         // 5.5.2
         check_meta("snapshot", bytes, expected)?;
@@ -194,7 +199,7 @@ impl Trusted {
             }
         }
         // 5.5.6
-        new.check_unexpired("snapshot", now)?;
+        freeze.check("snapshot", &new)?;
         // 5.5.7
         self.snapshot = Some(new);
         Ok(())
@@ -204,8 +209,8 @@ impl Trusted {
     ///
     /// # Errors
     /// `expired`.
-    pub fn check_snapshot(&self, now: Instant) -> Result<(), TrustError> {
-        self.snapshot.as_ref().map_or(Ok(()), |snapshot| snapshot.check_unexpired("snapshot", now))
+    pub fn check_snapshot(&self, freeze: &FreezeCheck) -> Result<(), TrustError> {
+        self.snapshot.as_ref().map_or(Ok(()), |snapshot| freeze.check("snapshot", snapshot))
     }
 
     /// What the trusted snapshot says about a targets role.
@@ -238,7 +243,7 @@ impl Trusted {
         role: &str,
         delegator: &str,
         bytes: &[u8],
-        now: Instant,
+        freeze: &FreezeCheck,
         limits: &Limits,
     ) -> Result<Verified<Targets>, TrustError> {
         let expected = self.expected_targets(role)?;
@@ -255,7 +260,7 @@ impl Trusted {
             check_floor(role, new.version, old.version)?;
         }
         // 5.6.5
-        new.check_unexpired(role, now)?;
+        freeze.check(role, &new)?;
         Ok(new)
     }
 
