@@ -48,6 +48,36 @@ pub enum LedgerError {
     Uncertain,
 }
 
+/// The chain, as far as it was followed from its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    head: LedgerHead,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { head: EMPTY }
+    }
+}
+
+impl Chain {
+    /// The head after the last event that was followed.
+    #[must_use]
+    pub fn head(&self) -> LedgerHead {
+        self.head
+    }
+
+    /// Checks that `entry`, as a store holds it, is the next event.
+    ///
+    /// # Errors
+    /// [`LedgerError::Broken`] and [`LedgerError::Newer`]; the chain then stays where it was.
+    pub fn follow(&mut self, entry: &[u8]) -> Result<Record, LedgerError> {
+        let (record, head) = check_entry(entry, self.head)?;
+        self.head = head;
+        Ok(record)
+    }
+}
+
 /// The ledger's writing end. There is one in a process, and one process, by the lock file.
 pub struct Ledger {
     store: Arc<dyn Store>,
@@ -64,16 +94,15 @@ impl Ledger {
         store: Arc<dyn Store>,
         mut each: impl FnMut(Record, LedgerHead) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut head = EMPTY;
+        let mut chain = Chain::default();
         loop {
-            let page = store.read(next_of(head)).await.map_err(LedgerError::from)?;
+            let page = store.read(next_of(chain.head())).await.map_err(LedgerError::from)?;
             if page.is_empty() {
-                return Ok(Self { store, head, uncertain: false });
+                return Ok(Self { store, head: chain.head(), uncertain: false });
             }
             for entry in page {
-                let (record, after) = check_entry(&entry, head)?;
-                head = after;
-                each(record, head)?;
+                let record = chain.follow(&entry)?;
+                each(record, chain.head())?;
             }
         }
     }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`store`] | append and read, in memory or on sled |
 //! | [`event`], [`ledger`] | what can happen; the hash chain of what did |
+//! | [`export`] | the ledger as a file of lines: written, read and checked |
 //! | [`state`] | the fold over the ledger |
 //! | [`edition`], [`keys`] | what the server signs, and with what |
 //! | [`served`] | every document as finished bytes, replaced as a whole |
@@ -13,7 +14,7 @@
 //! | [`services`] | publish, gate, status, and the one writer |
 //! | [`tokens`], [`files`], [`clock`] | operators' tokens, private files, the time |
 //! | [`api`] | HTTP: the public listener and the operators' one |
-//! | [`commands`] | `init`, `token`, `run`, and where concrete parts are wired |
+//! | [`commands`] | `init`, `token`, `run`, `ledger`, `restore`, and where concrete parts are wired |
 
 pub mod api;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod commands;
 pub mod config;
 pub mod edition;
 pub mod event;
+pub mod export;
 pub mod files;
 pub mod keys;
 pub mod ledger;

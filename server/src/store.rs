@@ -19,6 +19,9 @@ pub const MAX_RECORD_BYTES: usize = 32 << 20;
 /// The most records that one [`Store::read`] returns.
 pub const MAX_READ: usize = 256;
 
+/// The most bytes that one [`Store::read`] returns, unless a single record is larger.
+pub const MAX_READ_BYTES: usize = 8 << 20;
+
 /// Append-only records, numbered from 1 without gaps.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -31,7 +34,8 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Failed`] when durability could not be assured; the record may or may not be there afterwards.
     async fn append(&self, sequence: u64, record: Vec<u8>) -> Result<(), StoreError>;
 
-    /// The records from number `from` on, in order, at most [`MAX_READ`] of them; none when there are no more.
+    /// The records from number `from` on, in order, at most [`MAX_READ`] of them and about
+    /// [`MAX_READ_BYTES`]; none when there are no more.
     ///
     /// # Errors
     /// [`StoreError::Failed`] when they cannot be read.

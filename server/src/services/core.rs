@@ -14,13 +14,14 @@ use mulberry_shared::operators::{
 };
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::TrustError;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::{Refusal, gate, publish, status};
 use crate::clock::Clock;
 use crate::edition::store::EditionStore;
 use crate::edition::{self, Edition, StoredEditionError, Work};
 use crate::event::Event;
+use crate::export::source::Exporter;
 use crate::files::FileError;
 use crate::keys::{KeyError, OnlineKeys};
 use crate::ledger::{self, Ledger, LedgerError};
@@ -29,11 +30,17 @@ use crate::served::Served;
 use crate::state::{self, FoldError, State};
 use crate::store::Store;
 
+/// How many exports of the ledger run at once; each holds a few megabytes.
+const EXPORTS: usize = 2;
+
 /// The server's services.
 pub struct Core {
     writer: Mutex<Writer>,
     served: RwLock<Arc<Served>>,
     live: Live,
+    /// For exports only: everything else goes through the writer.
+    store: Arc<dyn Store>,
+    exports: Arc<Semaphore>,
     /// Whether the last attempt to make something durable failed.
     failing: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -102,7 +109,7 @@ impl Core {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
-        let (ledger, state, heads) = fold(store, &limits).await?;
+        let (ledger, state, heads) = fold(store.clone(), &limits).await?;
         let state = Arc::new(state.ok_or(OpenError::NotInitialised)?);
         keys.check(&state.root, &state.targets)?;
         let edition = match editions.load()? {
@@ -121,7 +128,8 @@ impl Core {
         };
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
         let (live, failing) = (Live::default(), AtomicBool::new(false));
-        Ok(Self { writer: Mutex::new(writer), served, live, failing, clock, limits })
+        let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
+        Ok(Self { writer, served, live, store, exports, failing, clock, limits })
     }
 
     /// What is served now.
@@ -134,6 +142,12 @@ impl Core {
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// An export of everything that is served now. Waits while too many run.
+    pub async fn export(&self) -> Exporter {
+        let place = self.exports.clone().acquire_owned().await.ok();
+        Exporter::new(self.store.clone(), self.served().state.head).holding(place)
     }
 
     /// The ceilings.

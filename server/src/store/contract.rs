@@ -1,6 +1,6 @@
 //! The contract that every store keeps, as a test.
 
-use super::{MAX_READ, MAX_RECORD_BYTES, Store, StoreError};
+use super::{MAX_READ, MAX_READ_BYTES, MAX_RECORD_BYTES, Store, StoreError};
 
 /// Checks an empty `store`.
 pub(crate) async fn check(store: &dyn Store) {
@@ -49,4 +49,13 @@ pub(crate) async fn check(store: &dyn Store) {
     let rest = store.read(MAX_READ as u64 + 6).await.unwrap();
     assert_eq!(rest.len(), 15);
     assert_eq!(rest.last().unwrap(), &(MAX_READ as u64 + 20).to_be_bytes().to_vec());
+
+    // Large records come a few at a time, one at least.
+    let next = MAX_READ as u64 + 21;
+    for (sequence, length) in (next..).zip([MAX_READ_BYTES + 1, MAX_READ_BYTES / 2, MAX_READ_BYTES / 2, 1]) {
+        store.append(sequence, vec![7; length]).await.unwrap();
+    }
+    assert_eq!(store.read(next).await.unwrap().len(), 1);
+    assert_eq!(store.read(next + 1).await.unwrap().len(), 2);
+    assert_eq!(store.read(next + 3).await.unwrap().len(), 1);
 }

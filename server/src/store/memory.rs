@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{MAX_READ, MAX_RECORD_BYTES, Store, StoreError};
+use super::{MAX_READ, MAX_READ_BYTES, MAX_RECORD_BYTES, Store, StoreError};
 
 /// Records in memory.
 #[derive(Debug, Default)]
@@ -54,7 +54,13 @@ impl Store for MemoryStore {
 
     async fn read(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
         let skip = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
-        Ok(self.lock().iter().skip(skip).take(MAX_READ).cloned().collect())
+        let mut bytes = 0_usize;
+        let fits = |record: &&Vec<u8>| {
+            let before = bytes;
+            bytes = bytes.saturating_add(record.len());
+            before < MAX_READ_BYTES
+        };
+        Ok(self.lock().iter().skip(skip).take(MAX_READ).take_while(fits).cloned().collect())
     }
 }
 

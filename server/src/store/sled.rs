@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::{MAX_READ, MAX_RECORD_BYTES, Store, StoreError};
+use super::{MAX_READ, MAX_READ_BYTES, MAX_RECORD_BYTES, Store, StoreError};
 
 /// The layout of the database: tree `events`, keys of 8 bytes big-endian; tree `meta` with `format`.
 const FORMAT: u64 = 1;
@@ -159,7 +159,7 @@ impl Database {
 
     fn read(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut expected = from.max(1);
-        let mut records = Vec::new();
+        let (mut records, mut bytes) = (Vec::new(), 0_usize);
         for entry in self.events.range(expected.to_be_bytes()..).take(MAX_READ) {
             let (key, record) = entry.map_err(failed)?;
             let found = number(&key)?;
@@ -169,7 +169,11 @@ impl Database {
                 )));
             }
             expected = expected.saturating_add(1);
+            bytes = bytes.saturating_add(record.len());
             records.push(record.to_vec());
+            if bytes >= MAX_READ_BYTES {
+                break;
+            }
         }
         Ok(records)
     }
