@@ -6,6 +6,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
 pub mod dockerflow;
+pub mod ledger;
 pub mod live;
 pub mod operators;
 pub mod problem;

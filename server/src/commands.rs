@@ -14,6 +14,8 @@ use crate::store::StoreError;
 use crate::tokens::TokenError;
 
 pub mod init;
+pub mod ledger;
+pub mod restore;
 pub mod run;
 pub mod token;
 
@@ -76,18 +78,18 @@ impl Layout {
         self.folder.join("listening.json")
     }
 
+    /// Where a running server gives exports of the ledger.
+    #[must_use]
+    pub fn export(&self) -> PathBuf {
+        self.folder.join("export.sock")
+    }
+
     /// Takes the lock.
     ///
     /// # Errors
     /// Exit code 5 when another process holds it.
     pub fn take_lock(&self) -> Result<std::fs::File, CommandError> {
-        files::lock(&self.lock())?.ok_or_else(|| CommandError {
-            exit: Exit::Locked,
-            sentence: format!(
-                "{} is in use by another mulberry-server; stop that one first, or name another folder",
-                self.folder.display()
-            ),
-        })
+        files::lock(&self.lock())?.ok_or_else(|| CommandError::in_use(&self.folder))
     }
 }
 
@@ -112,6 +114,16 @@ impl CommandError {
     #[must_use]
     pub fn refused(sentence: impl Into<String>) -> Self {
         Self { exit: Exit::TrustRefused, sentence: sentence.into() }
+    }
+
+    /// Another process holds this state folder.
+    #[must_use]
+    pub fn in_use(folder: &Path) -> Self {
+        let sentence = format!(
+            "{} is in use by another mulberry-server; stop that one first, or name another folder",
+            folder.display()
+        );
+        Self { exit: Exit::Locked, sentence }
     }
 
     /// It was tried and did not work.
@@ -164,6 +176,12 @@ impl From<FoldError> for CommandError {
             FoldError::Ledger(LedgerError::Store(_)) => Self::usage(error.to_string()),
             _ => Self::refused(error.to_string()),
         }
+    }
+}
+
+impl From<LedgerError> for CommandError {
+    fn from(error: LedgerError) -> Self {
+        FoldError::from(error).into()
     }
 }
 

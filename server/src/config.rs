@@ -57,6 +57,20 @@ pub enum Command {
     /// Adds, lists and revokes operators' tokens; the server may be running
     #[command(subcommand, after_help = "Example: mulberry-server token add mei --may publish --may gate")]
     Token(TokenCommand),
+    /// Exports the ledger, and verifies a ledger or an export; the server may be running
+    #[command(
+        subcommand,
+        after_help = "Examples: mulberry-server ledger export --out ledger.jsonl\n          mulberry-server ledger verify ledger.jsonl"
+    )]
+    Ledger(LedgerCommand),
+    /// Makes a state folder from an export of the ledger
+    #[command(
+        after_help = "Example: mulberry-server restore --from ledger.jsonl --keys backup/keys --state /var/lib/mulberry/server\n\n\
+        An export holds no private keys and no tokens: give the online keys with --keys, or put them into STATE/keys \
+        before the server starts, and make new tokens. Exit codes: 0 restored, 2 unreadable input or a folder that is not \
+        empty, 3 refused, 5 folder in use. A failed restore leaves nothing behind."
+    )]
+    Restore(RestoreArgs),
     /// Serves until SIGTERM or SIGINT
     #[command(
         after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
@@ -133,6 +147,71 @@ pub enum TokenCommand {
         #[command(flatten)]
         state: StateArgs,
     },
+}
+
+/// `ledger`.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Writes every event of the ledger, as JSON Lines: all that a restore needs but keys and tokens
+    #[command(
+        after_help = "Example: mulberry-server ledger export --out /var/backups/mulberry-ledger.jsonl\n\n\
+        Works the same whether the server runs or not. Exit codes: 0 exported, 1 it could not be written, \
+        2 usage or unreadable input, 3 the ledger is broken, 5 the folder is in use and its server gives no export."
+    )]
+    Export(ExportArgs),
+    /// Checks each hash of a ledger or an export, and each signature in it
+    #[command(
+        after_help = "Examples: mulberry-server ledger verify --state /var/lib/mulberry/server\n          \
+        mulberry-server ledger verify ledger.jsonl --json\n\n\
+        Exit codes: 0 sound, 1 not sound (the first bad event is named), 2 usage or unreadable input, 5 the folder is in \
+        use and its server gives no export."
+    )]
+    Verify(VerifyArgs),
+}
+
+/// `ledger export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The file to write (mode 0600), whole or not at all; an older one is replaced. Standard output by default
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The state folder
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON about the export
+    #[arg(long, requires = "out")]
+    pub json: bool,
+}
+
+/// `ledger verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// An export; without it the ledger in the state folder
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The state folder
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The export
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// Folder with snapshot.pem, timestamp.pem and gates.pem, which are copied
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// The state folder: absent or empty
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `run`.

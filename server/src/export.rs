@@ -25,7 +25,7 @@ pub mod socket;
 pub mod source;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT: u64 = 1;

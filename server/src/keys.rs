@@ -31,6 +31,15 @@ pub enum KeyError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A key is absent.
+    #[error(
+        "{path} is missing; put this server's online keys there, from where they are backed up: an export of the ledger \
+         has none"
+    )]
+    Absent {
+        /// The file.
+        path: String,
+    },
     /// The content of a file.
     #[error("{path}: {error}")]
     Key {
@@ -75,8 +84,28 @@ impl OnlineKeys {
     }
 }
 
+/// Copies the key files in `from` into the folder `to`, which is made when absent.
+///
+/// # Errors
+/// [`KeyError`]; some may be copied then.
+pub fn copy(from: &Path, to: &Path) -> Result<(), KeyError> {
+    files::private_folder(to)?;
+    for role in ONLINE_ROLES {
+        let name = format!("{role}.pem");
+        files::write_private(&to.join(&name), &read_file(&from.join(&name))?)?;
+    }
+    Ok(())
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, KeyError> {
+    files::read_private(path, MAX_KEY_BYTES).map_err(|error| match error {
+        error if error.is_absent() => KeyError::Absent { path: path.display().to_string() },
+        error => error.into(),
+    })
+}
+
 fn read(path: &Path) -> Result<Ed25519Signer, KeyError> {
-    let bytes = files::read_private(path, MAX_KEY_BYTES)?;
+    let bytes = read_file(path)?;
     Ed25519Signer::from_pkcs8_pem(&String::from_utf8_lossy(&bytes))
         .map_err(|error| KeyError::Key { path: path.display().to_string(), error })
 }

@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 use mulberry_server::clock::SystemClock;
 use mulberry_server::commands::{self, CommandError};
-use mulberry_server::config::{Cli, Command, LogFormat};
+use mulberry_server::config::{Cli, Command, LedgerCommand, LogFormat};
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::rehearsal::ClockStart;
@@ -26,7 +26,7 @@ fn main() -> Exit {
     log_to_standard_error(&cli);
     let start = cli.clock_start.map_or(ClockStart::REAL, |start| ClockStart::at(start, Timestamp::now()));
     match dispatch(&cli.command, SystemClock(start)) {
-        Ok(()) => Exit::Yes,
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("mulberry-server: {error}");
             tell_scripts(error.exit, &error.sentence);
@@ -43,21 +43,26 @@ fn tell_scripts(exit: Exit, sentence: &str) {
     }
 }
 
-fn dispatch(command: &Command, clock: SystemClock) -> Result<(), CommandError> {
+fn dispatch(command: &Command, clock: SystemClock) -> Result<Exit, CommandError> {
     let limits = Limits::default();
     let system = actix_web::rt::System::new();
     match command {
-        Command::Init(args) => system.block_on(commands::init::init(args, &clock, &limits)),
-        Command::Token(command) => commands::token::token(command, &clock),
-        Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits)),
+        Command::Init(args) => system.block_on(commands::init::init(args, &clock, &limits))?,
+        Command::Token(command) => commands::token::token(command, &clock)?,
+        Command::Ledger(LedgerCommand::Export(args)) => system.block_on(commands::ledger::export(args))?,
+        Command::Ledger(LedgerCommand::Verify(args)) => {
+            return system.block_on(commands::ledger::verify::verify(args, &limits));
+        }
+        Command::Restore(args) => system.block_on(commands::restore::restore(args, &limits))?,
+        Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits))?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "mulberry-server", &mut script);
             // A reader that has gone away is no fault.
             let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
-            Ok(())
         }
     }
+    Ok(Exit::Yes)
 }
 
 fn log_to_standard_error(cli: &Cli) {

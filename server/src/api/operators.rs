@@ -1,4 +1,4 @@
-//! The operators' listener: publish, gate, status, and the description of all three.
+//! The operators' listener: publish, gate, status, the ledger, and the description of them all.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::ledger;
 use super::problem::{self, ProblemAnswer};
 use super::{method_not_allowed, not_found};
 use crate::services::Core;
@@ -34,6 +35,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(
             web::resource("/api/v1/gates/{lane}/{slug}")
                 .route(web::put().to(set_gate))
+                .default_service(other_method()),
+        )
+        .service(
+            web::resource("/api/v1/ledger")
+                .route(web::get().to(ledger::ledger))
                 .default_service(other_method()),
         )
         .service(
@@ -104,7 +110,11 @@ async fn openapi() -> HttpResponse {
 }
 
 /// The name of the token, if it may do this.
-fn authorise(request: &HttpRequest, tokens: &LiveTokens, scope: Scope) -> Result<String, ProblemAnswer> {
+pub(super) fn authorise(
+    request: &HttpRequest,
+    tokens: &LiveTokens,
+    scope: Scope,
+) -> Result<String, ProblemAnswer> {
     let unauthenticated = |detail: &str| {
         let remedy = "send `Authorization: Bearer TOKEN` with a token made by `mulberry-server token add`";
         ProblemAnswer::new(ProblemKind::Unauthenticated, detail, remedy)
@@ -165,7 +175,7 @@ fn answer(body: &impl Serialize) -> HttpResponse {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Mulberry operators' interface", description = "Every error answer is a problem document (RFC 9457)."),
-    paths(status, publish, set_gate),
+    paths(status, publish, set_gate, ledger::ledger),
     modifiers(&BearerToken)
 )]
 struct Description;

@@ -298,3 +298,18 @@ async fn the_live_stream_tells_the_edition_and_is_refused_when_full_or_stopping(
     assert_eq!(String::from_utf8_lossy(&told), expected);
     assert_eq!(problem(lab.public(live()).await).await, (503, ProblemKind::Unavailable));
 }
+
+#[actix_web::test]
+async fn the_ledger_is_exported_to_any_token_and_to_nobody_else() {
+    let lab = Lab::new().await;
+    let token = lab.token("mei", &[Scope::Publish]);
+    lab.publish(&token).await;
+    let request = || TestRequest::get().uri("/api/v1/ledger");
+    assert_eq!(problem(lab.operators(request()).await).await, (401, ProblemKind::Unauthenticated));
+    let reader = lab.token("backup", &[Scope::Read]);
+    let answer = lab.operators(request().insert_header((header::AUTHORIZATION, reader))).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(text(&answer, header::CONTENT_TYPE), "application/jsonl");
+    let bytes = read_body(answer).await;
+    assert_eq!(bytes, crate::export::tests::export(&lab.parts.store).await);
+}

@@ -14,14 +14,11 @@ use crate::clock::Clock;
 use crate::config::InitArgs;
 use crate::event::Event;
 use crate::files;
-use crate::keys::{ONLINE_ROLES, OnlineKeys};
+use crate::keys::{self, OnlineKeys};
 use crate::ledger;
 use crate::services::core::fold;
 use crate::state::{self, State};
 use crate::store::sled::SledStore;
-
-/// Bytes of one key file.
-const MAX_KEY_BYTES: u64 = 4 << 10;
 
 /// The ledger's actor of this command.
 const ACTOR: &str = "mulberry-server init";
@@ -48,12 +45,7 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
             layout.folder.display()
         )));
     }
-    files::private_folder(&layout.keys())?;
-    for role in ONLINE_ROLES {
-        let name = format!("{role}.pem");
-        let key = files::read_private(&args.from.join("keys").join(&name), MAX_KEY_BYTES)?;
-        files::write_private(&layout.keys().join(&name), &key)?;
-    }
+    keys::copy(&args.from.join("keys"), &layout.keys())?;
     // Last, so that what it vouches for is there.
     let appended = ledger.append(clock.now(), ACTOR, event).await;
     tokio::task::spawn_blocking(move || store.close())
@@ -137,6 +129,7 @@ mod tests {
     use super::*;
     use crate::clock::SetClock;
     use crate::config::StateArgs;
+    use crate::keys::ONLINE_ROLES;
     use crate::test_support::{hours, initialised, key, start};
     use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
     use mulberry_shared::exit::Exit;

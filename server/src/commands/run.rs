@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{OperatorsTransport, RunArgs};
 use crate::edition::Work;
 use crate::edition::store::EditionFile;
+use crate::export::socket;
 use crate::files;
 use crate::keys::OnlineKeys;
 use crate::live::Admission;
@@ -75,6 +76,7 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     let (public, public_at) = public_server(args, &core)?;
     let (operators, operators_at) = operators_server(args, tls, &core, &tokens)?;
     let handles = [public.handle(), operators.handle()];
+    let exports = export_server(&layout, &core);
     let scheme = if transport == OperatorsTransport::Loopback { "http" } else { "https" };
     let listening = json!({
         "format": 1,
@@ -96,6 +98,7 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     let served = tokio::select! {
         served = async { tokio::try_join!(public, operators) } => served.map(|_| ()),
         () = sign_regularly(&core) => Ok(()),
+        () = exports => Ok(()),
         () = stopper => Ok(()),
     };
     forget_listening(&layout);
@@ -107,11 +110,29 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
 }
 
 fn forget_listening(layout: &Layout) {
-    match std::fs::remove_file(layout.listening()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(%error, "listening.json could not be removed");
+    for path in [layout.listening(), layout.export()] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, path = %path.display(), "it could not be removed");
+            }
+            _ => {}
         }
-        _ => {}
+    }
+}
+
+/// Gives exports of the ledger, for ever. A state folder whose path is too long for a socket is no reason not to serve.
+fn export_server(layout: &Layout, core: &Arc<Core>) -> impl Future<Output = ()> + use<> {
+    let listener = socket::listen(&layout.export());
+    let core = core.clone();
+    if let Err(error) = &listener {
+        let remedy = "export with GET /api/v1/ledger on the operators' listener, or use a shorter path";
+        tracing::warn!(%error, remedy, "`mulberry-server ledger export` will not work while this server runs");
+    }
+    async move {
+        match listener {
+            Ok(listener) => socket::serve(listener, core).await,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

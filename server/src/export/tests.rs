@@ -17,7 +17,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A ledger with publishes, a withdrawal and gates, made by the services themselves.
-async fn lived_in() -> Arc<MemoryStore> {
+pub(crate) async fn lived_in() -> Arc<MemoryStore> {
     use mulberry_shared::operators::GateState;
     use mulberry_shared::recipe::Lane;
     let parts = Parts::initialised(MemoryStore::new()).await;
@@ -34,7 +34,7 @@ async fn lived_in() -> Arc<MemoryStore> {
     parts.store
 }
 
-async fn export(store: &Arc<MemoryStore>) -> Vec<u8> {
+pub(crate) async fn export(store: &Arc<MemoryStore>) -> Vec<u8> {
     let ledger = Ledger::open::<LedgerError>(store.clone(), |_, _| Ok(())).await.unwrap();
     let mut exporter = Exporter::new(store.clone(), ledger.head());
     let mut bytes = Vec::new();
@@ -114,7 +114,8 @@ async fn a_ledger_of_many_pages_is_exported_whole() {
 fn each_flaw_is_named_at_its_event() {
     let whole = EXPORT.with(Clone::clone);
     let lines = lines(&whole);
-    let cases: [(Vec<Vec<u8>>, Option<u64>, &str); 8] = [
+    type Case = (Vec<Vec<u8>>, Option<u64>, &'static str);
+    let cases: [Case; 8] = [
         (vec![], None, "line 1 is missing"),
         (lines[1..].to_vec(), None, "line 1"),
         (lines[..4].to_vec(), Some(4), "is missing: the export was cut off"),
@@ -190,4 +191,14 @@ proptest! {
         let whole = lines(&EXPORT.with(Clone::clone))[..start].concat();
         prop_assert!(read(&[whole, bytes].concat()).is_err());
     }
+}
+
+/// The example in the documentation is an export that is read.
+#[test]
+fn the_documented_example_is_read() {
+    let text = include_str!("../../../shared/docs/formats.md");
+    let (_, section) = text.split_once("## Ledger export").unwrap();
+    let (_, rest) = section.split_once("```jsonl\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    assert_eq!(read(example.as_bytes()).unwrap().len(), 2);
 }

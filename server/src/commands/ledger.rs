@@ -1,0 +1,132 @@
+//! `ledger export`, and where a ledger is read from: the state folder, the server that runs on it, or a file.
+
+use std::fs::File;
+use std::io::{BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use mulberry_shared::exit::Exit;
+use serde_json::json;
+
+use super::{CommandError, Layout};
+use crate::config::ExportArgs;
+use crate::export::socket;
+use crate::export::source::Exporter;
+use crate::export::{ExportError, ExportReader, Header};
+use crate::files;
+use crate::ledger::{Ledger, LedgerError};
+use crate::store::sled::SledStore;
+
+pub mod verify;
+
+/// The ledger of a state folder, reached in the way that is open.
+pub(super) enum Source {
+    /// Nobody else uses the folder; the lock is held until this is dropped.
+    Folder(Arc<SledStore>, File),
+    /// A server runs on it and sends an export.
+    Running(UnixStream),
+}
+
+impl Source {
+    /// Opens the ledger of `layout`.
+    ///
+    /// # Errors
+    /// Exit code 5 when the folder is in use, and the server gives no export.
+    pub(super) fn open(layout: &Layout) -> Result<Self, CommandError> {
+        if let Some(lock) = files::lock(&layout.lock())? {
+            if !layout.ledger().is_dir() {
+                return Err(CommandError::usage(format!("{} has no ledger", layout.folder.display())));
+            }
+            return Ok(Self::Folder(Arc::new(SledStore::open(&layout.ledger())?), lock));
+        }
+        socket::connect(&layout.export()).map(Self::Running).map_err(|error| CommandError {
+            exit: Exit::Locked,
+            sentence: format!(
+                "{} is in use, and {} gives no export ({error}); try again when the server has started, or get the export \
+                 from GET /api/v1/ledger on its operators' listener, with a token",
+                layout.folder.display(),
+                layout.export().display()
+            ),
+        })
+    }
+}
+
+/// Writes the export. What is written has been checked: each hash, the order, and that nothing is missing.
+///
+/// # Errors
+/// [`CommandError`]; a file is not written or replaced then.
+pub async fn export(args: &ExportArgs) -> Result<(), CommandError> {
+    let layout = Layout::existing(&args.state.state)?;
+    let Some(out) = &args.out else {
+        let mut stdout = std::io::stdout().lock();
+        copy(&layout, &mut stdout).await?;
+        return stdout.flush().map_err(|error| cannot_write(Path::new("standard output"), &error));
+    };
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot = |error: std::io::Error| cannot_write(out, &error);
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(cannot)?;
+    let header = copy(&layout, &mut file).await?;
+    file.as_file().sync_all().map_err(cannot)?;
+    file.persist(out).map_err(|error| cannot(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    let (out, Header { ledger, events, head, .. }) = (out.display(), &header);
+    if args.json {
+        println!("{}", json!({"file": out.to_string(), "ledger": ledger, "events": events, "head": head}));
+    } else {
+        println!("Exported {events} events of the ledger {ledger} to {out}.");
+        println!("Keys and tokens are not in it: back up {} apart from it.", layout.keys().display());
+    }
+    Ok(())
+}
+
+/// Copies the export of `layout` to `out`, checking it on the way.
+async fn copy(layout: &Layout, out: &mut impl std::io::Write) -> Result<Header, CommandError> {
+    let cannot =
+        |error: std::io::Error| CommandError::failed(format!("the export cannot be written: {error}"));
+    match Source::open(layout)? {
+        Source::Running(connection) => {
+            let mut reader = ExportReader::open(BufReader::new(connection)).map_err(unusable)?;
+            out.write_all(&reader.header().line().map_err(|error| cannot(error.into()))?).map_err(cannot)?;
+            while let Some((_, entry)) = reader.next_event().map_err(unusable)? {
+                out.write_all(&crate::export::event_line(&entry).unwrap_or_default()).map_err(cannot)?;
+            }
+            Ok(reader.header().clone())
+        }
+        Source::Folder(store, _lock) => {
+            let mut first = None;
+            // Reads and checks everything once before, so that the first line can say what follows.
+            let ledger = Ledger::open::<LedgerError>(store.clone(), |_, head| {
+                first = first.or(Some(head.head));
+                Ok(())
+            })
+            .await?;
+            let Some(first) = first else {
+                let folder = layout.folder.display();
+                return Err(CommandError::usage(format!("the ledger in {folder} has no events yet")));
+            };
+            let mut exporter = Exporter::new(store.clone(), ledger.head());
+            while let Some(lines) = exporter.next_lines().await? {
+                out.write_all(&lines).map_err(cannot)?;
+            }
+            Ok(Header::new(first, ledger.head()))
+        }
+    }
+}
+
+/// An export that a server sent, or a file, is refused.
+pub(super) fn unusable(error: ExportError) -> CommandError {
+    match error {
+        ExportError::Io(_) | ExportError::NewerFormat(_) => {
+            CommandError::usage(format!("the export: {error}"))
+        }
+        ExportError::Ledger(LedgerError::Broken { sequence, wrong }) => CommandError::refused(format!(
+            "the export: event {sequence} {wrong}; it was damaged or altered, use another export"
+        )),
+        _ => CommandError::refused(format!("the export: {error}")),
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::failed(format!("{} cannot be written: {error}", path.display()))
+}

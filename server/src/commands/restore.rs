@@ -1,0 +1,268 @@
+//! `restore`: a state folder from an export.
+//!
+//! Everything is built in a folder beside, and renamed into place once it is whole. So there is either nothing or a server
+//! that starts, whatever goes wrong.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use mulberry_shared::limits::Limits;
+use serde_json::json;
+
+use super::ledger::unusable;
+use super::{CommandError, Layout};
+use crate::config::RestoreArgs;
+use crate::export::ExportReader;
+use crate::files;
+use crate::keys::{self, OnlineKeys};
+use crate::state::{self, State};
+use crate::store::Store;
+use crate::store::sled::SledStore;
+
+/// Restores.
+///
+/// # Errors
+/// [`CommandError`]; the state folder is then as it was.
+pub async fn restore(args: &RestoreArgs, limits: &Limits) -> Result<(), CommandError> {
+    let target = &args.state.state;
+    refuse_used(target)?;
+    let export = File::open(&args.from)
+        .map_err(|error| CommandError::usage(format!("{}: {error}", args.from.display())))?;
+    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot = |error: std::io::Error| CommandError::usage(format!("{}: {error}", parent.display()));
+    let folder = tempfile::Builder::new()
+        .prefix(".mulberry-restore-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir_in(parent)
+        .map_err(cannot)?;
+    let layout = Layout::existing(folder.path())?;
+    let store = Arc::new(SledStore::open(&layout.ledger())?);
+    let replayed = replay(BufReader::new(export), &*store, limits).await;
+    tokio::task::spawn_blocking(move || store.close())
+        .await
+        .map_err(|error| CommandError::failed(error.to_string()))?;
+    let state = replayed?;
+    if let Some(keys) = &args.keys {
+        OnlineKeys::read(keys)?.check(&state.root, &state.targets)?;
+        keys::copy(keys, &layout.keys())?;
+    }
+    // Takes the place of an empty folder, too, and of nothing else.
+    std::fs::rename(folder.path(), target).map_err(|error| {
+        CommandError::usage(format!(
+            "the restored folder cannot be put at {}: {error}; name a folder that does not exist yet",
+            target.display()
+        ))
+    })?;
+    // It is no temporary folder any more.
+    let _ = folder.keep();
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(cannot)?;
+    report(args, &state);
+    Ok(())
+}
+
+/// Appends every event of an export to an empty store, and folds it on the way.
+///
+/// # Errors
+/// [`CommandError`] at the first event that is refused; those before it are in the store.
+pub async fn replay(input: impl BufRead, store: &dyn Store, limits: &Limits) -> Result<State, CommandError> {
+    let mut reader = ExportReader::open(input).map_err(unusable)?;
+    let mut state = None;
+    while let Some((record, entry)) = reader.next_event().map_err(unusable)? {
+        state = Some(state::apply(state.as_ref(), &record.event, reader.head(), limits)?);
+        store.append(record.sequence, entry).await?;
+    }
+    state.ok_or_else(|| CommandError::refused("the export has no events; use another one"))
+}
+
+fn refuse_used(target: &Path) -> Result<(), CommandError> {
+    let unreadable = |error: std::io::Error| CommandError::usage(format!("{}: {error}", target.display()));
+    let first = match std::fs::read_dir(target) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(unreadable)?.next().transpose().map_err(unreadable)?,
+    };
+    let lock = target.join("lock");
+    if lock.exists() && files::lock(&lock)?.is_none() {
+        return Err(CommandError::in_use(target));
+    }
+    match first {
+        None => Ok(()),
+        Some(_) => Err(CommandError::usage(format!(
+            "{} is not empty and is left as it is; restore into a new folder, or move this one away first",
+            target.display()
+        ))),
+    }
+}
+
+fn report(args: &RestoreArgs, state: &State) {
+    let (folder, head) = (args.state.state.display().to_string(), state.head);
+    let recipes = state.recipes().count();
+    if args.json {
+        println!(
+            "{}",
+            json!({"state": folder, "events": head.sequence, "head": head.head, "recipes": recipes,
+                "keys": args.keys.is_some()})
+        );
+        return;
+    }
+    println!("Restored {} events to {folder}: {recipes} recipes are published.", head.sequence);
+    if args.keys.is_none() {
+        println!("Next: put the online keys, snapshot.pem, timestamp.pem and gates.pem, into {folder}/keys");
+    }
+    println!("Next: mulberry-server token add NAME --may publish --may gate --state {folder}");
+    println!("      mulberry-server run --state {folder}");
+    println!("What was published or opened after the export is not in it: do that again.");
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+    use mulberry_shared::exit::Exit;
+
+    use super::*;
+    use crate::commands::ledger::export;
+    use crate::commands::ledger::verify::verify;
+    use crate::config::{ExportArgs, StateArgs, VerifyArgs};
+    use crate::export::tests::{export as written, lived_in};
+    use crate::keys::ONLINE_ROLES;
+    use crate::store::memory::MemoryStore;
+    use crate::test_support::key;
+
+    struct Place {
+        folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        /// A folder with an export and the online keys.
+        async fn new() -> (Self, Vec<u8>) {
+            let place = Self { folder: tempfile::tempdir().unwrap() };
+            let bytes = written(&lived_in().await).await;
+            place.export(&bytes);
+            std::fs::create_dir(place.at("keys")).unwrap();
+            for (role, number) in ONLINE_ROLES.into_iter().zip([101, 102, 103]) {
+                place.key(role, number);
+            }
+            (place, bytes)
+        }
+
+        fn at(&self, name: &str) -> std::path::PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn export(&self, bytes: &[u8]) {
+            std::fs::write(self.at("export"), bytes).unwrap();
+        }
+
+        fn key(&self, role: &str, number: u8) {
+            let pem = key(number).to_pkcs8_der().unwrap().to_pem("PRIVATE KEY", LineEnding::LF).unwrap();
+            files::write_private(&self.at("keys").join(format!("{role}.pem")), pem.as_bytes()).unwrap();
+        }
+
+        fn state(&self) -> StateArgs {
+            StateArgs { state: self.at("state") }
+        }
+
+        async fn restore(&self) -> Result<(), CommandError> {
+            let (from, keys) = (self.at("export"), Some(self.at("keys")));
+            let args = RestoreArgs { from, keys, state: self.state(), json: true };
+            restore(&args, &Limits::default()).await
+        }
+
+        async fn verify(&self, file: Option<&str>) -> Exit {
+            let file = file.map(|name| self.at(name));
+            let args = VerifyArgs { file, state: self.state(), json: false };
+            verify(&args, &Limits::default()).await.unwrap()
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = std::fs::read_dir(self.folder.path()).unwrap();
+            let mut names: Vec<String> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    #[tokio::test]
+    async fn export_restore_export_is_the_same_to_the_byte() {
+        let (place, bytes) = Place::new().await;
+        assert_eq!(place.verify(Some("export")).await, Exit::Yes);
+        place.restore().await.unwrap();
+        assert_eq!(place.verify(None).await, Exit::Yes);
+        let layout = Layout::existing(&place.at("state")).unwrap();
+        OnlineKeys::read(&layout.keys()).unwrap();
+        let args = ExportArgs { out: Some(place.at("again")), state: place.state(), json: false };
+        export(&args).await.unwrap();
+        assert_eq!(std::fs::read(place.at("again")).unwrap(), bytes);
+
+        // A second time there is something that must not be lost, and then somebody who uses it.
+        let refused = place.restore().await.unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage, "{refused}");
+        let lock = layout.take_lock().unwrap();
+        let refused = place.restore().await.unwrap_err();
+        assert_eq!(refused.exit, Exit::Locked, "{refused}");
+        // Held, and nobody answers at the socket.
+        assert_eq!(export(&args).await.unwrap_err().exit, Exit::Locked);
+        drop(lock);
+        assert_eq!(place.verify(None).await, Exit::Yes);
+    }
+
+    #[tokio::test]
+    async fn an_empty_folder_is_taken_and_keys_may_come_later() {
+        let (place, _) = Place::new().await;
+        std::fs::create_dir(place.at("state")).unwrap();
+        let args = RestoreArgs { from: place.at("export"), keys: None, state: place.state(), json: false };
+        restore(&args, &Limits::default()).await.unwrap();
+        let layout = Layout::existing(&place.at("state")).unwrap();
+        let missing = OnlineKeys::read(&layout.keys()).unwrap_err().to_string();
+        assert!(
+            missing.contains("snapshot.pem is missing; put this server's online keys there"),
+            "{missing}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_leaves_nothing_behind() {
+        let (place, bytes) = Place::new().await;
+        let before = place.names();
+        let cut = bytes[..bytes.len() - 1].to_vec();
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        for bad in [cut, flipped, vec![], b"{}\n".to_vec()] {
+            place.export(&bad);
+            let refused = place.restore().await.unwrap_err();
+            assert_eq!(refused.exit, Exit::TrustRefused, "{refused}");
+            assert_eq!(place.names(), before);
+            assert_eq!(place.verify(Some("export")).await, Exit::No);
+        }
+        place.export(&bytes);
+        place.key("snapshot", 102);
+        let refused = place.restore().await.unwrap_err();
+        assert_eq!(refused.exit, Exit::TrustRefused, "{refused}");
+        std::fs::remove_file(place.at("keys/snapshot.pem")).unwrap();
+        assert_eq!(place.restore().await.unwrap_err().exit, Exit::Usage);
+        assert_eq!(place.names(), before);
+    }
+
+    /// Hashes hold, but an event was never accepted by a server: somebody wrote a chain of their own.
+    #[tokio::test]
+    async fn a_whole_chain_whose_events_do_not_fold_is_refused_at_its_event() {
+        let store = Arc::new(MemoryStore::new());
+        let mut ledger =
+            crate::ledger::Ledger::open::<crate::ledger::LedgerError>(store.clone(), |_, _| Ok(()))
+                .await
+                .unwrap();
+        for _ in 0..2 {
+            let (event, now) = (crate::test_support::initialised(), crate::test_support::start());
+            ledger.append(now, "eve", event).await.unwrap();
+        }
+        let bytes = written(&store).await;
+        let refused = replay(bytes.as_slice(), &MemoryStore::new(), &Limits::default()).await.unwrap_err();
+        assert!(refused.sentence.contains("event 2 of the ledger cannot be applied"), "{refused}");
+        let (place, _) = Place::new().await;
+        place.export(&bytes);
+        assert_eq!(place.verify(Some("export")).await, Exit::No);
+    }
+}
