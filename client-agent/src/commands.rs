@@ -5,6 +5,7 @@ use std::io::Write;
 use mulberry_shared::exit::Exit;
 use serde::Serialize;
 
+pub mod config_show;
 pub mod init;
 pub mod once;
 pub mod run;

@@ -30,6 +30,10 @@ const MAX_POLL_MINUTES: i64 = 1440;
 const MAX_PASS_HOURS: i64 = 168;
 /// The product version of a host that did not say: older than any, so that only recipes without a lower bound match.
 const UNKNOWN_VERSION: &str = "0.0";
+/// The channel of a host that did not say.
+const CHANNEL: &str = "release";
+/// The language of a host and an environment that did not say.
+const LOCALE: &str = "en-US";
 
 /// Whether the user lets something happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -276,10 +280,10 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
         }
         other => other,
     };
-    let channel = word("channel", layer.channel).unwrap_or_else(|| "release".into());
+    let channel = word("channel", layer.channel).unwrap_or_else(|| CHANNEL.into());
     let os = word("os", layer.os).unwrap_or_else(|| std::env::consts::OS.into());
     let arch = word("arch", layer.arch).unwrap_or_else(|| std::env::consts::ARCH.into());
-    let locale = word("locale", layer.locale).unwrap_or_else(|| "en-US".into());
+    let locale = word("locale", layer.locale).unwrap_or_else(|| LOCALE.into());
     let country = word("country", layer.country);
     let distribution = word("distribution", layer.distribution);
     let ring = word("ring", layer.ring);
@@ -301,6 +305,25 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
         }),
         _ => Err(problems),
     }
+}
+
+/// What a setting is when nobody says anything, for people to read; `None` where that means unknown, or that it must be said.
+#[must_use]
+pub fn default_of(key: &str) -> Option<String> {
+    let policy = Policy::firefox();
+    Some(match key {
+        "policy" => policy.name.to_owned(),
+        "pass_hours" => PASS_HOURS.to_string(),
+        "poll_minutes" => POLL_MINUTES.to_string(),
+        "version" => UNKNOWN_VERSION.to_owned(),
+        "channel" => CHANNEL.to_owned(),
+        "os" => std::env::consts::OS.to_owned(),
+        "arch" => std::env::consts::ARCH.to_owned(),
+        "locale" => LOCALE.to_owned(),
+        "updates" | "messages" => Permission::Allow.as_str().to_owned(),
+        "studies" => Permission::Refuse.as_str().to_owned(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -341,6 +364,33 @@ mod tests {
         assert_eq!(config.poll_every, Duration::from_secs(15 * 60));
         assert!(config.consent.updates && config.consent.messages && !config.consent.studies);
         assert_eq!(config.origin, "http://127.0.0.1:1/");
+    }
+
+    #[test]
+    fn the_defaults_that_are_shown_are_those_in_force() {
+        let said = |key: &str| default_of(key);
+        let number = |key: &str| said(key).and_then(|text| text.parse().ok());
+        let permission = |key: &str| match said(key).as_deref() {
+            Some("allow") => Some(Permission::Allow),
+            Some("refuse") => Some(Permission::Refuse),
+            _ => None,
+        };
+        let shown = Layer {
+            policy: said("policy"),
+            pass_hours: number("pass_hours"),
+            poll_minutes: number("poll_minutes"),
+            version: said("version"),
+            channel: said("channel"),
+            os: said("os"),
+            arch: said("arch"),
+            locale: said("locale"),
+            updates: permission("updates"),
+            messages: permission("messages"),
+            studies: permission("studies"),
+            ..minimal()
+        };
+        let (shown, silent) = (validate(shown).unwrap(), validate(minimal()).unwrap());
+        assert_eq!(format!("{shown:?}"), format!("{silent:?}"));
     }
 
     #[test]

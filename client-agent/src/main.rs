@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use mulberry_agent::commands::{Failure, init, once, run, status, uninstall, verify, why};
+use mulberry_agent::commands::{Failure, config_show, init, once, run, status, uninstall, verify, why};
 use mulberry_agent::io::clock::SystemClock;
 use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::presence;
@@ -68,6 +68,9 @@ enum Command {
     Why(why::Args),
     /// Verify signed add-ons: files, or folders of .xpi and .zip
     Verify(verify::Args),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(config_show::Command),
     /// Remove the agent's own state; add-ons stay
     Uninstall(uninstall::Args),
     /// Print completions for a shell
@@ -126,6 +129,9 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
         Command::Verify(args) => verify::run(&args, clock.now()),
+        Command::Config(config_show::Command::Show(args)) => {
+            config_show::run(&args, Cli::command(), std::env::args_os())
+        }
         Command::Uninstall(args) => uninstall::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

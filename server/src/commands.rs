@@ -13,6 +13,7 @@ use crate::state::FoldError;
 use crate::store::StoreError;
 use crate::tokens::TokenError;
 
+pub mod config_show;
 pub mod init;
 pub mod ledger;
 pub mod restore;

@@ -76,6 +76,9 @@ pub enum Command {
         after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
     )]
     Run(RunArgs),
+    /// Looks at the options of `run`
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Prints completions for a shell
     #[command(
         after_help = "Example: mulberry-server completions bash > /etc/bash_completion.d/mulberry-server"
@@ -251,6 +254,21 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 800, env = "MULBERRY_SERVER_MAX_CONNECTIONS",
         value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
     pub max_connections: u32,
+}
+
+/// `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Shows each option that `run` would have, and where its value came from
+    #[command(after_help = "Example: mulberry-server config show --json")]
+    Show {
+        /// The options of `run`
+        #[command(flatten)]
+        run: Box<RunArgs>,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// How the operators' listener is protected.

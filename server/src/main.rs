@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 use mulberry_server::clock::SystemClock;
 use mulberry_server::commands::{self, CommandError};
-use mulberry_server::config::{Cli, Command, LedgerCommand, LogFormat};
+use mulberry_server::config::{Cli, Command, ConfigCommand, LedgerCommand, LogFormat};
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::rehearsal::ClockStart;
@@ -55,6 +55,9 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<Exit, CommandError>
         }
         Command::Restore(args) => system.block_on(commands::restore::restore(args, &limits))?,
         Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits))?,
+        Command::Config(ConfigCommand::Show { json, .. }) => {
+            commands::config_show::config_show(std::env::args_os(), *json)?;
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "mulberry-server", &mut script);

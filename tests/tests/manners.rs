@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mulberry_lab::binaries::Binaries;
-use mulberry_lab::process::run;
+use mulberry_lab::binaries::{Binaries, workspace};
+use mulberry_lab::process::{command, run};
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use serde_json::{Value, json};
@@ -83,6 +83,84 @@ fn uninstall_keeps_add_ons_and_what_the_host_reads_and_says_so() {
     stage.agent("a", &all).unwrap().expect_code(0).unwrap();
     assert!(!stage.path("agents/a").exists());
     assert_eq!(contents(&material.addons), addons);
+}
+
+#[test]
+fn config_show_says_who_said_what() {
+    let binaries = Binaries::build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let show = |program: &Path, words: &[&str], variable: (&str, &str)| -> Value {
+        let mut shown = command(program, folder.path());
+        shown.args(["config", "show", "--json"]).args(words).env(variable.0, variable.1);
+        let output = shown.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let server =
+        show(&binaries.server(), &["--listen", "127.0.0.1:1"], ("MULBERRY_SERVER_MAX_CONNECTIONS", "99"));
+    assert_eq!(server["listen"], json!({"value": "127.0.0.1:1", "source": "command line"}));
+    assert_eq!(
+        server["max_connections"],
+        json!({"value": "99", "source": "MULBERRY_SERVER_MAX_CONNECTIONS"})
+    );
+    assert_eq!(server["state"], json!({"value": "/var/lib/mulberry/server", "source": "default"}));
+    assert_eq!(server["operators_tls_key"], json!({"value": null, "source": "nobody"}));
+
+    let material = Material::laboratory(folder.path(), 2, &|_| ()).unwrap();
+    let stage = Stage::new(None).unwrap();
+    stage.init_agent("a", &material.anchor, &material.addons, &["--version", "66.0"]).unwrap();
+    let state = stage.path("agents/a").display().to_string();
+    let agent =
+        show(&binaries.agent(), &["--state", &state, "--channel", "beta"], ("MULBERRY_AGENT_COUNTRY", "AT"));
+    let file = format!("{state}/agent.toml");
+    assert_eq!(agent["version"], json!({"value": "66.0", "source": file}));
+    assert_eq!(agent["channel"], json!({"value": "beta", "source": "command line"}));
+    assert_eq!(agent["country"], json!({"value": "AT", "source": "MULBERRY_AGENT_COUNTRY"}));
+    assert_eq!(agent["pass_hours"], json!({"value": "24", "source": "default"}));
+    assert_eq!(agent["ring"], json!({"value": null, "source": "nobody"}));
+}
+
+/// As exposed as `systemd-analyze security` may find a unit, in tenths: 10 would be the whole machine.
+const EXPOSURE: &str = "20";
+
+#[test]
+fn the_units_are_well_formed_and_hardened() {
+    let analyze = Path::new("/usr/bin/systemd-analyze");
+    if !analyze.exists() {
+        eprintln!("SKIPPED: {} is absent, so the units were not checked", analyze.display());
+        return;
+    }
+    let binaries = Binaries::build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let units = [
+        ("server/systemd/mulberry-server.service", "mulberry-server", binaries.server()),
+        ("client-agent/systemd/mulberry-agent.service", "mulberry-agent", binaries.agent()),
+    ];
+    for (unit, name, program) in units {
+        let text = std::fs::read_to_string(workspace().join(unit)).unwrap();
+        let installed = format!("ExecStart=/usr/bin/{name} run");
+        assert!(text.contains(&installed), "{unit}");
+        // The program must exist for the check; and the words after it must be ones that it takes.
+        let here = text.replace(&format!("/usr/bin/{name}"), &program.display().to_string());
+        let copy = folder.path().join(format!("{name}.service"));
+        std::fs::write(&copy, here).unwrap();
+        let copy = copy.display().to_string();
+        run(analyze, &["verify", "--man=no", &copy], folder.path()).unwrap().expect_code(0).unwrap();
+        let words = ["security", "--offline=yes", "--threshold", EXPOSURE, &copy];
+        run(analyze, &words, folder.path()).unwrap().expect_code(0).unwrap();
+
+        let settings = text.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+        let mut help = command(&program, folder.path());
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("ExecStart=/usr/bin/{name} ")));
+        help.args(line.unwrap().split_whitespace()).arg("--help").envs(settings.clone());
+        let help = help.output().unwrap();
+        assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+        // Every variable that a unit sets is one that the program knows.
+        let told = String::from_utf8_lossy(&help.stdout);
+        for (variable, _) in settings {
+            assert!(told.contains(variable) || name == "mulberry-agent", "{unit}: {variable}");
+        }
+    }
 }
 
 /// Every file below a folder, by its path in it.

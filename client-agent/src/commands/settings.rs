@@ -59,6 +59,18 @@ impl StateArg {
 /// Everything that is wrong in the file, or every setting that cannot be used.
 pub fn load(disk: &dyn Disk, root: &Path, upper: Layer) -> Result<Config, Failure> {
     let path = root.join(config::FILE);
+    let text = text(disk, root)?;
+    let file = config::read_file(&path, &text).map_err(Failure::usage)?;
+    let here = std::env::current_dir().map_err(Failure::usage)?;
+    check(upper.relative_to(&here).over(file.relative_to(root)))
+}
+
+/// The text of the `agent.toml` of the state folder at `root`.
+///
+/// # Errors
+/// It is missing or cannot be read.
+pub fn text(disk: &dyn Disk, root: &Path) -> Result<String, Failure> {
+    let path = root.join(config::FILE);
     let missing = || {
         Failure::usage(format!(
             "{} is missing; make a state folder with: mulberry-agent init",
@@ -69,11 +81,7 @@ pub fn load(disk: &dyn Disk, root: &Path, upper: Layer) -> Result<Config, Failur
         .read(config::FILE, SETTINGS_BYTES)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?
         .ok_or_else(missing)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{}: not UTF-8", path.display())))?;
-    let file = config::read_file(&path, &text).map_err(Failure::usage)?;
-    let here = std::env::current_dir().map_err(Failure::usage)?;
-    check(upper.relative_to(&here).over(file.relative_to(root)))
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{}: not UTF-8", path.display())))
 }
 
 /// Checks settings and gives every problem a line.

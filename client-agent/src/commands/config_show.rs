@@ -1,0 +1,202 @@
+//! `mulberry-agent config show`: each setting and where it came from.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use mulberry_shared::exit::Exit;
+use serde::Serialize;
+use toml_edit::{Document, Item, TableLike, Value};
+
+use super::settings::{self, StateArg};
+use super::{Failure, OutputArgs, show};
+use crate::config::{self, Layer};
+use crate::io::machine;
+
+/// `mulberry-agent config …`
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show each setting that a run would have, and where it came from
+    Show(Box<Args>),
+}
+
+/// Options of `mulberry-agent config show`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Options win over MULBERRY_AGENT_* variables, these over agent.toml, this over defaults.
+
+Examples:
+  mulberry-agent config show
+  mulberry-agent config show --state ./agent --json")]
+pub struct Args {
+    /// The state folder.
+    #[command(flatten)]
+    pub state: StateArg,
+    /// How to show the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Settings as they could be given to `once` and `run`.
+    #[command(flatten)]
+    pub settings: Layer,
+}
+
+/// All settings.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+struct Report(serde_json::Map<String, serde_json::Value>);
+
+/// One setting; several values where it repeats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Line {
+    #[serde(skip)]
+    key: String,
+    value: Option<String>,
+    source: String,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or("-").to_owned();
+        let rows = self.0.iter().map(|(key, line)| [key.clone(), text(line, "value"), text(line, "source")]);
+        writeln!(f, "{}", crate::report::table(["KEY", "VALUE", "SAID BY"], rows))
+    }
+}
+
+/// Prints every setting. `cli` is the whole command line's definition and `words` what was typed: clap knows which value came
+/// from where, so a setting that is added is shown without a line here.
+///
+/// # Errors
+/// The state folder or `agent.toml` cannot be read.
+pub fn run(
+    args: &Args,
+    cli: clap::Command,
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<Exit, Failure> {
+    let folder = args.state.open()?;
+    let path = folder.root().join(config::FILE);
+    let text = settings::text(&folder, folder.root())?;
+    // Refuses what a run would refuse, with the same sentences.
+    config::read_file(&path, &text).map_err(Failure::usage)?;
+    let document = Document::parse(text.as_str()).map_err(Failure::usage)?;
+    let said_by_file = path.display().to_string();
+    let state = folder.root().display().to_string();
+    let below = |key: &str| {
+        if let Some(value) = in_file(document.as_table(), key) {
+            return (Some(value), said_by_file.clone());
+        }
+        match (key, machine::locale()) {
+            ("state", _) => (Some(state.clone()), "default".to_owned()),
+            ("locale", Some(locale)) => (Some(locale), "LC_ALL, LC_MESSAGES or LANG".to_owned()),
+            _ => match config::default_of(key) {
+                Some(value) => (Some(value), "default".to_owned()),
+                None => (None, "nobody".to_owned()),
+            },
+        }
+    };
+    let lines = said(cli, words)?.into_iter().map(|line| match line.value {
+        Some(_) => line,
+        None => {
+            let (value, source) = below(&line.key);
+            Line { key: line.key, value, source }
+        }
+    });
+    let entry = |line: Line| Ok((line.key.clone(), serde_json::to_value(line)?));
+    let report = lines.map(entry).collect::<Result<_, serde_json::Error>>().map_err(Failure::usage)?;
+    show(&Report(report), args.output.into())?;
+    Ok(Exit::Yes)
+}
+
+/// What the command line and the environment say; a line without value where they are silent.
+fn said(mut cli: clap::Command, words: impl IntoIterator<Item = OsString>) -> Result<Vec<Line>, Failure> {
+    cli.build();
+    let no = || Failure::usage("not a `config show`");
+    let show = |command: &clap::Command| command.find_subcommand("config")?.find_subcommand("show").cloned();
+    let options = show(&cli).ok_or_else(no)?;
+    let matches = cli.try_get_matches_from(words).map_err(Failure::usage)?;
+    let matches: &ArgMatches = matches
+        .subcommand_matches("config")
+        .and_then(|config| config.subcommand_matches("show"))
+        .ok_or_else(no)?;
+    let mut lines = Vec::new();
+    for option in options.get_arguments().filter(|option| option.get_action().takes_values()) {
+        let id = option.get_id().as_str();
+        let source = match (matches.value_source(id), option.get_env()) {
+            (Some(ValueSource::CommandLine), _) => "command line".to_owned(),
+            (Some(ValueSource::EnvVariable), Some(name)) => name.to_string_lossy().into_owned(),
+            (Some(_), _) => "default".to_owned(),
+            (None, _) => "nobody".to_owned(),
+        };
+        let values = matches.get_raw(id).map(|values| {
+            values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(", ")
+        });
+        // The state folder's field has another name than its option.
+        let key = if id == "folder" { "state" } else { id };
+        lines.push(Line { key: key.to_owned(), value: values, source });
+    }
+    Ok(lines)
+}
+
+/// What `agent.toml` says under a key, at its top or in one of its tables.
+fn in_file(file: &dyn TableLike, key: &str) -> Option<String> {
+    let inner = file.iter().filter_map(|(_, item)| item.as_table_like()).find_map(|table| table.get(key));
+    let item = file.get(key).or(inner).filter(|item| !item.is_table_like())?;
+    let plain =
+        |value: &Value| value.as_str().map_or_else(|| value.to_string().trim().to_owned(), str::to_owned);
+    match item {
+        Item::Value(Value::Array(values)) => Some(values.iter().map(plain).collect::<Vec<_>>().join(", ")),
+        Item::Value(value) => Some(plain(value)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        top: Top,
+    }
+
+    #[derive(clap::Subcommand)]
+    enum Top {
+        #[command(subcommand)]
+        Config(Command),
+    }
+
+    #[test]
+    fn each_value_names_who_said_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let file =
+            "format = 1\npass_hours = 12\nanchors = [\"a.pem\", \"b.pem\"]\n\n[client]\nring = \"test\"\n";
+        fs::write(folder.path().join(config::FILE), file).unwrap();
+        let document = Document::parse(file).unwrap();
+        let table = document.as_table();
+        assert_eq!(in_file(table, "pass_hours").as_deref(), Some("12"));
+        assert_eq!(in_file(table, "anchors").as_deref(), Some("a.pem, b.pem"));
+        assert_eq!(in_file(table, "ring").as_deref(), Some("test"));
+        assert_eq!(in_file(table, "client"), None);
+
+        let state = folder.path().display().to_string();
+        let words = ["x", "config", "show", "--state", &state, "--channel", "beta"].map(OsString::from);
+        let Top::Config(Command::Show(args)) = Cli::parse_from(words.clone()).top;
+        assert_eq!(run(&args, Cli::command(), words.clone()).unwrap(), Exit::Yes);
+        let lines = said(Cli::command(), words.clone()).unwrap();
+        let source = |key: &str| lines.iter().find(|line| line.key == key).unwrap().source.as_str();
+        assert_eq!((source("channel"), source("state")), ("command line", "command line"));
+        assert_eq!(source("ring"), "nobody", "the file is asked later");
+
+        // What a run would refuse is refused here, too.
+        fs::write(folder.path().join(config::FILE), "format = 1\norigni = \"x\"\n").unwrap();
+        let failure = run(&args, Cli::command(), words).unwrap_err();
+        assert!(failure.sentence.contains("did you mean `origin`?"), "{failure}");
+    }
+}
