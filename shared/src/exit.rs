@@ -1,5 +1,6 @@
 //! The exit codes of all Mulberry binaries.
 
+use crate::explain::explained;
 use std::ffi::OsStr;
 use std::process::{ExitCode, Termination};
 
@@ -60,6 +61,21 @@ pub fn asks_for_json<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) ->
         })
         .any(|is_json| is_json)
 }
+
+explained!(Exit {
+    Yes: "done, or the answer is yes",
+        "nothing";
+    No: "the answer is no: something was checked and did not hold",
+        "read the sentence on standard error, or `error.sentence` with `--json`";
+    Usage: "wrong usage, or a file, setting or folder that cannot be used",
+        "put right what the sentence names; `--help` has examples";
+    TrustRefused: "metadata or a signature was refused",
+        "do not work around it: find out who served or signed this; what was there before is still in force";
+    Unreachable: "no server or origin gave a usable answer",
+        "check address, network and server; nothing was changed";
+    Locked: "another process works in the state folder",
+        "wait for it or stop it; `status` needs no lock";
+});
 
 #[cfg(test)]
 mod tests {

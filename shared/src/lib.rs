@@ -21,6 +21,7 @@
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
+//! | [`explain`] | what each stable name means and what to do about it |
 //! | [`exit`], [`rehearsal`] | habits all binaries share: exit codes, a clock that starts elsewhere |
 
 pub mod addon_trust;
@@ -29,6 +30,7 @@ pub mod decide;
 pub mod digest;
 pub mod enrolment;
 pub mod exit;
+pub mod explain;
 pub mod gates;
 pub mod json;
 pub mod limits;

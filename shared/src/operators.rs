@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Sha256Digest;
+use crate::explain::explained;
 pub use crate::gates::GateState;
 
 /// Media type of every error answer (RFC 9457 section 3).
@@ -313,6 +314,47 @@ pub struct Problem {
     /// What to do next.
     pub remedy: String,
 }
+
+explained!(ProblemKind {
+    MalformedRequest: "400: the request is not what the interface describes",
+        "compare it with `/api/v1/openapi.json`; update `mulberryctl`";
+    Unauthenticated: "401: no token, or one that the server does not know",
+        "give `--token-file`; the server makes tokens with `mulberry-server token add`";
+    Forbidden: "403: the token may not do this",
+        "use the token of somebody who may, or make one with `--may`";
+    NotFound: "404: no such address",
+        "check `--server`";
+    UnknownRecipe: "404: no such recipe is published",
+        "check the slug with `mulberryctl status`";
+    MethodNotAllowed: "405: the address does not take this method",
+        "compare it with `/api/v1/openapi.json`";
+    TooLarge: "408 or 413: the request took too long or is larger than the limit",
+        "publish less at once";
+    WouldDisappear: "409: a published recipe is missing from the new metadata and was not withdrawn by name",
+        "publish again from the present edition, or name it with `--withdraw`";
+    WithdrawMismatch: "409: a slug to withdraw is not in the lane, or still in the new metadata",
+        "check the slug with `mulberryctl status`";
+    SlugTaken: "409: the other lane has that slug",
+        "choose another slug";
+    NotNewer: "409: the version of the metadata or a changed recipe's revision does not rise",
+        "somebody else was faster: run the command again; raise `revision` of a changed recipe";
+    RevisionMismatch: "409: the gate names another revision than the published one",
+        "look at `mulberryctl status`, then name the published one";
+    GateEnded: "409: the gate of this revision is ended, which is final",
+        "publish a new revision";
+    TrustRefused: "422: signatures or form of the metadata were refused",
+        "sign with enough people's keys of the lane; see the sentence";
+    RecipeRefused: "422: a recipe's bytes are missing, differ from the metadata, or are no valid recipe",
+        "run `mulberryctl recipe check`";
+    GateRefused: "422: the gate asked for is impossible",
+        "stay within `max_percent`, and give a reason";
+    Internal: "500: a fault of the server",
+        "read its log; nothing is lost that was acknowledged";
+    Unavailable: "503: it could not be made durable, or the server is stopping",
+        "look at `mulberryctl status` before trying again: it may have happened";
+    Unknown: "a kind that this version does not know",
+        "update `mulberryctl`; the sentence says more";
+});
 
 #[cfg(test)]
 mod tests {

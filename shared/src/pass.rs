@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
+use crate::explain::explained;
 use crate::xpi::{Verdict, VerdictKind};
 
 /// Why a pass runs.
@@ -85,6 +86,17 @@ pub fn next_state(
         detail: verdict.detail.clone(),
     }
 }
+
+explained!(Why {
+    Verified: "enabled: it verifies",
+        "nothing";
+    KeptUntilPeriodicPass: "enabled though it does not verify now: it was enabled with this very content, and only a recipe had it looked at",
+        "cure what its verdict names before the next periodic pass";
+    NotVerified: "disabled: it does not verify",
+        "see its verdict";
+    Refused: "disabled: distrusted or blocked by a recipe",
+        "see its verdict";
+});
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! [`decide`](crate::decide) tests them (the first that holds is the status); the results of applying follow. The
 //! same names serve `status`, `why`, metrics, documents and reports.
 
+use crate::explain::explained;
 use std::fmt;
 use std::str::FromStr;
 
@@ -130,6 +131,51 @@ impl FromStr for Status {
         Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| NotAStatus(text.into()))
     }
 }
+
+explained!(Status {
+    Unreadable: "the recipe is no JSON, lacks a field, or names another lane or slug than its path",
+        "publish a corrected revision; `mulberryctl recipe check` would have refused this one";
+    UnknownSchema: "its `schema_version` is newer than this agent",
+        "update the agent, or publish it for older agents under a slug of its own";
+    UnknownAction: "this agent does not have its action",
+        "update the agent, or use an action that it has";
+    UnknownCapability: "it needs a capability, field or value that this agent does not know; the detail names it",
+        "update the agent, or leave that field out";
+    InvalidArguments: "its arguments do not hold, or lane, consent and action do not go together",
+        "publish a corrected revision";
+    NotStarted: "`starts` lies ahead",
+        "wait, or check the clock of the client";
+    Expired: "`expires` has passed",
+        "publish a revision with a later date if it is still needed; check the clock of the client";
+    ConsentWithheld: "the user has switched off what this kind of recipe needs",
+        "respect it; hotfixes and security need only that updates are on";
+    NotTargeted: "the client is not among those it is for; the detail names the first field that differs",
+        "widen `targeting` in a new revision if this client was meant";
+    LaneExpired: "the signatures of its lane have expired, so nothing new is taken from it",
+        "two people sign the lane anew: `mulberryctl publish --renew LANE`";
+    GateClosed: "no valid gate speaks for this revision, or it is open at zero percent",
+        "open it: `mulberryctl gate open SLUG --percent N`";
+    Ended: "its gate is ended, which is final for this revision",
+        "publish a new revision if it shall come back";
+    Paused: "its gate is paused: nobody new enrols, nothing is undone",
+        "open it again when the cause is known";
+    NotSampled: "its gate is open, but not yet for this client",
+        "open it wider when the canary is green";
+    Applied: "it was applied in this run",
+        "nothing";
+    Unchanged: "it was applied earlier, and there is nothing to do",
+        "nothing";
+    Reverted: "it ended, and what it did was undone",
+        "nothing";
+    WithdrawnKept: "it was withdrawn, and what it did stays, as it asked with `on_end = \"keep\"`",
+        "nothing; publish a revision with `on_end = \"revert\"` before withdrawing if it shall be undone";
+    KeptWouldBreak: "it ended, but undoing it would break an add-on that works, so what it did stays",
+        "deliver what those add-ons need first; every run tries again";
+    WouldBreakAddons: "it was not applied, because an add-on that works would stop; the detail names it",
+        "run `mulberryctl preflight` on add-ons like those of this client, and correct the recipe";
+    ApplyFailed: "it was not applied; the detail names the error",
+        "put right what the detail names; every run tries again";
+});
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::process::{ExitCode, Termination};
 use clap::{Parser, Subcommand};
 
 pub mod corpus;
+pub mod error_catalogue;
 pub mod fuzz_seeds;
 pub mod measure;
 pub mod recipe_certificates;
@@ -24,6 +25,8 @@ enum Command {
     Corpus(corpus::Arguments),
     /// Write the laboratory certificates that the example recipes use.
     RecipeCertificates(recipe_certificates::Arguments),
+    /// Write the error catalogue from the texts beside the names, or check it.
+    ErrorCatalogue(error_catalogue::Arguments),
     /// Write valid inputs from which the fuzz targets start.
     FuzzSeeds(fuzz_seeds::Arguments),
     /// Run one program and note the most memory it held.
@@ -38,6 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Corpus(arguments) => corpus::run(arguments),
         Command::RecipeCertificates(arguments) => recipe_certificates::run(arguments),
+        Command::ErrorCatalogue(arguments) => error_catalogue::run(arguments),
         Command::FuzzSeeds(arguments) => fuzz_seeds::run(arguments),
         Command::Measure(arguments) => match measure::run(arguments) {
             Ok(code) => return code,

@@ -1,5 +1,6 @@
 //! What a preflight has to say besides verdicts: a stable kind and a sentence.
 
+use crate::explain::explained;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -74,6 +75,63 @@ pub enum FindingKind {
     /// There is no add-on to look at.
     EmptyCorpus,
 }
+
+explained!(FindingKind {
+    TheRootItself: "the certificate is the root, or signed by itself",
+        "give the intermediate";
+    LeafCertificate: "the certificate is an end entity's",
+        "give the intermediate";
+    NoCodeSigning: "it may not sign code",
+        "have it issued with the extended key usage codeSigning";
+    Expired: "it, or one above it, has expired at that time",
+        "have it issued with a later date";
+    NotYetValid: "it, or one above it, is not valid yet at that time",
+        "have it issued with an earlier date; mind clients whose clocks are behind";
+    NotChaining: "no anchor vouches for it",
+        "have it issued by the root that clients pin; check `--anchor`";
+    NotAcceptable: "agents would not install it for another reason; the sentence says which",
+        "have it issued anew";
+    WrongKey: "it has the name of the one it should replace, with another key",
+        "have it issued for the old key, whose digest is given";
+    WrongSubject: "it has the key of the one it should replace, with another name",
+        "have it issued with the old name, to the letter";
+    SignsNothing: "nothing in the corpus has its name or its key",
+        "check that it is the right file and the corpus the right one";
+    Replaces: "its subject and key are those of the one it replaces",
+        "nothing";
+    ChainsToAnchor: "an anchor vouches for it",
+        "nothing";
+    OutlivesAnchor: "it is valid longer than its anchor",
+        "plan the anchor's successor before then";
+    DistrustsAnchor: "a pinned anchor would be distrusted",
+        "take it out: it would disable everything";
+    Distrusts: "a certificate of the corpus that is distrusted",
+        "nothing";
+    SiblingStaysTrusted: "a certificate with a distrusted certificate's key stays trusted",
+        "after a key theft, distrust the key and not one certificate";
+    DistrustsNothing: "no certificate of the corpus is distrusted",
+        "check issuer and serial number, or the corpus";
+    GetsWorse: "add-ons would break that the action does not declare",
+        "do not publish; find out why those add-ons break";
+    GetsBetter: "add-ons work that did not",
+        "nothing";
+    NothingBetter: "no add-on gets better",
+        "check the certificate and the times of `--at`";
+    Disables: "it disables as many add-ons as expected",
+        "nothing";
+    DisablesUnexpected: "it disables another number of add-ons than expected",
+        "look at the table; give the right number with `--expect-disabled` once it is understood";
+    Holds: "what a hold does",
+        "nothing";
+    OutsideItsLife: "at that time agents would not take the recipe",
+        "choose another `--at`, or other dates in the recipe";
+    RunsOutNext: "the certificate that runs out next",
+        "plan its replacement";
+    Unreadable: "add-ons that could not be read, which prove nothing",
+        "get them anew if they matter";
+    EmptyCorpus: "there is no add-on to look at",
+        "give a folder with add-ons";
+});
 
 /// One thing that a preflight found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::explain::explained;
 use crate::json::JsonError;
 
 /// The stable kind of a [`TrustError`], for machines and metrics.
@@ -107,3 +108,42 @@ impl TrustError {
         Self::new(kind, subject, error.to_string())
     }
 }
+
+explained!(TrustErrorKind {
+    Malformed: "it is no strict JSON, or has not the shape of its role",
+        "serve what was signed, byte for byte";
+    WrongType: "its `_type` is not that of its role",
+        "serve each role under its own name";
+    UnsupportedSpecification: "it follows a major version of TUF that is not known here",
+        "update this program";
+    Threshold: "fewer distinct keys signed it than its role needs",
+        "have more of the people sign; key ids do not count, keys do";
+    Impossible: "a key signed twice, or a role or threshold cannot be met by anyone",
+        "correct the metadata and sign it anew";
+    WrongVersion: "it has not the version that was promised",
+        "serve one consistent edition, not parts of two";
+    Rollback: "it is older than what was trusted before",
+        "bring the origin up to date; a restored server needs its newest ledger";
+    Removed: "a role or file that was listed before is listed no more",
+        "sign metadata that lists it again";
+    Expired: "it is past its expiry",
+        "its signers renew it: `mulberryctl status` says whose turn it is; check the clock, too";
+    WrongHash: "its content has not the promised hash",
+        "serve what was signed, byte for byte; look at caches on the way";
+    WrongLength: "its content has not the promised length",
+        "serve what was signed, byte for byte; look at caches on the way";
+    TooMany: "more bytes, rotations, roles, signatures or files than allowed",
+        "treat the origin as hostile, or make the metadata smaller";
+    NotDelegated: "the role that should vouch for it does not",
+        "sign the delegation, or the file into its own lane";
+    AgainstProfile: "it is valid TUF, but against the rules for lanes and gates",
+        "correct what the sentence names";
+    Absent: "the origin says that the file does not exist",
+        "let the mirror finish copying, or ask another origin";
+    Unreachable: "the origin could not be asked",
+        "check address, proxy and network";
+    Key: "a key cannot be read or cannot sign",
+        "use an ed25519 or ECDSA P-256 key";
+    Undeclared: "a change that must be stated was not, or the other way round",
+        "name what is withdrawn, and only that";
+});

@@ -1,6 +1,7 @@
 //! What happened in one refresh.
 
 use super::error::{TrustError, TrustErrorKind};
+use crate::explain::explained;
 
 /// The refresh as a whole, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,3 +104,14 @@ pub fn outcome_of(error: &TrustError) -> Outcome {
         _ => Outcome::Refused,
     }
 }
+
+explained!(Outcome {
+    Current: "the origin's metadata verified and is fresh",
+        "nothing";
+    Stale: "the origin is behind, or something in it has expired; what was held stays in force",
+        "ask another origin; `mulberryctl status` says what is due";
+    Unreachable: "it gave no usable answer; what was held stays in force",
+        "check address, proxy and network";
+    Refused: "something that it sent did not verify; what was held stays in force",
+        "treat the origin as damaged or hostile until the detail is understood";
+});

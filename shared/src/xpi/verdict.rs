@@ -1,5 +1,6 @@
 //! What verification says about one add-on: a stable kind and a sentence.
 
+use crate::explain::explained;
 use std::fmt;
 use std::str::FromStr;
 
@@ -208,6 +209,47 @@ impl From<Fault> for Verdict {
         Self { kind: fault.kind, detail: fault.sentence }
     }
 }
+
+explained!(VerdictKind {
+    Ok: "everything holds",
+        "nothing";
+    Unsigned: "the archive has no signature of the kind that the policy needs",
+        "get a signed copy; check `--signature` if all add-ons say so";
+    FileModified: "a file is not what was signed",
+        "get the add-on anew from its source";
+    FileNotCovered: "the archive holds a file that was not signed",
+        "get the add-on anew from its source";
+    FileMissing: "a signed file is not in the archive",
+        "get the add-on anew from its source";
+    MalformedArchive: "the zip structure is damaged, ambiguous, or uses what add-ons may not use",
+        "get the add-on anew, or pack it with an ordinary tool";
+    MalformedManifest: "a manifest cannot be read",
+        "get the add-on anew, or have it signed again";
+    MalformedSignature: "the signature files are not what they must be",
+        "have it signed again";
+    BadSignature: "a signature does not verify under its own certificate",
+        "get the add-on anew; treat it as forged until then";
+    UnsupportedAlgorithm: "an algorithm that the policy does not accept",
+        "have it signed again with one that it accepts";
+    UnknownIssuer: "no path leads from its certificate to an anchor",
+        "check the anchors; deliver the missing intermediate with `install-certificates`";
+    IssuerExpired: "an intermediate or anchor on its path has expired",
+        "deliver a replacement with `install-certificates`; hold verification until it is ready";
+    IssuerNotYetValid: "an intermediate or anchor on its path is not valid yet",
+        "check the clock; else have the certificate issued with an earlier date";
+    EndEntityExpired: "its own certificate has expired, and the policy enforces that",
+        "have it signed again";
+    EndEntityNotYetValid: "its own certificate is not valid yet, and the policy enforces that",
+        "check the clock; else wait";
+    Distrusted: "every path needs a certificate that a recipe distrusts",
+        "have it signed under another certificate";
+    Blocked: "a recipe blocks it",
+        "nothing, unless the block was wrong: end that recipe";
+    IdMismatch: "its id is not the one that its certificate was issued for",
+        "have it signed for this id";
+    LimitExceeded: "a ceiling was reached before a verdict could be",
+        "look at the detail: such an add-on is built to exhaust a verifier, or far larger than any real one";
+});
 
 #[cfg(test)]
 mod tests {
