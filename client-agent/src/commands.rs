@@ -6,6 +6,7 @@ use mulberry_shared::exit::Exit;
 use serde::Serialize;
 
 pub mod config_show;
+pub mod import;
 pub mod init;
 pub mod once;
 pub mod run;

@@ -35,7 +35,7 @@ use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::decide::{Consent, EditionView, Input, decide};
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{TrustError, TrustState};
+use mulberry_shared::trust::{Edition, OnlineRole, TrustError, TrustState, Waiver};
 
 use crate::apply::apply;
 use crate::config::Facts;
@@ -45,7 +45,7 @@ use crate::ports::{AddonFolder, Clock, Disk, Hook, Transport};
 use crate::projections::Projections;
 use crate::refresh::refresh;
 use crate::report::{PassReport, RunReport};
-use crate::state::{LastRun, RefreshOutcome, State, StateError};
+use crate::state::{LastRun, RefreshOutcome, Refreshed, State, StateError};
 use crate::store::trust::{self, TrustFilesError};
 
 /// Everything a run needs, wired by `main`.
@@ -98,12 +98,39 @@ pub enum RunError {
     },
 }
 
+/// A run before its refresh.
+pub(crate) struct Begun {
+    /// The one instant of the run.
+    pub(crate) now: Timestamp,
+    /// The state as it was.
+    pub(crate) old: State,
+    /// The state as it will be.
+    pub(crate) state: State,
+}
+
 impl Agent<'_> {
     /// Makes one run.
     ///
     /// # Errors
     /// The state folder cannot be used.
     pub async fn once(&self) -> Result<RunReport, RunError> {
+        let mut run = self.begin()?;
+        let stored = load_trust(self.disk, &self.limits)?;
+        let (trusted, refreshed) = refresh(stored, self.origin, run.now, self.clock, &self.limits).await;
+        match refreshed.outcome {
+            RefreshOutcome::Current => run.state.last_contact = Some(run.now),
+            outcome => tracing::warn!(?outcome, detail = refreshed.detail, "refresh"),
+        }
+        // A waiver is told of for as long as the metadata is held that came in under it.
+        let edition = trusted.edition(&self.limits);
+        let held =
+            edition.as_ref().and_then(|edition: &Edition| edition.version_of(OnlineRole::Timestamp.as_str()));
+        run.state.waived = run.state.waived.filter(|waived| held == Some(waived.timestamp));
+        self.go_on(run, trusted, refreshed, &Waiver::NONE).await
+    }
+
+    /// Everything before the refresh.
+    pub(crate) fn begin(&self) -> Result<Begun, RunError> {
         // One instant for the whole run: verdicts before and after a change must not differ by the passing of time.
         let now = self.clock.now();
         let old = State::load(self.disk)?;
@@ -111,17 +138,23 @@ impl Agent<'_> {
         if state.settle_identity(self.machine) {
             tracing::warn!("this state was made on another machine: it gets a client id of its own");
         }
-        let stored = load_trust(self.disk, &self.limits)?;
-        let (trusted, refreshed) = refresh(stored, self.origin, now, self.clock, &self.limits).await;
-        trust::save(self.disk, &trusted.to_files()).map_err(disk("the trust state"))?;
-        match refreshed.outcome {
-            RefreshOutcome::Current => state.last_contact = Some(now),
-            outcome => tracing::warn!(?outcome, detail = refreshed.detail, "refresh"),
-        }
+        Ok(Begun { now, old, state })
+    }
 
+    /// Everything after the refresh. The waiver is that of a bundle handed in, and of nothing else.
+    pub(crate) async fn go_on(
+        &self,
+        run: Begun,
+        trusted: TrustState,
+        refreshed: Refreshed,
+        waiver: &Waiver,
+    ) -> Result<RunReport, RunError> {
+        let Begun { now, old, mut state } = run;
+        trust::save(self.disk, &trusted.to_files()).map_err(disk("the trust state"))?;
         let edition = trusted.edition(&self.limits);
-        let view =
-            edition.as_ref().map_or_else(EditionView::default, |edition| edition.view(now, &self.limits));
+        let view = edition
+            .as_ref()
+            .map_or_else(EditionView::default, |edition| edition.view_waiving(now, waiver, &self.limits));
         let plan = decide(&Input {
             edition: &view,
             facts: &self.facts.of(&state.client_id),

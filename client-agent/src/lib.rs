@@ -5,6 +5,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`driver`] | one run from end to end, with its state diagram |
+//! | [`import`] | a run whose origin is a bundle that a person hands in |
 //! | [`daemon`] | runs for years: the driver of the schedule, signals, reload |
 //! | [`schedule`], [`backoff`] | when a run is made: a pure state machine; full jitter |
 //! | [`wiring`] | a run's concrete parts, made from settings |
@@ -31,6 +32,7 @@ pub mod config;
 pub mod daemon;
 pub mod driver;
 pub mod examine;
+pub mod import;
 pub mod io;
 pub mod memory;
 pub mod passes;

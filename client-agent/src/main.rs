@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use mulberry_agent::commands::{Failure, config_show, init, once, run, status, uninstall, verify, why};
+use mulberry_agent::commands::{
+    Failure, config_show, import, init, once, run, status, uninstall, verify, why,
+};
 use mulberry_agent::io::clock::SystemClock;
 use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::presence;
@@ -25,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 Examples:
   mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
   mulberry-agent once
+  mulberry-agent import fixes.mulberry
   mulberry-agent run
   mulberry-agent status
   mulberry-agent why replacement-intermediate
@@ -60,6 +63,8 @@ enum Command {
     Init(Box<init::Args>),
     /// Make one run: refresh, decide, apply, verify, report
     Once(Box<once::Args>),
+    /// Make one run from a bundle: an edition in a file, for a machine without a network
+    Import(Box<import::Args>),
     /// Make runs until stopped: the daemon
     Run(Box<run::Args>),
     /// Show what the agent holds
@@ -118,6 +123,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args, &limits),
         Command::Once(args) => once(*args, clock, &limits),
+        Command::Import(args) => import::run(*args, clock, &limits),
         Command::Run(args) => run::run(*args, *clock, limits),
         Command::Status(args) => {
             let folder = args.state.open()?;

@@ -74,7 +74,8 @@ pub async fn refresh(
     (trust, refreshed)
 }
 
-fn sentence(report: &RefreshReport) -> String {
+/// What happened, for people.
+pub(crate) fn sentence(report: &RefreshReport) -> String {
     let problems: Vec<String> = report.errors().map(ToString::to_string).collect();
     match (report.outcome(), problems.is_empty()) {
         (Outcome::Current, _) | (_, true) if report.changed() => "verified; something new came".into(),

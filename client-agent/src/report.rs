@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::passes::{Pass, Records};
 use crate::ports::HookEnd;
-use crate::state::{LastRun, RecipeResult, RefreshOutcome, Refreshed, State};
+use crate::state::{LastRun, RecipeResult, RefreshOutcome, Refreshed, State, WaivedImport};
 
 /// The format of the JSON reports.
 pub const FORMAT: u64 = 1;
@@ -31,6 +31,8 @@ pub struct RunReport {
     pub refresh: Option<Refreshed>,
     /// The edition decisions were made on.
     pub edition: Option<EditionReport>,
+    /// Set while the metadata held came in by a bundle whose expiry was waived.
+    pub waived: Option<WaivedImport>,
     /// Every recipe's status.
     pub recipes: Vec<RecipeResult>,
     /// The verification pass.
@@ -52,6 +54,7 @@ impl RunReport {
             clock_shifted: run.is_some_and(|run| run.clock_shifted),
             refresh: run.map(|run| run.refresh.clone()),
             edition: edition.map(|edition| EditionReport::of(edition, run.map(|run| run.at))),
+            waived: state.waived.clone(),
             recipes: run.map_or_else(Vec::new, |run: &LastRun| run.recipes.clone()),
             pass,
             addons: AddonCounts::of(&state.addons),
@@ -208,6 +211,9 @@ impl fmt::Display for RunReport {
         if let Some(warning) = self.edition.as_ref().and_then(|edition| edition.clock_warning.as_ref()) {
             writeln!(f, "Warning: {warning}")?;
         }
+        if let Some(waived) = &self.waived {
+            writeln!(f, "Waived: {}", plain(&waived.to_string()))?;
+        }
         write!(f, "{}", recipes_table(&self.recipes))?;
         if let Some(until) = self.pass.held_until {
             writeln!(f, "Periodic verification is held until {until:.0}")?;
@@ -296,6 +302,7 @@ mod tests {
             clock_shifted: false,
             refresh: None,
             edition: None,
+            waived: None,
             recipes: Vec::new(),
             pass: PassReport {
                 kind: Pass::Periodic,

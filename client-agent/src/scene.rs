@@ -179,6 +179,11 @@ impl Scene {
 
     /// One run on another disk.
     pub(crate) async fn run_on(&self, disk: &MemoryDisk) -> Result<RunReport, RunError> {
+        self.agent(disk).once().await
+    }
+
+    /// The agent on a disk.
+    pub(crate) fn agent<'a>(&'a self, disk: &'a MemoryDisk) -> Agent<'a> {
         let layer = Layer {
             origin: Some("http://127.0.0.1:1/".into()),
             addons: Some("/addons".into()),
@@ -187,7 +192,7 @@ impl Scene {
             locale: Some("en-US".into()),
             ..Layer::default()
         };
-        let agent = Agent {
+        Agent {
             disk,
             folder: "/state".into(),
             origin: &self.origin,
@@ -200,8 +205,7 @@ impl Scene {
             consent: Consent { updates: true, messages: true, studies: false },
             pass_every: SignedDuration::from_hours(24),
             limits: Limits::default(),
-        };
-        agent.once().await
+        }
     }
 
     pub(crate) fn state(&self) -> State {

@@ -4,6 +4,7 @@
 //! the projections is completed by the next one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +49,9 @@ pub struct State {
     pub last_full_pass: Option<Timestamp>,
     /// When an origin last answered with metadata that verified; behind by up to an hour.
     pub last_contact: Option<Timestamp>,
+    /// Set while the metadata held came in by a bundle whose expiry was waived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<WaivedImport>,
     /// The last run; its time is behind by up to an hour where runs change nothing.
     pub last_run: Option<LastRun>,
 }
@@ -73,6 +77,33 @@ impl AddonRecord {
     #[must_use]
     pub fn enabled(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.enabled)
+    }
+}
+
+/// An import under a waiver: a person said that it does not matter that something the server signs had expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaivedImport {
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+    /// The bundle's file.
+    pub file: String,
+    /// The edition that came in.
+    pub edition: u64,
+    /// The version of its timestamp: while this one is held, nothing fresher has come.
+    pub timestamp: u64,
+    /// The roles that had expired.
+    pub roles: Vec<String>,
+}
+
+impl fmt::Display for WaivedImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, file, edition, roles, .. } = self;
+        let roles = roles.join(", ");
+        write!(
+            f,
+            "edition {edition} was imported from {file} at {at:.0} under a waiver: expired were {roles}"
+        )
     }
 }
 
@@ -177,6 +208,7 @@ impl State {
             addons: BTreeMap::new(),
             last_full_pass: None,
             last_contact: None,
+            waived: None,
             last_run: None,
         }
     }

@@ -17,8 +17,8 @@ use crate::driver::load_trust;
 use crate::io::presence::Presence;
 use crate::ports::{Clock, Disk};
 use crate::projections::AddonLine;
-use crate::report::{AddonCounts, EditionReport, FORMAT, recipes_table, table};
-use crate::state::{LastRun, RecipeResult, Refreshed, State};
+use crate::report::{AddonCounts, EditionReport, FORMAT, plain, recipes_table, table};
+use crate::state::{LastRun, RecipeResult, Refreshed, State, WaivedImport};
 
 /// Options of `mulberry-agent status`.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,6 +47,8 @@ struct Report<'a> {
     last_contact: Option<Timestamp>,
     refresh: Option<&'a Refreshed>,
     edition: Option<EditionReport>,
+    /// Set while what is held came in by a bundle whose expiry was waived.
+    waived: Option<&'a WaivedImport>,
     held_until: Option<Timestamp>,
     last_full_pass: Option<Timestamp>,
     enrolments: Vec<EnrolmentLine<'a>>,
@@ -112,6 +114,7 @@ pub fn run(
         last_contact: state.last_contact,
         refresh: run.map(|run| &run.refresh),
         edition: edition.as_ref().map(|edition| EditionReport::of(edition, Some(now))),
+        waived: state.waived.as_ref(),
         held_until: trust.hold_until,
         last_full_pass: state.last_full_pass,
         enrolments: state.enrolments.iter().map(|enrolment| EnrolmentLine::of(enrolment, now)).collect(),
@@ -159,6 +162,9 @@ impl fmt::Display for Report<'_> {
                         expired.into(),
                     ]
                 });
+                if let Some(waived) = self.waived {
+                    writeln!(f, "Waived: {}", plain(&waived.to_string()))?;
+                }
                 write!(f, "\n{}", table(["role", "version", "expires", ""], rows))?;
             }
         }

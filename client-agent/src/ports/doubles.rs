@@ -198,6 +198,17 @@ impl MemoryOrigin {
         self.answers.lock().unwrap().insert(path.to_owned(), answers);
     }
 
+    /// Every document it has, by path.
+    pub(crate) fn documents(&self) -> BTreeMap<String, Vec<u8>> {
+        let answers = self.answers.lock().unwrap();
+        let document = |answer: &Fetched| match answer {
+            Fetched::Bytes(bytes) => Some(bytes.clone()),
+            _ => None,
+        };
+        let all = answers.iter().filter_map(|(path, queue)| Some((path.clone(), document(queue.front()?)?)));
+        all.collect()
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         *self.down.lock().unwrap() = down;
     }

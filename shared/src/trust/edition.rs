@@ -196,6 +196,12 @@ impl Edition {
         }
     }
 
+    /// The version of a role that is here.
+    #[must_use]
+    pub fn version_of(&self, role: &str) -> Option<u64> {
+        self.expiries.iter().find(|held| held.role == role).map(|held| held.version)
+    }
+
     /// The roles that have expired at `now` and whose expiry `waiver` lets not count.
     pub fn waived(&self, now: Instant, waiver: &Waiver) -> impl Iterator<Item = &RoleExpiry> {
         self.expiries.iter().filter(move |held| waiver.covers(&held.role) && now >= held.expires)
