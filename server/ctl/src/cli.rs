@@ -96,6 +96,8 @@ pub enum Command {
     /// Open, pause or end a published recipe
     #[command(subcommand)]
     Gate(GateCommand),
+    /// Write the current edition into one file: for machines without a network, and for what a host ships
+    Bundle(Bundle),
     /// Recipes, gates and every metadata expiry; exit code 1 when any is due
     #[command(
         after_help = "Due: people's metadata 14 days before it expires, the server's at half its life.\n\n\
@@ -233,6 +235,21 @@ pub struct Publish {
     /// Do not ask before publishing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `bundle`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The edition is verified as agents verify it, and so is the file. mulberry-agent import takes it.\n\n\
+                  Example:\n  mulberryctl bundle --out fixes.mulberry"
+)]
+pub struct Bundle {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `gate …`

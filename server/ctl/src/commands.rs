@@ -2,6 +2,7 @@
 //!
 //! [`run`] is the one place that wires configuration, clock, passphrases and command.
 
+pub mod bundle;
 pub mod config_show;
 pub mod gate;
 pub mod init;
@@ -55,6 +56,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
             init::run(command, &passphrases()?, &around)
         }
         Command::Gate(command) => gate::run(command, &settings()?, format).await,
+        Command::Bundle(command) => bundle::run(command, &settings()?, now(), format, &limits).await,
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

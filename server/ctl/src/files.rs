@@ -1,9 +1,9 @@
 //! Small files: bounded reading, and writing that neither overwrites nor widens.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -47,6 +47,34 @@ pub fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> 
     file.sync_all()
 }
 
+/// What becomes of a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and nothing is written.
+    Refuse,
+    /// It is replaced.
+    Replace,
+}
+
+/// Writes a file that everybody may read, whole or not at all, and makes it durable.
+///
+/// # Errors
+/// It exists and may not be replaced, or cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".mulberry-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match existing {
+        Existing::Refuse => file.persist_noclobber(path)?,
+        Existing::Replace => file.persist(path)?,
+    };
+    File::open(folder)?.sync_all()
+}
+
 /// Makes a folder (and its parents) that only the owner may enter.
 ///
 /// # Errors
@@ -58,8 +86,6 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
     #[test]
     fn reading_is_bounded_and_writing_never_overwrites() {
         let folder = tempfile::tempdir().unwrap();
@@ -70,5 +96,20 @@ mod tests {
         assert_eq!(read_bounded(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(read_bounded(folder.path(), 4).unwrap_err().kind(), io::ErrorKind::IsADirectory);
         assert_eq!(write_new(&path, b"x", Readers::All).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn a_file_written_whole_replaces_another_only_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write_whole(&path, b"one", Existing::Refuse).unwrap();
+        let error = write_whole(&path, b"two", Existing::Refuse).unwrap_err();
+        assert_eq!(
+            (error.kind(), std::fs::read(&path).unwrap()),
+            (io::ErrorKind::AlreadyExists, b"one".to_vec())
+        );
+        write_whole(&path, b"two", Existing::Replace).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 }
