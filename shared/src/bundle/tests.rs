@@ -80,6 +80,20 @@ fn the_format_is_the_one_that_is_documented() {
 }
 
 #[test]
+fn the_example_in_the_documents_is_a_bundle() {
+    let text = include_str!("../../docs/formats.md");
+    let (_, example) = text.split_once("```mulberry-bundle\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let bundle = Bundle::read(example.as_bytes(), &bounds()).unwrap();
+    assert_eq!(
+        bundle.entries().keys().collect::<Vec<_>>(),
+        ["metadata/1.root.json", "metadata/timestamp.json"]
+    );
+    let BundleLimits { bytes, entries, path_bytes } = bounds();
+    assert_eq!((bytes, entries, path_bytes), (64 << 20, 4096, 200), "the documents state them");
+}
+
+#[test]
 fn other_files_and_newer_formats_are_told_apart_from_damage() {
     let file = Bundle::default().write();
     assert_eq!(Bundle::read(&file, &bounds()), Ok(Bundle::default()));

@@ -1,10 +1,20 @@
 //! `mulberry-lab fuzz-seeds`: valid inputs from which the fuzz targets start.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use mulberry_shared::bundle::Bundle;
+use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::gates::Gates;
+use mulberry_shared::limits::BundleLimits;
 use mulberry_shared::live::{HEARTBEAT, announcement};
+use mulberry_shared::recipe::Lane;
+use mulberry_shared::trust::write::{
+    Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
+};
+use mulberry_shared::trust::{Ed25519Signer, Signer, location};
 
 use crate::LabError;
 use crate::binaries::workspace;
@@ -75,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     )?;
     let stream = [announcement(7).as_str(), HEARTBEAT, &announcement(1_557_000_000)].concat();
     out("live", "stream", stream.as_bytes())?;
+    out("bundle", "edition", &edition()?)?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;
@@ -83,6 +94,51 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
         }
     }
     Ok(())
+}
+
+/// A bundle of a whole edition without recipes. Without its last line, which the fuzz target puts right.
+fn edition() -> Result<Vec<u8>, LabError> {
+    let now: Timestamp = "2026-11-22T00:00:00Z".parse().map_err(LabError::crypto("read a date"))?;
+    let failed = || LabError::crypto("sign an edition");
+    let signer = Ed25519Signer::from_seed(&[7; 32]).map_err(failed())?;
+    let one = Holders::one(signer.key());
+    let top = RootHolders {
+        root: one.clone(),
+        targets: one.clone(),
+        snapshot: one.clone(),
+        timestamp: one.clone(),
+    };
+    let lanes = LaneHolders { emergency: one.clone(), routine: one.clone(), gates: one };
+    let gates_json = Gates::default().write();
+    let mut files = BTreeMap::from([(
+        location::file("gates.json", Some(&Sha256Digest::of(&gates_json))),
+        gates_json.clone(),
+    )]);
+    let mut put = |role: &str, bytes: Vec<u8>| {
+        files.insert(location::consistent_metadata(role, 1), bytes.clone());
+        bytes
+    };
+    let keys: [&dyn Signer; 1] = [&signer];
+    put("root", sign(&root(1, Life::Offline.from(now), &top), &keys).map_err(failed())?);
+    let mut listed = Vec::new();
+    for (role, body) in [
+        ("targets", targets(1, Life::Offline.from(now), &lanes)),
+        ("emergency", LaneDraft::new(Lane::Emergency, None).build(now).map_err(failed())?),
+        ("routine", LaneDraft::new(Lane::Routine, None).build(now).map_err(failed())?),
+        ("gates", gates(1, Life::Online.from(now), &gates_json)),
+    ] {
+        listed.push((role, 1, put(role, sign(&body, &keys).map_err(failed())?)));
+    }
+    let roles: Vec<(&str, u64, &[u8])> =
+        listed.iter().map(|(role, version, bytes)| (*role, *version, bytes.as_slice())).collect();
+    let body = snapshot(1, Life::Online.from(now), &roles);
+    let signed = put("snapshot", sign(&body, &keys).map_err(failed())?);
+    let body = timestamp(1, Life::Timestamp.from(now), (1, &signed), now, None);
+    put("timestamp", sign(&body, &keys).map_err(failed())?);
+    let bundle = Bundle::new(files, &BundleLimits::default()).map_err(LabError::crypto("make a bundle"))?;
+    let mut file = bundle.write();
+    file.truncate(file.len().saturating_sub("sha256 ".len() + 64 + 1));
+    Ok(file)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), LabError> {
