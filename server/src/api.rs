@@ -4,10 +4,14 @@ use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+use crate::services::Core;
 
 pub mod dockerflow;
 pub mod ledger;
 pub mod live;
+pub mod metrics;
 pub mod operators;
 pub mod problem;
 pub mod public;
@@ -22,18 +26,21 @@ pub async fn method_not_allowed(request: HttpRequest) -> problem::ProblemAnswer 
     problem::method_not_allowed(request.method().as_str())
 }
 
-/// Middleware that logs each request once it is answered: method, path and status; neither client addresses nor headers.
+/// Middleware that counts each request once it is answered, by what it was for, and logs it: method, path and status;
+/// neither client addresses nor headers.
 ///
 /// # Errors
 /// Whatever the request ended with.
-pub async fn log_request(
+pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let method = request.method().clone();
-    let path = request.path().to_owned();
     let answer = next.call(request).await?;
-    tracing::debug!(%method, path, status = answer.status().as_u16(), "request");
+    let (asked, status) = (answer.request(), answer.status().as_u16());
+    if let Some(core) = asked.app_data::<Data<Core>>() {
+        core.metrics().count_request(asked.path(), status);
+    }
+    tracing::debug!(method = %asked.method(), path = asked.path(), status, "request");
     Ok(answer)
 }
 

@@ -11,6 +11,7 @@
 //! | [`edition`], [`keys`] | what the server signs, and with what |
 //! | [`served`] | every document as finished bytes, replaced as a whole |
 //! | [`live`] | the live stream: who is connected, and what they are told |
+//! | [`metrics`] | figures for a monitoring system |
 //! | [`services`] | publish, gate, status, and the one writer |
 //! | [`tokens`], [`files`], [`clock`] | operators' tokens, private files, the time |
 //! | [`api`] | HTTP: the public listener and the operators' one |
@@ -27,6 +28,7 @@ pub mod files;
 pub mod keys;
 pub mod ledger;
 pub mod live;
+pub mod metrics;
 pub mod served;
 pub mod services;
 pub mod state;

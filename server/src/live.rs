@@ -38,6 +38,13 @@ impl Live {
         sender.as_ref().map(broadcast::Sender::subscribe)
     }
 
+    /// How many are connected.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        sender.as_ref().map_or(0, broadcast::Sender::receiver_count)
+    }
+
     /// Ends every stream: they would hold up a stop for as long as it may take.
     pub fn close(&self) {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -27,4 +27,11 @@ impl Refusal {
     pub fn new(kind: ProblemKind, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), remedy: remedy.into() }
     }
+
+    /// The stable name of the kind, which is its JSON form.
+    #[must_use]
+    pub fn kind_name(kind: ProblemKind) -> String {
+        let name = serde_json::to_value(kind).ok();
+        name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown").to_owned()
+    }
 }

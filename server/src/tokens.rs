@@ -227,8 +227,26 @@ impl LiveTokens {
             return Ok(tokens.clone());
         }
         let tokens = Arc::new(Tokens::read(&self.path)?);
+        if let Some((_, before)) = &*seen {
+            note(before, &tokens);
+        }
         *seen = Some((stamp, tokens.clone()));
         Ok(tokens)
+    }
+}
+
+/// What changed, for the log: names and scopes, never a token or its digest.
+fn note(before: &Tokens, after: &Tokens) {
+    for token in &after.tokens {
+        let known = before.tokens.iter().find(|known| known.name == token.name);
+        let may: Vec<_> = token.may.iter().copied().map(Scope::as_str).collect();
+        match known {
+            None => tracing::info!(name = token.name, may = may.join(","), "token added"),
+            Some(known) if known.revoked.is_none() && token.revoked.is_some() => {
+                tracing::info!(name = token.name, "token revoked");
+            }
+            Some(_) => {}
+        }
     }
 }
 

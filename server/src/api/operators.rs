@@ -1,4 +1,4 @@
-//! The operators' listener: publish, gate, status, the ledger, and the description of them all.
+//! The operators' listener: publish, gate, status, the ledger, metrics, and the description of them all.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::ledger;
 use super::problem::{self, ProblemAnswer};
+use super::{ledger, metrics};
 use super::{method_not_allowed, not_found};
 use crate::services::Core;
 use crate::tokens::LiveTokens;
@@ -41,6 +41,9 @@ pub fn configure(config: &mut ServiceConfig) {
             web::resource("/api/v1/ledger")
                 .route(web::get().to(ledger::ledger))
                 .default_service(other_method()),
+        )
+        .service(
+            web::resource("/metrics").route(web::get().to(metrics::metrics)).default_service(other_method()),
         )
         .service(
             web::resource("/api/v1/openapi.json")
@@ -175,7 +178,7 @@ fn answer(body: &impl Serialize) -> HttpResponse {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Mulberry operators' interface", description = "Every error answer is a problem document (RFC 9457)."),
-    paths(status, publish, set_gate, ledger::ledger),
+    paths(status, publish, set_gate, ledger::ledger, metrics::metrics),
     modifiers(&BearerToken)
 )]
 struct Description;

@@ -18,11 +18,8 @@ impl ProblemAnswer {
     #[must_use]
     pub fn new(kind: ProblemKind, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         let (status, title) = describe(kind);
-        // The stable name of the kind is its JSON form.
-        let name = serde_json::to_value(kind).ok();
-        let name = name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown");
         Self(Problem {
-            type_uri: format!("urn:mulberry:problem:{name}"),
+            type_uri: format!("urn:mulberry:problem:{}", Refusal::kind_name(kind)),
             title: title.to_owned(),
             status: status.as_u16(),
             detail: detail.into(),

@@ -42,7 +42,7 @@ impl Lab {
         let app = App::new()
             .app_data(Data::from(self.core.clone()))
             .app_data(Data::new(self.admission.clone()))
-            .wrap(from_fn(super::log_request))
+            .wrap(from_fn(super::observe))
             .configure(super::public::configure);
         call_service(&init_service(app).await, request.to_request()).await
     }
@@ -51,6 +51,7 @@ impl Lab {
         let app = App::new()
             .app_data(Data::from(self.core.clone()))
             .app_data(Data::new(LiveTokens::at(self.folder.path().join("tokens.json"))))
+            .wrap(from_fn(super::observe))
             .configure(super::operators::configure);
         call_service(&init_service(app).await, request.to_request()).await
     }
@@ -312,4 +313,44 @@ async fn the_ledger_is_exported_to_any_token_and_to_nobody_else() {
     assert_eq!(text(&answer, header::CONTENT_TYPE), "application/jsonl");
     let bytes = read_body(answer).await;
     assert_eq!(bytes, crate::export::tests::export(&lab.parts.store).await);
+}
+
+#[actix_web::test]
+async fn metrics_count_requests_and_changes_and_show_what_is() {
+    let lab = Lab::new().await;
+    let token = lab.token("mei", &[Scope::Publish, Scope::Gate]);
+    lab.publish(&token).await;
+    let opened =
+        TestRequest::put().uri("/api/v1/gates/emergency/a").set_json(gate(9, GateState::Open, Some(1)));
+    lab.operators(opened.insert_header((header::AUTHORIZATION, token.as_str()))).await;
+    for _ in 0..3 {
+        lab.public(TestRequest::get().uri("/metadata/timestamp.json")).await;
+    }
+    let stream = lab.public(TestRequest::get().uri("/api/v1/live")).await;
+    let request = || TestRequest::get().uri("/metrics");
+    assert_eq!(problem(lab.operators(request()).await).await, (401, ProblemKind::Unauthenticated));
+    let reader = lab.token("dashboard", &[Scope::Read]);
+    let answer = lab.operators(request().insert_header((header::AUTHORIZATION, reader.as_str()))).await;
+    assert_eq!(text(&answer, header::CONTENT_TYPE), crate::metrics::MEDIA_TYPE);
+    let told = String::from_utf8(read_body(answer).await.to_vec()).unwrap();
+    for line in [
+        "mulberry_http_requests_total{endpoint=\"timestamp\",status=\"2xx\"} 3",
+        "mulberry_http_requests_total{endpoint=\"lanes\",status=\"2xx\"} 1",
+        "mulberry_http_requests_total{endpoint=\"gates\",status=\"4xx\"} 1",
+        "mulberry_http_requests_total{endpoint=\"metrics\",status=\"4xx\"} 1",
+        "mulberry_changes_total{change=\"publish\",result=\"done\"} 1",
+        "mulberry_changes_total{change=\"gate\",result=\"revision-mismatch\"} 1",
+        "mulberry_ledger_events 2",
+        "mulberry_recipes 1",
+        "mulberry_live_connections 1",
+        "mulberry_troubles 0",
+        "mulberry_signing_failures_total 0",
+        &format!("mulberry_edition {}", lab.core.served().edition.number()),
+        "mulberry_role_expires_in_seconds{role=\"timestamp\"} 86400",
+    ] {
+        assert!(told.lines().any(|found| found == line), "{line} is not in\n{told}");
+    }
+    assert!(told.contains("mulberry_build_info{version="), "{told}");
+    drop(stream);
+    assert_eq!(lab.core.reading().live_connections, 0);
 }

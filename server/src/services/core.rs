@@ -20,12 +20,13 @@ use super::{Refusal, gate, publish, status};
 use crate::clock::Clock;
 use crate::edition::store::EditionStore;
 use crate::edition::{self, Edition, StoredEditionError, Work};
-use crate::event::Event;
+use crate::event::{Event, Record};
 use crate::export::source::Exporter;
 use crate::files::FileError;
 use crate::keys::{KeyError, OnlineKeys};
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::live::Live;
+use crate::metrics::{Change, Metrics, Reading};
 use crate::served::Served;
 use crate::state::{self, FoldError, State};
 use crate::store::Store;
@@ -38,6 +39,7 @@ pub struct Core {
     writer: Mutex<Writer>,
     served: RwLock<Arc<Served>>,
     live: Live,
+    metrics: Metrics,
     /// For exports only: everything else goes through the writer.
     store: Arc<dyn Store>,
     exports: Arc<Semaphore>,
@@ -53,6 +55,13 @@ struct Writer {
     edition: Option<Arc<Edition>>,
     keys: OnlineKeys,
     editions: Arc<dyn EditionStore>,
+}
+
+/// Whether a request changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Changed,
+    Unchanged,
 }
 
 /// The services cannot start.
@@ -127,9 +136,9 @@ impl Core {
             _ => writer.sign(now, work, &limits).await?,
         };
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
-        let (live, failing) = (Live::default(), AtomicBool::new(false));
+        let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(false));
         let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
-        Ok(Self { writer, served, live, store, exports, failing, clock, limits })
+        Ok(Self { writer, served, live, metrics, store, exports, failing, clock, limits })
     }
 
     /// What is served now.
@@ -142,6 +151,29 @@ impl Core {
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// The figures.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What the figures show of the state now.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        let (served, now) = (self.served(), self.clock.now());
+        let expiries = status::expiries(&served, now).into_iter();
+        Reading {
+            edition: served.edition.number(),
+            events: served.state.head.sequence,
+            recipes: served.state.recipes().count(),
+            live_connections: self.live.connected(),
+            troubles: self.troubles().len(),
+            expiries: expiries
+                .map(|role| (role.role, role.expires.as_second().saturating_sub(now.as_second())))
+                .collect(),
+        }
     }
 
     /// An export of everything that is served now. Waits while too many run.
@@ -188,22 +220,22 @@ impl Core {
         request: PublishRequest,
     ) -> Result<PublishResponse, Refusal> {
         let core = self.clone();
-        finish(async move {
+        self.finish(Change::Publish, async move {
             let mut writer = core.writer.lock().await;
             let now = core.clock.now();
-            if let Some(event) = publish::decide(&writer.state, lane, &request, now, &core.limits)? {
-                core.commit(&mut writer, &actor, event, now).await?;
-            }
+            let event = publish::decide(&writer.state, lane, &request, now, &core.limits)?;
+            let done = core.commit_any(&mut writer, &actor, event, now).await?;
             let served = core.served();
             let state = &served.state;
-            Ok(PublishResponse {
+            let answer = PublishResponse {
                 edition: served.edition.number(),
                 lane: lane.to_string(),
                 lane_version: state.lanes.get(&lane).map_or(0, |lane| lane.metadata.version),
                 withdrawn: request.withdraw,
                 recipes: status::recipes(state, Some(lane), now),
                 ledger: state.head,
-            })
+            };
+            Ok((done, answer))
         })
         .await
     }
@@ -219,19 +251,19 @@ impl Core {
         request: GateRequest,
     ) -> Result<GateResponse, Refusal> {
         let core = self.clone();
-        finish(async move {
+        self.finish(Change::Gate, async move {
             let mut writer = core.writer.lock().await;
             let now = core.clock.now();
-            if let Some(event) = gate::decide(&writer.state, &path, &request, now, &core.limits)? {
-                core.commit(&mut writer, &actor, event, now).await?;
-            }
+            let event = gate::decide(&writer.state, &path, &request, now, &core.limits)?;
+            let done = core.commit_any(&mut writer, &actor, event, now).await?;
             let served = core.served();
             let published = served.state.recipe(&path).ok_or_else(|| internal("the recipe is gone"))?;
-            Ok(GateResponse {
+            let answer = GateResponse {
                 edition: served.edition.number(),
                 recipe: status::recipe(&served.state, &path, published, now),
                 ledger: served.state.head,
-            })
+            };
+            Ok((done, answer))
         })
         .await
     }
@@ -254,6 +286,20 @@ impl Core {
         Ok(work)
     }
 
+    /// Commits the event, if there is one.
+    async fn commit_any(
+        &self,
+        writer: &mut Writer,
+        actor: &str,
+        event: Option<Event>,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        match event {
+            None => Ok(Done::Unchanged),
+            Some(event) => self.commit(writer, actor, event, now).await.map(|()| Done::Changed),
+        }
+    }
+
     async fn commit(
         &self,
         writer: &mut Writer,
@@ -265,15 +311,18 @@ impl Core {
         let mut next = state::apply(Some(&writer.state), &event, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
         let what = event.describe();
-        if let Err(error) = writer.ledger.append(now, actor, event).await {
-            self.failing.store(true, Ordering::SeqCst);
-            tracing::error!(%error, "an event could not be recorded");
-            let detail =
-                "the event could not be made durable; it is served only if it is there after a restart";
-            let remedy =
-                "check the server's disk and log, restart it, and look at its status before trying again";
-            return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
-        }
+        let record = match writer.ledger.append(now, actor, event).await {
+            Ok(record) => record,
+            Err(error) => {
+                self.failing.store(true, Ordering::SeqCst);
+                tracing::error!(%error, "an event could not be recorded");
+                let detail =
+                    "the event could not be made durable; it is served only if it is there after a restart";
+                let remedy =
+                    "check the server's disk and log, restart it, and look at its status before trying again";
+                return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
+            }
+        };
         next.head = writer.ledger.head();
         tracing::info!(sequence = next.head.sequence, actor, what, "recorded");
         writer.state = Arc::new(next);
@@ -284,12 +333,39 @@ impl Core {
             let remedy = "the server keeps trying; look at its status and its log";
             return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
         }
+        note(&record, &self.served());
         Ok(())
+    }
+
+    /// Runs a change to its end, whether or not anybody still waits for its answer, and counts it.
+    async fn finish<T: Send + 'static>(
+        self: &Arc<Self>,
+        kind: Change,
+        change: impl Future<Output = Result<(Done, T), Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let core = self.clone();
+        let finished = tokio::spawn(async move {
+            let ended = change.await;
+            let result = match &ended {
+                Ok((Done::Changed, _)) => "done".to_owned(),
+                Ok((Done::Unchanged, _)) => "unchanged".to_owned(),
+                Err(refusal) => Refusal::kind_name(refusal.kind),
+            };
+            core.metrics.count_change(kind, result);
+            ended
+        });
+        match finished.await {
+            Ok(answer) => answer.map(|(_, answer)| answer),
+            Err(error) => Err(internal(&error.to_string())),
+        }
     }
 
     async fn serve_next(&self, writer: &mut Writer, now: Timestamp, work: Work) -> Result<(), SignError> {
         let signed = writer.sign(now, work, &self.limits).await;
         self.failing.store(signed.is_err() || writer.ledger.is_uncertain(), Ordering::SeqCst);
+        if signed.is_err() {
+            self.metrics.count_signing_failure();
+        }
         let edition = signed?;
         let previous = self.served();
         let (before, number) = (previous.edition.number(), edition.number());
@@ -342,13 +418,27 @@ impl From<LedgerError> for OpenError {
     }
 }
 
-/// Runs a change to its end, whether or not anybody still waits for its answer.
-async fn finish<T: Send + 'static>(
-    change: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Result<T, Refusal> {
-    match tokio::spawn(change).await {
-        Ok(answer) => answer,
-        Err(error) => Err(internal(&error.to_string())),
+/// A change as it is served now, for the log: who, which recipe and revision, and in which edition.
+fn note(record: &Record, served: &Served) {
+    let Record { sequence, actor, event, .. } = record;
+    let edition = served.edition.number();
+    match event {
+        Event::Initialised { .. } => {}
+        Event::LanePublished { lane, recipes, withdrawn, .. } => {
+            for path in recipes.keys() {
+                let revision = served.state.recipe(path).map(|published| published.recipe.revision);
+                tracing::info!(actor, %path, revision, edition, sequence, "published");
+            }
+            for slug in withdrawn {
+                let path = RecipePath { lane: *lane, slug: slug.clone() };
+                let revision = served.state.revisions.get(&path);
+                tracing::info!(actor, %path, revision, edition, sequence, "withdrawn");
+            }
+        }
+        Event::GateSet { path, gate } => {
+            let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent.get());
+            tracing::info!(actor, %path, revision, state, basis_points = percent, edition, sequence, "gate set");
+        }
     }
 }
 

@@ -1,0 +1,266 @@
+//! Figures for a monitoring system, in OpenMetrics text.
+//!
+//! What happens is counted where it happens; what is, is read when somebody asks. A request costs one relaxed addition:
+//! its counters were looked up at the start. Nothing here names a client or an operator.
+
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// The media type of [`Metrics::encode`]'s text.
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Timestamp,
+    Metadata,
+    Targets,
+    Live,
+    Health,
+    Status,
+    Lanes,
+    Gates,
+    Ledger,
+    Metrics,
+    Other,
+}
+
+impl Endpoint {
+    /// Each at its own number.
+    const ALL: [(Self, &'static str); 11] = [
+        (Self::Timestamp, "timestamp"),
+        (Self::Metadata, "metadata"),
+        (Self::Targets, "targets"),
+        (Self::Live, "live"),
+        (Self::Health, "health"),
+        (Self::Status, "status"),
+        (Self::Lanes, "lanes"),
+        (Self::Gates, "gates"),
+        (Self::Ledger, "ledger"),
+        (Self::Metrics, "metrics"),
+        (Self::Other, "other"),
+    ];
+
+    fn of(path: &str) -> Self {
+        match path {
+            "/metadata/timestamp.json" => Self::Timestamp,
+            "/api/v1/live" => Self::Live,
+            "/api/v1/status" => Self::Status,
+            "/api/v1/ledger" => Self::Ledger,
+            "/metrics" => Self::Metrics,
+            _ if path.starts_with("/metadata/") => Self::Metadata,
+            _ if path.starts_with("/targets/") => Self::Targets,
+            _ if path.starts_with("/__") => Self::Health,
+            _ if path.starts_with("/api/v1/lanes/") => Self::Lanes,
+            _ if path.starts_with("/api/v1/gates/") => Self::Gates,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The classes of answers, 1xx first.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    endpoint: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ChangeLabels {
+    change: &'static str,
+    result: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RoleLabels {
+    role: String,
+}
+
+/// What operators can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A lane.
+    Publish,
+    /// A gate.
+    Gate,
+}
+
+/// What is, at the moment it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The number of the edition.
+    pub edition: u64,
+    /// Events in the ledger.
+    pub events: u64,
+    /// Recipes that are published.
+    pub recipes: usize,
+    /// Open live streams.
+    pub live_connections: usize,
+    /// Sentences in the heartbeat.
+    pub troubles: usize,
+    /// Each role and the seconds until it expires; negative when it has.
+    pub expiries: Vec<(String, i64)>,
+}
+
+/// All figures of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Vec<[Counter; CLASSES.len()]>,
+    changes: Family<ChangeLabels, Counter>,
+    signing_failures: Counter,
+    edition: Gauge,
+    events: Gauge,
+    recipes: Gauge,
+    live_connections: Gauge,
+    troubles: Gauge,
+    expiries: Family<RoleLabels, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("mulberry");
+        let requests = Family::<RequestLabels, Counter>::default();
+        let of = |endpoint, status| requests.get_or_create(&RequestLabels { endpoint, status }).clone();
+        let by_class = Endpoint::ALL.map(|(_, endpoint)| CLASSES.map(|status| of(endpoint, status))).to_vec();
+        registry.register("http_requests", "Requests answered, on both listeners", requests);
+        let build = Info::new(vec![
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("commit", option_env!("MULBERRY_BUILD_COMMIT").unwrap_or_default()),
+        ]);
+        registry.register("build", "What runs here", build);
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let (edition, events) = (
+            gauge("edition", "Number of the edition served"),
+            gauge("ledger_events", "Events in the ledger"),
+        );
+        let recipes = gauge("recipes", "Recipes that are published");
+        let live_connections = gauge("live_connections", "Open live streams");
+        let troubles = gauge("troubles", "Sentences in the heartbeat; 0 while all is well");
+        let (changes, signing_failures, expiries) =
+            (Family::default(), Counter::default(), Family::default());
+        registry.register("changes", "What operators asked for, by result", changes.clone());
+        let help = "Editions that could not be signed or made durable";
+        registry.register("signing_failures", help, signing_failures.clone());
+        let help = "Seconds until the metadata of a role expires; negative when it has";
+        registry.register("role_expires_in_seconds", help, expiries.clone());
+        Self {
+            registry,
+            requests: by_class,
+            changes,
+            signing_failures,
+            edition,
+            events,
+            recipes,
+            live_connections,
+            troubles,
+            expiries,
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a request for `path` that was answered with this status code.
+    pub fn count_request(&self, path: &str, status: u16) {
+        let endpoint = self.requests.get(Endpoint::of(path) as usize);
+        let class = usize::from(status / 100).saturating_sub(1);
+        if let Some(counter) = endpoint.and_then(|classes| classes.get(class)) {
+            counter.inc();
+        }
+    }
+
+    /// Counts what an operator asked for. `result` is `done`, `unchanged` or the kind of the problem.
+    pub fn count_change(&self, change: Change, result: String) {
+        let change = match change {
+            Change::Publish => "publish",
+            Change::Gate => "gate",
+        };
+        self.changes.get_or_create(&ChangeLabels { change, result }).inc();
+    }
+
+    /// Counts an edition that could not be signed or made durable.
+    pub fn count_signing_failure(&self) {
+        self.signing_failures.inc();
+    }
+
+    /// Everything as text.
+    ///
+    /// # Errors
+    /// None is known: text can be written to a string.
+    pub fn encode(&self, reading: &Reading) -> Result<String, fmt::Error> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.edition.set(number(reading.edition));
+        self.events.set(number(reading.events));
+        self.recipes.set(number(reading.recipes as u64));
+        self.live_connections.set(number(reading.live_connections as u64));
+        self.troubles.set(number(reading.troubles as u64));
+        for (role, seconds) in &reading.expiries {
+            self.expiries.get_or_create(&RoleLabels { role: role.clone() }).set(*seconds);
+        }
+        let mut written = String::new();
+        text::encode(&mut written, &self.registry)?;
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_stands_at_its_own_number() {
+        for (number, (endpoint, _)) in Endpoint::ALL.into_iter().enumerate() {
+            assert_eq!(endpoint as usize, number);
+        }
+    }
+
+    #[test]
+    fn paths_are_counted_by_class_and_never_by_name() {
+        let metrics = Metrics::default();
+        for (path, status) in [
+            ("/metadata/timestamp.json", 304),
+            ("/metadata/timestamp.json", 200),
+            ("/metadata/2.root.json", 404),
+            ("/targets/emergency/abc.x.json", 200),
+            ("/__heartbeat__", 500),
+            ("/wp-login.php", 404),
+            ("/", 999),
+        ] {
+            metrics.count_request(path, status);
+        }
+        let reading = Reading {
+            edition: 1,
+            events: 2,
+            recipes: 3,
+            live_connections: 4,
+            troubles: 0,
+            expiries: vec![("root".to_owned(), -5)],
+        };
+        let text = metrics.encode(&reading).unwrap();
+        for line in [
+            "mulberry_http_requests_total{endpoint=\"timestamp\",status=\"3xx\"} 1",
+            "mulberry_http_requests_total{endpoint=\"timestamp\",status=\"2xx\"} 1",
+            "mulberry_http_requests_total{endpoint=\"metadata\",status=\"4xx\"} 1",
+            "mulberry_http_requests_total{endpoint=\"targets\",status=\"2xx\"} 1",
+            "mulberry_http_requests_total{endpoint=\"health\",status=\"5xx\"} 1",
+            "mulberry_http_requests_total{endpoint=\"other\",status=\"4xx\"} 1",
+            "mulberry_role_expires_in_seconds{role=\"root\"} -5",
+            "mulberry_live_connections 4",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("login") && text.ends_with("# EOF\n"), "{text}");
+    }
+}
