@@ -17,6 +17,7 @@
 
 use jiff::Timestamp;
 use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::clock::ClockStanding;
 use mulberry_shared::decide::{Decision, Plan, Step};
 use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
 use mulberry_shared::never_worse::{self, Breakage, Worsened};
@@ -51,9 +52,16 @@ pub enum Asked {
     All,
 }
 
-/// Applies a plan to enrolments; `records` are the add-ons as the last run left them.
-pub fn apply(plan: Plan, enrolments: Vec<Enrolment>, records: &Records, bench: &mut Bench<'_>) -> Outcome {
-    let mut run = Run { enrolments, records, judged: None, asked: Asked::Nothing, failed_certificates: None };
+/// Applies a plan to enrolments; `records` are the add-ons as the last run left them, `clock` is what is believed of the bench's instant.
+pub fn apply(
+    plan: Plan,
+    enrolments: Vec<Enrolment>,
+    records: &Records,
+    clock: &ClockStanding,
+    bench: &mut Bench<'_>,
+) -> Outcome {
+    let mut run =
+        Run { enrolments, records, clock, judged: None, asked: Asked::Nothing, failed_certificates: None };
     let results = plan.decisions.into_iter().map(|decision| run.decision(decision, bench)).collect();
     Outcome { enrolments: run.enrolments, results, asked: run.asked }
 }
@@ -61,6 +69,7 @@ pub fn apply(plan: Plan, enrolments: Vec<Enrolment>, records: &Records, bench: &
 struct Run<'r> {
     enrolments: Vec<Enrolment>,
     records: &'r Records,
+    clock: &'r ClockStanding,
     /// The verdicts under the present enrolments, once they were needed.
     judged: Option<Verdicts>,
     asked: Asked,
@@ -130,6 +139,12 @@ impl Run<'_> {
         if let Action::ReverifyAddons { .. } = recipe.action {
             bench.list().map_err(failed)?;
         }
+        // It counts from its start, so it would end too soon; and until the clock is right no periodic pass runs anyway.
+        if let (Action::HoldVerification { .. }, ClockStanding::Behind { .. }) = (&recipe.action, self.clock)
+        {
+            let clock = self.clock;
+            return Err(failed(format!("it waits for the clock, as periodic verification does: {clock}")));
+        }
         let declared = match recipe.action {
             Action::DistrustCertificates { .. } => Breakage::Distrusted,
             Action::InstallCertificates { .. }
@@ -148,7 +163,12 @@ impl Run<'_> {
         });
         let trust = AddonTrust::from_enrolments(&candidate, bench.at());
         bench.admits(&recipe.action, &trust).map_err(failed)?;
-        self.accept(candidate, declared, bench).map_err(|error| match error {
+        let waits = match declared {
+            Breakage::Nothing if self.trust(bench.at()).loses(&trust) => self.clock_is_vouched(),
+            Breakage::Nothing | Breakage::Distrusted => Ok(()),
+        };
+        let made = waits.map_err(NotAccepted::Unknown);
+        made.and_then(|()| self.accept(candidate, declared, bench)).map_err(|error| match error {
             NotAccepted::Unknown(problem) => {
                 failed(format!("what it would do to add-ons is not known: {problem}"))
             }
@@ -169,9 +189,11 @@ impl Run<'_> {
             }
             OnEnd::Revert => candidate.retain(|e| e.path != enrolment.path),
         }
-        let changes = self.trust(bench.at()) != AddonTrust::from_enrolments(&candidate, bench.at());
+        let (old, new) = (self.trust(bench.at()), AddonTrust::from_enrolments(&candidate, bench.at()));
         let holds = matches!(enrolment.recipe.action, Action::HoldVerification { .. });
-        self.accept(candidate, Breakage::Nothing, bench).map_err(|error| Refused {
+        let checkable = if old.loses(&new) { self.can_check_an_end(bench) } else { Ok(()) };
+        let made = checkable.map_err(NotAccepted::Unknown);
+        made.and_then(|()| self.accept(candidate, Breakage::Nothing, bench)).map_err(|error| Refused {
             status: Status::KeptWouldBreak,
             detail: match error {
                 NotAccepted::Unknown(problem) => format!(
@@ -182,10 +204,42 @@ impl Run<'_> {
                 }
             },
         })?;
-        if changes && !holds {
+        if old != new && !holds {
             self.asked = Asked::All;
         }
         Ok(())
+    }
+
+    /// At a wrong instant nothing may seem to break because nothing works: ten years ahead everything has expired anyway.
+    fn clock_is_vouched(&self) -> Result<(), String> {
+        if self.clock.is_vouched() { Ok(()) } else { Err(format!("it waits for the clock: {}", self.clock)) }
+    }
+
+    /// Whether the comparison before something is taken away would be complete: at a time that is vouched for, and of all add-ons
+    /// that are enabled.
+    fn can_check_an_end(&self, bench: &mut Bench<'_>) -> Result<(), String> {
+        self.clock_is_vouched()?;
+        let gaps = bench.gaps()?;
+        let seen = bench.everything()?.seen();
+        let problem = |path: &str| -> Option<String> {
+            match seen.binary_search_by(|seen| seen.path.as_str().cmp(path)) {
+                Ok(found) => match &seen.get(found)?.content {
+                    Content::Unreadable(problem) => Some(problem.clone()),
+                    Content::Read { .. } | Content::TooLarge(_) => None,
+                },
+                Err(_) => gaps.iter().find(|gap| gap.hides(path)).map(|gap| gap.problem.clone()),
+            }
+        };
+        let mut unread = self
+            .records
+            .iter()
+            .filter(|(_, record)| record.decided().is_some_and(|state| state.enabled))
+            .filter_map(|(path, _)| Some((path, problem(path)?)));
+        let Some((first, problem)) = unread.next() else { return Ok(()) };
+        match unread.count() {
+            0 => Err(format!("{first} is enabled and cannot be read ({problem})")),
+            more => Err(format!("{first} and {more} more are enabled and cannot be read ({problem})")),
+        }
     }
 
     /// Makes `candidate` the enrolments, if no add-on that works stops working.

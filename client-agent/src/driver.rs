@@ -13,7 +13,7 @@
 //!                apply       in memory; each step judged against all add-ons, one that fails is left out alone
 //!                  │
 //!                  ▼
-//!                verify      periodic pass if due and not held, else what recipes ask, else what is new
+//!                verify      periodic pass if due, not held and the clock vouched for, else what recipes ask, else what is new
 //!                  │
 //!                  ▼
 //!                commit      state.json: THE instant at which old becomes new
@@ -32,6 +32,7 @@ use std::io;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::clock::ClockStanding;
 use mulberry_shared::decide::{Consent, EditionView, Input, decide};
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
@@ -40,7 +41,7 @@ use mulberry_shared::trust::{Edition, OnlineRole, TrustError, TrustState, Waiver
 use crate::apply::apply;
 use crate::config::Facts;
 use crate::examine::{Bench, Examiner};
-use crate::passes;
+use crate::passes::{self, Circumstances};
 use crate::ports::{AddonFolder, Clock, Disk, Hook, Transport};
 use crate::projections::Projections;
 use crate::refresh::refresh;
@@ -163,22 +164,28 @@ impl Agent<'_> {
             now,
             limits: &self.limits,
         });
+        let clock = ClockStanding::of(edition.as_ref(), now);
+        if !clock.is_vouched() {
+            tracing::warn!(%clock, "the clock is not vouched for: no date disables an add-on in this run");
+        }
         let mut bench = Bench::new(self.addons, self.examiner, now);
-        let outcome = apply(plan, state.enrolments, &state.addons, &mut bench);
+        let outcome = apply(plan, state.enrolments, &state.addons, &clock, &mut bench);
         state.enrolments = outcome.enrolments;
 
         let trust = AddonTrust::from_enrolments(&state.enrolments, now);
         let due = passes::is_due(state.last_full_pass, self.pass_every, now);
         let held = trust.hold_until.is_some();
         let misdated = passes::is_misdated(state.last_full_pass, now);
-        let pass = passes::choose(due, misdated, held, outcome.asked);
-        let made = passes::make(pass, &state.addons, &trust, &mut bench);
+        let pass = passes::choose(due, misdated, held, outcome.asked, &clock);
+        let last_full_pass = state.last_full_pass;
+        let circumstances = Circumstances { trust: &trust, clock: &clock, last_full_pass };
+        let made = passes::make(pass, &state.addons, circumstances, &mut bench);
         let problem = match made {
             Ok(records) => {
                 state.addons = records;
                 if pass == passes::Pass::Periodic {
                     state.last_full_pass = Some(now);
-                } else if misdated {
+                } else if misdated && clock.is_vouched() {
                     state.last_full_pass = None;
                 }
                 None

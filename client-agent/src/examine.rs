@@ -11,7 +11,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::recipe::Action;
 use mulberry_shared::xpi::Verdict;
 
-use crate::ports::{AddonFolder, ListedAddon, Stamp};
+use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, Stamp};
 
 mod archives;
 
@@ -76,7 +76,7 @@ pub struct Bench<'a> {
     folder: &'a dyn AddonFolder,
     examiner: &'a dyn Examiner,
     at: Timestamp,
-    listed: Option<Result<Vec<ListedAddon>, String>>,
+    listed: Option<Result<Listing, String>>,
     everything: Option<Box<dyn Corpus + 'a>>,
 }
 
@@ -98,11 +98,22 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// The folder cannot be listed.
     pub fn list(&mut self) -> Result<Vec<ListedAddon>, String> {
-        self.listed
-            .get_or_insert_with(|| {
-                self.folder.list().map_err(|error| format!("the add-ons folder cannot be listed: {error}"))
-            })
-            .clone()
+        self.listing().map(|listing| listing.addons.clone())
+    }
+
+    /// Where in the folder nobody could look.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn gaps(&mut self) -> Result<Vec<Gap>, String> {
+        self.listing().map(|listing| listing.gaps.clone())
+    }
+
+    fn listing(&mut self) -> Result<&Listing, String> {
+        let listed = self.listed.get_or_insert_with(|| {
+            self.folder.list().map_err(|error| format!("the add-ons folder cannot be listed: {error}"))
+        });
+        listed.as_ref().map_err(Clone::clone)
     }
 
     /// All add-ons, examined.

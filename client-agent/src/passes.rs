@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::addon_trust::AddonTrust;
-use mulberry_shared::pass::{PassCause, next_state};
+use mulberry_shared::clock::ClockStanding;
+use mulberry_shared::pass::{AddonState, Dates, PassCause, Why, next_state};
+use mulberry_shared::xpi::VerdictKind;
 use serde::Serialize;
 
 use crate::apply::Asked;
@@ -53,10 +55,14 @@ pub fn is_due(last: Option<Timestamp>, every: SignedDuration, now: Timestamp) ->
 
 /// Which pass this run makes. A hold suspends the periodic one and nothing else; what a misdated pass disabled is looked at
 /// again during a hold too.
+///
+/// Under a clock that is not vouched for the periodic pass waits, and the last one counts as rightly dated. What waits with it is small:
+/// changed content is looked at in every run and distrust when it comes, so on the content it verified the pass would find dates alone.
 #[must_use]
-pub fn choose(due: bool, misdated: bool, held: bool, asked: Asked) -> Pass {
+pub fn choose(due: bool, misdated: bool, held: bool, asked: Asked, clock: &ClockStanding) -> Pass {
+    let misdated = misdated && clock.is_vouched();
     let asked = if misdated { asked.max(Asked::Disabled) } else { asked };
-    match (due && !held, asked) {
+    match (due && !held && clock.is_vouched(), asked) {
         (true, _) => Pass::Periodic,
         (false, Asked::All) => Pass::RecipeAll,
         (false, Asked::Disabled) => Pass::RecipeDisabled,
@@ -64,27 +70,46 @@ pub fn choose(due: bool, misdated: bool, held: bool, asked: Asked) -> Pass {
     }
 }
 
-/// Makes the pass: the records as they are after it. Add-ons that are no longer there are forgotten.
+/// What a pass depends on besides the add-ons.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// What is in force.
+    pub trust: &'a AddonTrust,
+    /// Whether dates may disable.
+    pub clock: &'a ClockStanding,
+    /// The last instant that was vouched for and at which everything was judged.
+    pub last_full_pass: Option<Timestamp>,
+}
+
+/// Makes the pass: the records as they are after it. Add-ons that are no longer there are forgotten; those that are where nobody
+/// could look keep what was decided.
 ///
 /// # Errors
 /// The add-ons folder cannot be listed: then nothing changes.
 pub fn make(
     pass: Pass,
     records: &Records,
-    trust: &AddonTrust,
+    circumstances: Circumstances<'_>,
     bench: &mut Bench<'_>,
 ) -> Result<Records, String> {
     let listed = bench.list()?;
-    let wanted: Vec<ListedAddon> =
-        listed.iter().filter(|addon| concerns(pass, records.get(&addon.path), addon)).cloned().collect();
-    let at = bench.at();
+    let clock = circumstances.clock;
+    let concerned = |addon: &&ListedAddon| concerns(pass, clock, records.get(&addon.path), addon);
+    let wanted: Vec<ListedAddon> = listed.iter().filter(concerned).cloned().collect();
     let mut next: Records = listed
         .iter()
         .filter_map(|addon| records.get(&addon.path).map(|record| (addon.path.clone(), record.clone())))
         .collect();
+    for gap in bench.gaps()? {
+        for (path, record) in records.iter().filter(|(path, _)| gap.hides(path)) {
+            let hidden = AddonRecord { unreadable: Some(gap.problem.clone()), ..record.clone() };
+            next.entry(path.clone()).or_insert(hidden);
+        }
+    }
     if wanted.is_empty() {
         return Ok(next);
     }
+    let at = bench.at();
     let paths: BTreeSet<&str> = wanted.iter().map(|addon| addon.path.as_str()).collect();
     let some;
     let corpus: &dyn Corpus = if wanted.len() == listed.len() || bench.has_everything() {
@@ -93,49 +118,80 @@ pub fn make(
         some = bench.some(&wanted);
         &*some
     };
-    let verdicts = corpus.judge(trust, at);
+    let verdicts = corpus.judge(circumstances.trust, at);
+    let judged = Judged { earlier: earlier(corpus, &verdicts, circumstances), now: verdicts, clock };
     for seen in corpus.seen().iter().filter(|seen| paths.contains(seen.path.as_str())) {
-        next.insert(seen.path.clone(), settle(records.get(&seen.path), seen, &verdicts, pass.cause()));
+        next.insert(seen.path.clone(), settle(records.get(&seen.path), seen, &judged, pass.cause()));
     }
     Ok(next)
 }
 
-fn concerns(pass: Pass, record: Option<&AddonRecord>, addon: &ListedAddon) -> bool {
+fn concerns(pass: Pass, clock: &ClockStanding, record: Option<&AddonRecord>, addon: &ListedAddon) -> bool {
     let Some(record) = record else { return true };
+    let waited = |state: &AddonState| state.why == Why::NotVerifiedYet && clock.is_vouched();
     match pass {
         Pass::Periodic | Pass::RecipeAll => true,
         Pass::RecipeDisabled => record.stamp != addon.stamp || !record.enabled(),
-        Pass::NewAndChanged => record.stamp != addon.stamp || record.unreadable.is_some(),
+        Pass::NewAndChanged => {
+            record.stamp != addon.stamp
+                || record.unreadable.is_some()
+                || record.state.as_ref().is_some_and(waited)
+        }
     }
 }
 
-fn settle(previous: Option<&AddonRecord>, seen: &Seen, verdicts: &Verdicts, cause: PassCause) -> AddonRecord {
-    let unreadable = |problem: &str, kept: Option<&AddonRecord>| AddonRecord {
+/// The verdicts of a pass, and where the clock is doubted and it matters, those at the last instant that was vouched for.
+struct Judged<'a> {
+    now: Verdicts,
+    earlier: Option<Verdicts>,
+    clock: &'a ClockStanding,
+}
+
+impl Judged<'_> {
+    fn dates(&self, path: &str) -> Dates<'_> {
+        if self.clock.is_vouched() {
+            return Dates::Count;
+        }
+        Dates::Doubted { earlier: self.earlier.as_ref().and_then(|verdicts| verdicts.get(path)) }
+    }
+}
+
+fn earlier(corpus: &dyn Corpus, now: &Verdicts, circumstances: Circumstances<'_>) -> Option<Verdicts> {
+    let matters = now.values().any(|verdict| verdict.kind == VerdictKind::Distrusted);
+    let then = circumstances.last_full_pass.filter(|_| matters && !circumstances.clock.is_vouched())?;
+    Some(corpus.judge(circumstances.trust, then))
+}
+
+fn settle(previous: Option<&AddonRecord>, seen: &Seen, judged: &Judged<'_>, cause: PassCause) -> AddonRecord {
+    let before = previous.and_then(AddonRecord::decided);
+    let unreadable = |problem: &str| AddonRecord {
         stamp: seen.stamp,
         id: previous.and_then(|record| record.id.clone()),
         version: previous.and_then(|record| record.version.clone()),
-        state: kept.and_then(|record| record.state.clone()),
+        state: None,
         unreadable: Some(problem.to_owned()),
+        formerly: None,
     };
     match &seen.content {
-        Content::Read { id, version, sha256 } => {
-            let Some(verdict) = verdicts.get(&seen.path) else {
-                return unreadable("it was not judged", None);
-            };
-            let before = previous.and_then(|record| record.state.as_ref());
-            AddonRecord {
+        Content::Read { id, version, sha256 } => match judged.now.get(&seen.path) {
+            None => unreadable("it was not judged"),
+            Some(verdict) => AddonRecord {
                 stamp: seen.stamp,
                 id: id.clone(),
                 version: version.clone(),
-                state: Some(next_state(before, *sha256, verdict, cause)),
+                state: Some(next_state(before, *sha256, verdict, cause, judged.dates(&seen.path))),
                 unreadable: None,
+                formerly: None,
+            },
+        },
+        // A medium that fails says nothing against the content that was judged, unless the file may have changed since.
+        Content::Unreadable(problem) => match previous {
+            Some(record) if record.state.is_some() && seen.stamp.suggests_content_of(&record.stamp) => {
+                AddonRecord { state: record.state.clone(), ..unreadable(problem) }
             }
-        }
-        // A medium that fails says nothing against the content that was judged, unless the file has changed since.
-        Content::Unreadable(problem) => {
-            unreadable(problem, previous.filter(|record| record.stamp == seen.stamp))
-        }
-        Content::TooLarge(problem) => unreadable(problem, None),
+            _ => AddonRecord { formerly: before.cloned(), ..unreadable(problem) },
+        },
+        Content::TooLarge(problem) => unreadable(problem),
     }
 }
 
@@ -159,6 +215,7 @@ mod tests {
 
     #[test]
     fn a_hold_suspends_only_the_periodic_pass() {
+        let choose = |due, misdated, held, asked| choose(due, misdated, held, asked, &ClockStanding::Vouched);
         assert_eq!(choose(true, false, false, Asked::Disabled), Pass::Periodic);
         assert_eq!(choose(true, false, true, Asked::Disabled), Pass::RecipeDisabled);
         assert_eq!(choose(true, false, true, Asked::All), Pass::RecipeAll);
@@ -166,5 +223,15 @@ mod tests {
         assert_eq!(choose(false, false, false, Asked::All), Pass::RecipeAll);
         assert_eq!(choose(true, true, true, Asked::Nothing), Pass::RecipeDisabled);
         assert_eq!(choose(true, true, false, Asked::Nothing), Pass::Periodic);
+    }
+
+    #[test]
+    fn under_a_doubted_clock_the_periodic_pass_waits_and_recipes_do_not() {
+        for misdated in [true, false] {
+            let choose = |asked| choose(true, misdated, false, asked, &ClockStanding::NoEdition);
+            assert_eq!(choose(Asked::Nothing), Pass::NewAndChanged);
+            assert_eq!(choose(Asked::Disabled), Pass::RecipeDisabled);
+            assert_eq!(choose(Asked::All), Pass::RecipeAll);
+        }
     }
 }

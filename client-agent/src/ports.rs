@@ -112,6 +112,14 @@ pub struct Stamp {
     pub changed_ns: i64,
 }
 
+impl Stamp {
+    /// Whether nothing speaks for other content: at most name, mode or owner changed since `earlier`.
+    #[must_use]
+    pub fn suggests_content_of(&self, earlier: &Self) -> bool {
+        Self { changed_ns: earlier.changed_ns, ..*self } == *earlier
+    }
+}
+
 /// One add-on file found by listing the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedAddon {
@@ -119,6 +127,33 @@ pub struct ListedAddon {
     pub path: String,
     /// The file as it was when listed.
     pub stamp: Stamp,
+}
+
+/// What listing the add-ons folder found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The add-on files, sorted by path.
+    pub addons: Vec<ListedAddon>,
+    /// Where nobody could look, sorted by path.
+    pub gaps: Vec<Gap>,
+}
+
+/// A file or folder below the add-ons folder that could not be looked at. Of add-ons there nothing is known, which is not the
+/// same as "no add-ons".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Path relative to the add-ons folder, with `/`.
+    pub path: String,
+    /// What the system said.
+    pub problem: String,
+}
+
+impl Gap {
+    /// Whether the add-on at this path is it, or lies in it.
+    #[must_use]
+    pub fn hides(&self, addon: &str) -> bool {
+        addon.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 /// An add-on file opened for reading.
@@ -135,11 +170,11 @@ pub trait OpenAddon: ReadAt + Send {
 
 /// The host's add-ons. The port can only look: the agent never writes, moves or deletes an add-on.
 pub trait AddonFolder: Send + Sync {
-    /// All add-on files, sorted by path.
+    /// All add-on files. What cannot be looked at below the folder is a gap of its own.
     ///
     /// # Errors
-    /// The folder cannot be listed as a whole. Then nothing is known, which is not the same as "no add-ons".
-    fn list(&self) -> io::Result<Vec<ListedAddon>>;
+    /// The folder itself cannot be listed. Then nothing is known, which is not the same as "no add-ons".
+    fn list(&self) -> io::Result<Listing>;
 
     /// Opens one of them.
     ///

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use mulberry_shared::clock::{self, ClockStanding};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::trust::Edition;
 use serde::Serialize;
@@ -15,8 +16,6 @@ use crate::state::{LastRun, RecipeResult, RefreshOutcome, Refreshed, State, Waiv
 
 /// The format of the JSON reports.
 pub const FORMAT: u64 = 1;
-/// Metadata signed later than now by more than this means that this clock is behind, or the signer's ahead.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a run did.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +26,8 @@ pub struct RunReport {
     pub at: Option<Timestamp>,
     /// Whether that clock was started elsewhere.
     pub clock_shifted: bool,
+    /// Whether the edition vouches for it.
+    pub clock: ClockReport,
     /// How the refresh ended.
     pub refresh: Option<Refreshed>,
     /// The edition decisions were made on.
@@ -52,6 +53,7 @@ impl RunReport {
             format: FORMAT,
             at: run.map(|run| run.at),
             clock_shifted: run.is_some_and(|run| run.clock_shifted),
+            clock: ClockReport::of(edition, run.map(|run| run.at).unwrap_or_default()),
             refresh: run.map(|run| run.refresh.clone()),
             edition: edition.map(|edition| EditionReport::of(edition, run.map(|run| run.at))),
             waived: state.waived.clone(),
@@ -70,6 +72,39 @@ impl RunReport {
             Some(RefreshOutcome::Unreachable) => Exit::Unreachable,
             Some(RefreshOutcome::Current | RefreshOutcome::Stale) | None => Exit::Yes,
         }
+    }
+}
+
+/// Whether the clock is believed as far as add-ons may stop working by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClockReport {
+    /// Whether it is.
+    pub vouched: bool,
+    /// Why, or why not.
+    pub detail: String,
+}
+
+impl ClockReport {
+    /// What an edition says of a clock that shows `now`.
+    #[must_use]
+    pub fn of(edition: Option<&Edition>, now: Timestamp) -> Self {
+        let standing = ClockStanding::of(edition, now);
+        Self { vouched: standing.is_vouched(), detail: standing.to_string() }
+    }
+}
+
+impl fmt::Display for ClockReport {
+    /// A line where there is something to say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.vouched {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "Clock not vouched for: {}. Until it is, no date disables an add-on, the periodic verification waits, and nothing \
+             that was installed is taken away",
+            self.detail
+        )
     }
 }
 
@@ -103,7 +138,7 @@ impl EditionReport {
     /// As seen at `now`.
     #[must_use]
     pub fn of(edition: &Edition, now: Option<Timestamp>) -> Self {
-        let ahead = |signed: &Timestamp| now.is_some_and(|now| signed.duration_since(now) > CLOCK_TOLERANCE);
+        let ahead = |signed: &Timestamp| now.is_some_and(|now| signed.duration_since(now) > clock::TOLERANCE);
         Self {
             number: edition.number,
             signed_at: edition.signed_at,
@@ -214,6 +249,7 @@ impl fmt::Display for RunReport {
         if let Some(waived) = &self.waived {
             writeln!(f, "Waived: {}", plain(&waived.to_string()))?;
         }
+        write!(f, "{}", self.clock)?;
         write!(f, "{}", recipes_table(&self.recipes))?;
         if let Some(until) = self.pass.held_until {
             writeln!(f, "Periodic verification is held until {until:.0}")?;
@@ -300,6 +336,7 @@ mod tests {
             format: FORMAT,
             at: None,
             clock_shifted: false,
+            clock: ClockReport::of(None, Timestamp::UNIX_EPOCH),
             refresh: None,
             edition: None,
             waived: None,

@@ -20,7 +20,7 @@
 //! | first | up to [`SPREAD`] |
 //! | poll | up to the poll interval after a run that reached a current origin (full jitter) |
 //! | retry | up to [`FIRST_RETRY`], doubled with each failure up to the poll interval (full jitter) |
-//! | pass | when the periodic pass is due and no recipe holds it; also while no poll succeeds |
+//! | pass | when the periodic pass is due and no recipe holds it; also while no poll succeeds (the run then decides whether its clock is vouched for) |
 //! | announced | up to [`SPREAD`], no sooner than [`REST`] after the run before; a burst is one run |
 //!
 //! Waits run on a steady clock, so a wall clock that is set does not stop them. A wall clock that moved otherwise than the steady

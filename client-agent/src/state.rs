@@ -70,6 +70,10 @@ pub struct AddonRecord {
     pub state: Option<AddonState>,
     /// Why it could not be read at the last look; `state` is the one before then.
     pub unreadable: Option<String>,
+    /// What had been decided on a file that was changed and cannot be read since. Its content may be the same, so that is not forgotten; it
+    /// may be another, so the host is not told to run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formerly: Option<AddonState>,
 }
 
 impl AddonRecord {
@@ -77,6 +81,12 @@ impl AddonRecord {
     #[must_use]
     pub fn enabled(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.enabled)
+    }
+
+    /// The last decision on any content of it.
+    #[must_use]
+    pub fn decided(&self) -> Option<&AddonState> {
+        self.state.as_ref().or(self.formerly.as_ref())
     }
 }
 

@@ -64,6 +64,13 @@ impl AddonTrust {
         trust.installed = certificates.into_values().filter(allowed).cloned().collect();
         trust
     }
+
+    /// Whether `next` lacks a certificate that is installed now, or holds less long: what could break an add-on later, though it breaks
+    /// none at the instant of the change.
+    #[must_use]
+    pub fn loses(&self, next: &Self) -> bool {
+        next.hold_until < self.hold_until || self.installed.iter().any(|held| !next.installed.contains(held))
+    }
 }
 
 fn bounded_hold(enrolled_at: Timestamp, until: Timestamp) -> Timestamp {
@@ -161,7 +168,15 @@ mod tests {
             prop_assert!(trust.installed.iter().all(|c| trust.distrust.refuses(c).is_none()));
             prop_assert!(trust.hold_until.is_none_or(|until| until > day(now)));
             list.reverse();
-            prop_assert_eq!(AddonTrust::from_enrolments(&list, day(now)), trust);
+            prop_assert_eq!(&AddonTrust::from_enrolments(&list, day(now)), &trust);
+            list.pop();
+            let less = AddonTrust::from_enrolments(&list, day(now));
+            // More distrust can lose certificates too; without it only taking away does.
+            if less.distrust == trust.distrust {
+                prop_assert!(!less.loses(&trust));
+            }
+            prop_assert_eq!(trust.loses(&less), less.hold_until != trust.hold_until
+                || trust.installed.iter().any(|c| !less.installed.contains(c)));
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | [`enrolment`] | what a client applied |
 //! | [`decide`] | edition, facts, enrolments and time in, a plan out; [`status`] is the closed list of outcomes |
 //! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
+//! | [`clock`] | whether a client's clock is believed as far as add-ons may stop working by it |
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
@@ -26,6 +27,7 @@
 
 pub mod addon_trust;
 pub mod bundle;
+pub mod clock;
 pub mod decide;
 pub mod digest;
 pub mod enrolment;

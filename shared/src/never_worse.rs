@@ -11,7 +11,8 @@ use crate::xpi::{Verdict, VerdictKind};
 pub enum Breakage {
     /// Nothing.
     Nothing,
-    /// Add-ons whose verdict becomes `distrusted`.
+    /// Add-ons whose verdict becomes `distrusted`; or `limit-exceeded`, which an honest add-on does not reach by losing
+    /// an issuer. A thief of two keys can make one that does when the second is refused, and must not stop that for all.
     Distrusted,
 }
 
@@ -52,7 +53,7 @@ pub fn check<K: Ord + Clone>(
 fn acceptable(kind: VerdictKind, declared: Breakage) -> bool {
     match kind {
         VerdictKind::Ok => true,
-        VerdictKind::Distrusted => declared == Breakage::Distrusted,
+        VerdictKind::Distrusted | VerdictKind::LimitExceeded => declared == Breakage::Distrusted,
         _ => false,
     }
 }
@@ -71,7 +72,8 @@ mod tests {
         for old in VerdictKind::ALL {
             for new in VerdictKind::ALL {
                 for declared in [Breakage::Nothing, Breakage::Distrusted] {
-                    let meant = new == VerdictKind::Distrusted && declared == Breakage::Distrusted;
+                    let meant = [VerdictKind::Distrusted, VerdictKind::LimitExceeded].contains(&new)
+                        && declared == Breakage::Distrusted;
                     let worse = old == VerdictKind::Ok && new != VerdictKind::Ok && !meant;
                     let result = check(&[("a", verdict(old))], &[("a", verdict(new))], declared);
                     assert_eq!(result.is_err(), worse, "{old:?} {new:?} {declared:?}");
@@ -103,7 +105,7 @@ mod tests {
             let broken: Vec<u8> = before.iter().filter(|(_, v)| v.kind == VerdictKind::Ok).map(|(a, _)| *a)
                 .filter(|a| match kind(&after, *a) {
                     Some(VerdictKind::Ok) => false,
-                    Some(VerdictKind::Distrusted) => !distrust,
+                    Some(VerdictKind::Distrusted | VerdictKind::LimitExceeded) => !distrust,
                     _ => true,
                 }).collect();
             let found: Vec<u8> = check(&before, &after, declared).err().unwrap_or_default()

@@ -50,7 +50,7 @@ pub enum Status {
     Reverted,
     /// Withdrawn by the people who sign the lane; what it did stays, as the recipe asked.
     WithdrawnKept,
-    /// Ended, but undoing it would break an add-on that works, so what it did stays.
+    /// Ended, but undoing it would break an add-on that works, or that cannot be told, so what it did stays.
     KeptWouldBreak,
     /// Not applied: it would break an add-on that works.
     WouldBreakAddons,
@@ -169,8 +169,8 @@ explained!(Status {
         "nothing";
     WithdrawnKept: "it was withdrawn, and what it did stays, as it asked with `on_end = \"keep\"`",
         "nothing; publish a revision with `on_end = \"revert\"` before withdrawing if it shall be undone";
-    KeptWouldBreak: "it ended, but undoing it would break an add-on that works, so what it did stays",
-        "deliver what those add-ons need first; every run tries again";
+    KeptWouldBreak: "it ended, but undoing it would break an add-on that works, or whether it would cannot be told now, so what it did stays",
+        "deliver what those add-ons need first, or put right the clock or file that the detail names; every run tries again";
     WouldBreakAddons: "it was not applied, because an add-on that works would stop; the detail names it",
         "run `mulberryctl preflight` on add-ons like those of this client, and correct the recipe";
     ApplyFailed: "it was not applied; the detail names the error",

@@ -40,7 +40,7 @@ mod attacks;
 pub(crate) mod test_repository;
 
 pub use client::{Fetch, Next, Refresh, Reply};
-pub use edition::Edition;
+pub use edition::{Edition, RoleExpiry};
 pub use error::{TrustError, TrustErrorKind};
 pub use expiry::{OnlineRole, Waiver};
 pub use key::{Key, KeyId, PublicKey};

@@ -17,7 +17,7 @@ use crate::driver::load_trust;
 use crate::io::presence::Presence;
 use crate::ports::{Clock, Disk};
 use crate::projections::AddonLine;
-use crate::report::{AddonCounts, EditionReport, FORMAT, plain, recipes_table, table};
+use crate::report::{AddonCounts, ClockReport, EditionReport, FORMAT, plain, recipes_table, table};
 use crate::state::{LastRun, RecipeResult, Refreshed, State, WaivedImport};
 
 /// Options of `mulberry-agent status`.
@@ -41,6 +41,7 @@ struct Report<'a> {
     format: u64,
     now: Timestamp,
     clock_shifted: bool,
+    clock: ClockReport,
     daemon: Option<Presence>,
     last_run: Option<Timestamp>,
     last_run_clock_shifted: bool,
@@ -108,6 +109,7 @@ pub fn run(
         format: FORMAT,
         now,
         clock_shifted: clock.is_shifted(),
+        clock: ClockReport::of(edition.as_ref(), now),
         daemon,
         last_run: run.map(|run| run.at),
         last_run_clock_shifted: run.is_some_and(|run| run.clock_shifted),
@@ -139,6 +141,7 @@ impl fmt::Display for Report<'_> {
         if self.clock_shifted {
             writeln!(f, "Clock: started elsewhere (--clock-start); it shows {:.0}", self.now)?;
         }
+        write!(f, "{}", self.clock)?;
         write_daemon(f, self.daemon.as_ref())?;
         let shifted = if self.last_run_clock_shifted { ", with a clock started elsewhere" } else { "" };
         writeln!(f, "Last run: {}{shifted}", or_never(self.last_run))?;

@@ -12,6 +12,7 @@ use crate::scene::{Fate, Scene, anchor, enabled_on, hold, install, recipe, repla
 use crate::state::State;
 
 mod holds;
+mod never_worse;
 
 const AFTER: &str = "2019-05-04T13:00:00Z";
 const LATER: &str = "2019-05-04T14:00:00Z";
@@ -182,9 +183,12 @@ async fn a_folder_that_cannot_be_listed_changes_no_add_on_and_stops_no_hold() {
 }
 
 #[tokio::test]
-async fn without_an_origin_the_last_edition_decides_and_the_periodic_pass_runs() {
+async fn without_an_origin_the_last_edition_decides_and_the_periodic_pass_runs_while_it_is_fresh() {
     let mut scene = Scene::new();
     scene.open(install("replace"));
+    scene.run().await;
+    scene.clock.set("2019-05-04T11:00:00Z");
+    scene.publish();
     scene.run().await;
     scene.origin.set_down(true);
     scene.clock.set(AFTER);
@@ -193,7 +197,7 @@ async fn without_an_origin_the_last_edition_decides_and_the_periodic_pass_runs()
     assert_eq!(status(&report, "replace"), Status::Unchanged);
     assert!(scene.enabled("old.xpi"));
     let contact = scene.state().last_contact;
-    assert_eq!(contact, Some(crate::scene::time("2019-05-03T12:00:00Z")));
+    assert_eq!(contact, Some(crate::scene::time("2019-05-04T11:00:00Z")));
 }
 
 #[tokio::test]

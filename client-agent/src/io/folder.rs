@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mulberry_shared::xpi::ReadAt;
 
-use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
+use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, OpenAddon, Stamp};
 
 /// The most add-ons in a folder; profiles hold tens, fleets of shared installations hundreds. The state has room for as many.
 const MAX_ADDONS: usize = 50_000;
@@ -28,43 +28,74 @@ impl RealAddons {
     }
 }
 
-impl AddonFolder for RealAddons {
-    fn list(&self) -> io::Result<Vec<ListedAddon>> {
-        let mut addons = Vec::new();
-        let mut folders = vec![(self.root.clone(), String::new(), 0)];
-        while let Some((folder, prefix, depth)) = folders.pop() {
-            let entries = match fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                // Removed since it was listed: as if it had not been there. The root itself must be.
-                Err(error) if depth > 0 && error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+impl RealAddons {
+    /// Adds what lies directly in one folder, and the folders in it to `folders`.
+    fn look_into(
+        &self,
+        folder: &str,
+        depth: usize,
+        found: &mut Listing,
+        folders: &mut Vec<(String, usize)>,
+    ) -> io::Result<()> {
+        for entry in fs::read_dir(self.root.join(folder))? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                tracing::warn!(path = ?entry.path(), "left out: its name is not UTF-8");
+                continue;
             };
-            for entry in entries {
-                let entry = entry?;
-                let Ok(name) = entry.file_name().into_string() else {
-                    tracing::warn!(path = ?entry.path(), "left out: its name is not UTF-8");
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            // Of the entry itself: a link is neither file nor folder here.
+            let kind = match entry.file_type() {
+                Ok(kind) => kind,
+                Err(error) => {
+                    found.gaps.push(gap(path, &error));
                     continue;
-                };
-                let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-                // Of the entry itself: a link is neither file nor folder here.
-                let kind = entry.file_type()?;
-                if kind.is_dir() && depth < MAX_DEPTH {
-                    folders.push((entry.path(), path, depth + 1));
-                } else if kind.is_file() && is_addon(&path) {
-                    match entry.metadata() {
-                        Ok(metadata) => addons.push(ListedAddon { path, stamp: stamp(&metadata) }),
-                        // Removed since it was listed: as if it had not been there.
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                        Err(error) => return Err(error),
-                    }
                 }
-                if addons.len() > MAX_ADDONS {
-                    return Err(io::Error::other(format!("more than {MAX_ADDONS} add-ons")));
+            };
+            if kind.is_dir() && depth < MAX_DEPTH {
+                folders.push((path, depth + 1));
+            } else if kind.is_file() && is_addon(&path) {
+                match entry.metadata() {
+                    Ok(metadata) => found.addons.push(ListedAddon { path, stamp: stamp(&metadata) }),
+                    // Removed since it was listed: as if it had not been there.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => found.gaps.push(gap(path, &error)),
                 }
             }
+            if found.addons.len() > MAX_ADDONS {
+                break;
+            }
         }
-        addons.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(addons)
+        Ok(())
+    }
+}
+
+impl AddonFolder for RealAddons {
+    fn list(&self) -> io::Result<Listing> {
+        let mut found = Listing::default();
+        let mut folders = vec![(String::new(), 0)];
+        while let Some((path, depth)) = folders.pop() {
+            match self.look_into(&path, depth, &mut found, &mut folders) {
+                Ok(()) => {}
+                Err(error) if depth == 0 => return Err(error),
+                // Removed since it was listed: as if it had not been there. The root itself must be.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => found.gaps.push(gap(path, &error)),
+            }
+            if found.addons.len() > MAX_ADDONS {
+                return Err(io::Error::other(format!("more than {MAX_ADDONS} add-ons")));
+            }
+        }
+        found.addons.sort_by(|a, b| a.path.cmp(&b.path));
+        found.gaps.sort_by(|a, b| a.path.cmp(&b.path));
+        for gap in &found.gaps {
+            tracing::warn!(
+                path = gap.path,
+                problem = gap.problem,
+                "not looked at: what is there stays as it is"
+            );
+        }
+        Ok(found)
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenAddon>> {
@@ -77,6 +108,10 @@ impl AddonFolder for RealAddons {
         let metadata = file.metadata()?;
         Ok(Box::new(Opened { length: metadata.len(), file }))
     }
+}
+
+fn gap(path: String, error: &io::Error) -> Gap {
+    Gap { path, problem: format!("it cannot be looked at: {error}") }
 }
 
 fn is_addon(path: &str) -> bool {
@@ -139,7 +174,8 @@ mod tests {
         symlink(root.join("z.xpi"), root.join("link.xpi")).unwrap();
         symlink(root, root.join("b/loop")).unwrap();
         let addons = RealAddons::new(root.to_path_buf());
-        let listed = addons.list().unwrap();
+        let Listing { addons: listed, gaps } = addons.list().unwrap();
+        assert_eq!(gaps, []);
         assert_eq!(listed.iter().map(|addon| addon.path.as_str()).collect::<Vec<_>>(), ["b/a.ZIP", "z.xpi"]);
         assert!(addons.open("link.xpi").is_err());
         let opened = addons.open("b/a.ZIP").unwrap();
@@ -154,5 +190,29 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_an_error_and_not_empty() {
         assert!(RealAddons::new("/nonexistent/addons".into()).list().is_err());
+    }
+
+    /// Permissions stop no administrator; a path that is too long for the system does.
+    #[test]
+    fn a_folder_that_cannot_be_looked_into_hides_only_what_is_in_it() {
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let name = "x".repeat(255);
+        fs::write(folder.path().join("a.xpi"), "a").unwrap();
+        let mut deepest = File::open(folder.path()).unwrap();
+        for _ in 0..MAX_DEPTH {
+            let here = PathBuf::from(format!("/proc/self/fd/{}", deepest.as_raw_fd()));
+            fs::create_dir(here.join(&name)).unwrap();
+            let next = File::open(here.join(&name)).unwrap();
+            deepest = next;
+        }
+        fs::write(format!("/proc/self/fd/{}/hidden.xpi", deepest.as_raw_fd()), "b").unwrap();
+        let found = RealAddons::new(folder.path().to_path_buf()).list().unwrap();
+        assert_eq!(found.addons.iter().map(|addon| addon.path.as_str()).collect::<Vec<_>>(), ["a.xpi"]);
+        let [gap] = &found.gaps[..] else { panic!("{:?}", found.gaps) };
+        let inside = vec![name; MAX_DEPTH].join("/");
+        assert_eq!(gap.path, inside);
+        assert!(gap.hides(&format!("{inside}/hidden.xpi")) && gap.hides(&inside));
+        assert!(!gap.hides("a.xpi") && !gap.hides(&format!("{inside}y/other.xpi")), "{}", gap.problem);
     }
 }

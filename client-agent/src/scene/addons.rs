@@ -13,7 +13,7 @@ use mulberry_shared::xpi::{Policy, Verdict, VerdictKind};
 
 use super::{anchor, replacement};
 use crate::examine::{Archives, Content, Corpus, Examiner, Seen, Verdicts};
-use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
+use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, OpenAddon, Stamp};
 
 /// What becomes of an add-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub(crate) enum Fate {
     /// It verifies until this time, and after it only with the replacement installed. Distrust of the replacement's key
     /// (which is the old one's too) reaches it.
     NeedsReplacementAfter(Timestamp),
+    /// It verifies until this time, and nothing heals it then.
+    VerifiesUntil(Timestamp),
+    /// It verifies from this time on.
+    VerifiesSince(Timestamp),
     /// It verifies unless the replacement is installed: what no certificate should ever do.
     BrokenByReplacement,
     /// It never verifies.
@@ -35,6 +39,7 @@ pub(crate) enum Fate {
 struct Addon {
     content: String,
     number: u64,
+    touched: i64,
     fate: Fate,
 }
 
@@ -49,6 +54,7 @@ struct Inner {
     addons: BTreeMap<String, Addon>,
     written: u64,
     unlistable: bool,
+    hidden: Option<Gap>,
     examined: usize,
 }
 
@@ -57,7 +63,7 @@ impl Addons {
     pub(crate) fn put(&self, path: &str, content: &str, fate: Fate) {
         let mut inner = self.inner.lock().unwrap();
         inner.written += 1;
-        let addon = Addon { content: content.into(), number: inner.written, fate };
+        let addon = Addon { content: content.into(), number: inner.written, touched: 0, fate };
         inner.addons.insert(path.into(), addon);
     }
 
@@ -74,6 +80,17 @@ impl Addons {
         self.inner.lock().unwrap().unlistable = unlistable;
     }
 
+    /// Lets nobody look into a folder, or all again.
+    pub(crate) fn hide(&self, folder: Option<&str>) {
+        let gap = |folder: &str| Gap { path: folder.into(), problem: "permission denied".into() };
+        self.inner.lock().unwrap().hidden = folder.map(gap);
+    }
+
+    /// Changes an add-on's mode, say, and nothing of its content.
+    pub(crate) fn touch(&self, path: &str) {
+        self.inner.lock().unwrap().addons.get_mut(path).unwrap().touched += 1;
+    }
+
     /// How many add-ons were examined since this was last asked.
     pub(crate) fn take_examined(&self) -> usize {
         std::mem::take(&mut self.inner.lock().unwrap().examined)
@@ -81,18 +98,26 @@ impl Addons {
 }
 
 fn stamp(addon: &Addon) -> Stamp {
-    Stamp { device: 1, inode: addon.number, size: addon.content.len() as u64, modified_ns: 0, changed_ns: 0 }
+    Stamp {
+        device: 1,
+        inode: addon.number,
+        size: addon.content.len() as u64,
+        modified_ns: 0,
+        changed_ns: addon.touched,
+    }
 }
 
 impl AddonFolder for Addons {
-    fn list(&self) -> io::Result<Vec<ListedAddon>> {
+    fn list(&self) -> io::Result<Listing> {
         let inner = self.inner.lock().unwrap();
         if inner.unlistable {
             return Err(io::Error::other("input/output error"));
         }
         let listed =
             |(path, addon): (&String, &Addon)| ListedAddon { path: path.clone(), stamp: stamp(addon) };
-        Ok(inner.addons.iter().map(listed).collect())
+        let gaps: Vec<Gap> = inner.hidden.iter().cloned().collect();
+        let seen = inner.addons.iter().filter(|(path, _)| !gaps.iter().any(|gap| gap.hides(path)));
+        Ok(Listing { addons: seen.map(listed).collect(), gaps })
     }
 
     fn open(&self, _path: &str) -> io::Result<Box<dyn OpenAddon>> {
@@ -146,6 +171,10 @@ impl Corpus for Examined {
             Fate::NeedsReplacementAfter(_) if distrusted => VerdictKind::Distrusted,
             Fate::NeedsReplacementAfter(expiry) if at < expiry || installed => VerdictKind::Ok,
             Fate::NeedsReplacementAfter(_) => VerdictKind::IssuerExpired,
+            Fate::VerifiesUntil(end) if at < end => VerdictKind::Ok,
+            Fate::VerifiesUntil(_) => VerdictKind::IssuerExpired,
+            Fate::VerifiesSince(begin) if at >= begin => VerdictKind::Ok,
+            Fate::VerifiesSince(_) => VerdictKind::IssuerNotYetValid,
             Fate::BrokenByReplacement if installed => VerdictKind::LimitExceeded,
             Fate::BrokenByReplacement => VerdictKind::Ok,
             Fate::Tampered | Fate::Unreadable => VerdictKind::FileModified,

@@ -103,6 +103,34 @@ impl VerdictKind {
             Self::LimitExceeded => "limit-exceeded",
         }
     }
+
+    /// Whether another instant could give another verdict: the kinds that judging a chain gives. Not only those that name a date, since
+    /// the reason named may hide one (at a later time only the distrusted of two paths is left).
+    #[must_use]
+    pub fn may_depend_on_time(self) -> bool {
+        match self {
+            Self::UnsupportedAlgorithm
+            | Self::UnknownIssuer
+            | Self::IssuerExpired
+            | Self::IssuerNotYetValid
+            | Self::EndEntityExpired
+            | Self::EndEntityNotYetValid
+            | Self::Distrusted
+            | Self::LimitExceeded => true,
+            // What inspection finds, which knows no time; and what stands behind a chain that holds.
+            Self::Ok
+            | Self::Unsigned
+            | Self::FileModified
+            | Self::FileNotCovered
+            | Self::FileMissing
+            | Self::MalformedArchive
+            | Self::MalformedManifest
+            | Self::MalformedSignature
+            | Self::BadSignature
+            | Self::Blocked
+            | Self::IdMismatch => false,
+        }
+    }
 }
 
 impl fmt::Display for VerdictKind {

@@ -66,17 +66,20 @@ async fn a_hold_withdrawn_together_with_its_cure_ends_one_run_later() {
     assert!(scene.enabled("old.xpi"));
 }
 
+/// A clock may be ahead by as much as the edition at hand lives, and be believed.
 #[tokio::test]
 async fn what_a_wrong_clock_disabled_comes_back_during_a_hold_too() {
     let mut scene = Scene::new();
-    let far = crate::scene::time("2030-01-01T00:00:00Z");
-    scene.addons.put("later.xpi", "later", Fate::NeedsReplacementAfter(far));
+    let end = crate::scene::time("2019-05-20T12:00:00Z");
+    scene.addons.put("later.xpi", "later", Fate::VerifiesUntil(end));
     scene.open(hold("hold"));
     scene.run().await;
-    scene.clock.set("2038-01-01T00:00:00Z");
-    scene.run().await;
+    scene.run_at("2019-05-19T15:00:00Z").await;
+    scene.clock.set("2019-05-20T14:00:00Z");
+    let report = scene.run().await;
+    assert_eq!((report.pass.kind, report.clock.vouched), (Pass::Periodic, true));
     assert!(!scene.enabled("later.xpi"));
-    scene.clock.set("2019-05-03T13:00:00Z");
+    scene.clock.set("2019-05-19T16:00:00Z");
     let report = scene.run().await;
     assert_eq!(report.pass.kind, Pass::RecipeDisabled);
     assert!(report.pass.held_until.is_some());
