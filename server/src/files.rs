@@ -97,13 +97,35 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// [`FileError::Io`]; the old file is then still there, unless only the folder could not be synced.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace(path, bytes, &mut |_| Ok(()))
+}
+
+/// What was done to replace a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Written,
+    FileSynced,
+    Renamed,
+    FolderSynced,
+}
+
+/// `after` is told of every step when it was made, and can let the whole fail there.
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    after: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> Result<(), FileError> {
     let io = |error| FileError::io(path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(io)?;
-    temporary.write_all(bytes).map_err(io)?;
-    temporary.as_file().sync_all().map_err(io)?;
+    temporary.write_all(bytes).and_then(|()| after(Step::Written)).map_err(io)?;
+    temporary.as_file().sync_all().and_then(|()| after(Step::FileSynced)).map_err(io)?;
     temporary.persist(path).map_err(|error| FileError::io(path, error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+    after(Step::Renamed).map_err(io)?;
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .and_then(|()| after(Step::FolderSynced))
+        .map_err(io)
 }
 
 /// Takes the lock file `path`, held until the returned file is dropped; `None` when another process holds it.
@@ -154,6 +176,29 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read_private(&path, 3), Err(FileError::TooWide { mode: 0o640, .. })));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn content_is_synced_before_the_name_and_a_failing_step_leaves_the_old_file_or_the_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("edition");
+        let steps = [Step::Written, Step::FileSynced, Step::Renamed, Step::FolderSynced];
+        for (n, last) in steps.into_iter().enumerate() {
+            write_private(&path, b"old").unwrap();
+            let (mut made, mut found) = (Vec::new(), Vec::new());
+            let result = replace(&path, b"new", &mut |step| {
+                made.push(step);
+                found.push(read_private(&path, 3).unwrap());
+                if step == last { Err(io::Error::other("told to")) } else { Ok(()) }
+            });
+            assert!(result.is_err());
+            assert_eq!(made, steps[..=n]);
+            for (step, found) in made.iter().zip(found) {
+                let renamed = matches!(step, Step::Renamed | Step::FolderSynced);
+                assert_eq!(found, if renamed { b"new" } else { b"old" }, "{step:?}");
+            }
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left lying about");
+        }
     }
 
     #[test]

@@ -448,4 +448,6 @@ fn internal(why: &str) -> Refusal {
 }
 
 #[cfg(test)]
+mod durability;
+#[cfg(test)]
 mod tests;

@@ -1,8 +1,7 @@
 //! The embedded store: sled, on one thread of its own.
 //!
 //! sled blocks, so no HTTP worker ever calls it: requests go through a channel to the one thread that owns the
-//! database. On Linux sled's `flush` does not ask the disk to make data durable, so after each flush this module syncs
-//! its own handle of the same file.
+//! database. What makes an append durable stands in `sled/durability.rs`: sled's own `flush` does not.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,7 +12,10 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use self::durability::{Durability, OnDisk};
 use super::{MAX_READ, MAX_READ_BYTES, MAX_RECORD_BYTES, Store, StoreError};
+
+pub(crate) mod durability;
 
 /// The layout of the database: tree `events`, keys of 8 bytes big-endian; tree `meta` with `format`.
 const FORMAT: u64 = 1;
@@ -39,7 +41,15 @@ impl SledStore {
     /// # Errors
     /// [`StoreError::Failed`] when the folder cannot be opened or is damaged; [`StoreError::NewerFormat`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let database = Database::open(folder)?;
+        Self::open_with(folder, |disk| Box::new(disk))
+    }
+
+    /// Like [`SledStore::open`], with the steps that make writes durable wrapped by `wrap`.
+    pub(crate) fn open_with(
+        folder: &Path,
+        wrap: impl FnOnce(OnDisk) -> Box<dyn Durability>,
+    ) -> Result<Self, StoreError> {
+        let mut database = Database::open(folder, wrap)?;
         let (requests, incoming) = channel();
         let thread = std::thread::Builder::new()
             .name("ledger-store".to_owned())
@@ -91,12 +101,11 @@ impl Store for SledStore {
 struct Database {
     db: ::sled::Db,
     events: ::sled::Tree,
-    /// Our own handle of the file that sled writes, to sync it.
-    file: File,
+    disk: Box<dyn Durability>,
 }
 
 impl Database {
-    fn open(folder: &Path) -> Result<Self, StoreError> {
+    fn open(folder: &Path, wrap: impl FnOnce(OnDisk) -> Box<dyn Durability>) -> Result<Self, StoreError> {
         let db = ::sled::Config::default()
             .path(folder)
             .cache_capacity(CACHE_BYTES)
@@ -106,7 +115,6 @@ impl Database {
             .map_err(failed)?;
         let events = db.open_tree("events").map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
-        let file = File::options().read(true).write(true).open(folder.join("db")).map_err(failed)?;
         match meta.get("format").map_err(failed)? {
             Some(bytes) => {
                 let found = number(&bytes)?;
@@ -118,7 +126,7 @@ impl Database {
                 meta.insert("format", &FORMAT.to_be_bytes()).map_err(failed)?;
             }
         }
-        let database = Self { db, events, file };
+        let mut database = Self { db, events, disk: wrap(OnDisk::of(folder)?) };
         database.sync()?;
         // The names of new files are durable only when their folders are.
         for name in [Some(folder), folder.parent()].into_iter().flatten() {
@@ -127,7 +135,7 @@ impl Database {
         Ok(database)
     }
 
-    fn serve(&self, incoming: &Receiver<Request>) {
+    fn serve(&mut self, incoming: &Receiver<Request>) {
         while let Ok(request) = incoming.recv() {
             // A caller that went away needs no answer; what it asked is done all the same.
             match request {
@@ -141,7 +149,7 @@ impl Database {
         }
     }
 
-    fn append(&self, sequence: u64, record: Vec<u8>) -> Result<(), StoreError> {
+    fn append(&mut self, sequence: u64, record: Vec<u8>) -> Result<(), StoreError> {
         if record.len() > MAX_RECORD_BYTES {
             return Err(StoreError::Failed(format!("a record of {} bytes is too large", record.len())));
         }
@@ -178,9 +186,10 @@ impl Database {
         Ok(records)
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
-        self.db.flush().map_err(failed)?;
-        self.file.sync_data().map_err(failed)
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.disk.sync_large_values()?;
+        self.disk.flush(&self.db)?;
+        self.disk.sync_data()
     }
 }
 
