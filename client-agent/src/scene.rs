@@ -104,7 +104,7 @@ impl Scene {
         addons.put("old.xpi", "old", Fate::NeedsReplacementAfter(time(EXPIRY)));
         addons.put("other.xpi", "other", Fate::Fine);
         let server = Server::new(time("2019-05-01T00:00:00Z"));
-        let disk = MemoryDisk::default();
+        let disk = MemoryDisk::initialised();
         let pinned = TrustState::pinned(server.root(), &Limits::default()).unwrap();
         trust::save(&disk, &pinned.to_files()).unwrap();
         State::new("00000000-0000-4000-8000-000000000000".into(), None).save(&disk).unwrap();

@@ -41,7 +41,7 @@ pub fn replace_if_different(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::doubles::{Crash, MemoryDisk};
+    use crate::ports::doubles::MemoryDisk;
 
     #[test]
     fn old_or_new_after_a_crash_at_any_effect_and_new_after_success() {
@@ -51,15 +51,18 @@ mod tests {
         replace(&whole, "state.json", b"new").unwrap();
         let effects = whole.effects();
         assert!(effects >= 5);
-        for crash in [Crash::Kill, Crash::PowerCut] {
-            for n in 0..=effects {
-                let disk = start.copy();
-                disk.die_after(n);
-                let done = replace(&disk, "state.json", b"new").is_ok();
-                let found = disk.reboot(crash).read("state.json", 9).unwrap().unwrap();
-                assert!(found == b"new" || (found == b"old" && !done), "{crash:?} after {n}: {found:?}");
+        let mut crashes = 0;
+        for n in 0..=effects {
+            let disk = start.copy();
+            disk.die_after(n);
+            let done = replace(&disk, "state.json", b"new").is_ok();
+            for (crash, after) in disk.crashes() {
+                crashes += 1;
+                let found = after.read("state.json", 9).unwrap().unwrap();
+                assert!(found == b"new" || (found == b"old" && !done), "{crash} after {n}: {found:?}");
             }
         }
+        assert!(crashes > effects + 5, "{crashes} crashes after {effects} effects");
     }
 
     #[test]

@@ -258,6 +258,41 @@ mod tests {
         State::load(&StateFolder::open(&place.at("a/state")).unwrap()).unwrap();
     }
 
+    /// Wherever it dies, there is no state at all or a whole one, whose every file is durable.
+    #[test]
+    fn an_init_that_dies_after_any_effect_leaves_no_state_or_a_whole_one() {
+        use crate::ports::doubles::MemoryDisk;
+        let root = Server::new(time("2026-01-01T00:00:00Z")).root().to_vec();
+        let pinned = TrustState::pinned(&root, &Limits::default()).unwrap();
+        let make = |disk: &MemoryDisk| write(disk, &Layer::default(), &[anchor()], &pinned, "x");
+        let whole = MemoryDisk::default();
+        make(&whole).unwrap();
+        let (mut crashes, effects) = (0, whole.effects());
+        for n in 0..=effects {
+            let disk = MemoryDisk::default();
+            disk.die_after(n);
+            assert_eq!(make(&disk).is_ok(), n == effects);
+            for (crash, after) in disk.crashes() {
+                crashes += 1;
+                match State::load(&after) {
+                    Ok(_) => {
+                        let (mut found, mut wanted) = (after.files(), whole.files());
+                        found.remove("tmp/next");
+                        wanted.remove("tmp/next");
+                        assert_eq!(found, wanted, "{crash} after {n}");
+                    }
+                    Err(error) => {
+                        assert!(matches!(error, state::StateError::Missing), "{crash} after {n}: {error}");
+                        assert!(n < effects, "{crash}: it was acknowledged");
+                    }
+                }
+                make(&after).unwrap();
+                assert_eq!(after.files(), whole.files(), "{crash} after {n}: done again");
+            }
+        }
+        assert!(crashes > effects, "{crashes} crashes after {effects} effects");
+    }
+
     #[test]
     fn a_folder_with_other_things_is_not_taken() {
         let place = Place::new();

@@ -1,16 +1,13 @@
 //! Journeys of an agent in memory.
 
-use std::collections::BTreeMap;
-
 use mulberry_shared::exit::Exit;
 use mulberry_shared::recipe::{Action, DistrustEntry, OnEnd, WhichAddons};
 use mulberry_shared::status::Status;
 
 use crate::passes::Pass;
-use crate::ports::doubles::{Crash, MemoryDisk};
-use crate::scene::{Fate, Scene, anchor, enabled_on, hold, install, recipe, replacement, status};
-use crate::state::State;
+use crate::scene::{Fate, Scene, anchor, hold, install, recipe, replacement, status};
 
+mod crashes;
 mod holds;
 mod never_worse;
 
@@ -261,78 +258,4 @@ async fn what_the_host_sees_is_restored_when_a_hand_changed_it() {
     let mut found = scene.disk.files();
     assert_eq!(found.remove("certificates/notes.txt").as_deref(), Some(&b"not ours"[..]));
     assert!(found == wanted, "{:?}", found.keys());
-}
-
-/// The heart of the promise: a run that applies (and one that undoes) is killed, or loses power, after each of its
-/// effects in turn. What is there then is the old state or the new, and the next run arrives at the same end.
-#[tokio::test]
-async fn killed_after_any_effect_the_state_is_old_or_new_and_the_next_run_converges() {
-    let mut scene = Scene::new();
-    let mut revert = install("replace");
-    revert.on_end = OnEnd::Revert;
-    scene.run_at("2019-05-03T13:00:00Z").await;
-    scene.run_at(AFTER).await;
-    assert!(!scene.enabled("old.xpi"));
-    let mut steps = 0;
-    scene.open(revert);
-    steps += crash_everywhere(&scene, Status::Applied).await;
-    scene.run().await;
-    assert!(scene.enabled("old.xpi"));
-    scene.addons.remove("old.xpi");
-    scene.run_at(LATER).await;
-    scene.end("replace");
-    steps += crash_everywhere(&scene, Status::Reverted).await;
-    assert!(steps > 100, "{steps}");
-}
-
-/// What the host sees on a disk.
-fn shown(disk: &MemoryDisk) -> BTreeMap<String, Vec<u8>> {
-    let seen = |path: &String| path == "addons.json" || path.starts_with("certificates/");
-    disk.files().into_iter().filter(|(path, _)| seen(path)).collect()
-}
-
-async fn crash_everywhere(scene: &Scene, wanted: Status) -> usize {
-    let old = State::load(&scene.disk).unwrap();
-    let whole = scene.disk.copy();
-    let report = scene.run_on(&whole).await.unwrap();
-    assert_eq!(status(&report, "replace"), wanted);
-    let (new, effects) = (State::load(&whole).unwrap(), whole.effects());
-    assert_ne!(old, new);
-    let (end, before) = (whole.files(), shown(&scene.disk));
-    for n in 0..effects {
-        let disk = scene.disk.copy();
-        disk.die_after(n);
-        let told = scene.hook.events().len();
-        assert!(scene.run_on(&disk).await.is_err(), "{n} of {effects}: a dead process cannot succeed");
-        let told_before_death = scene.hook.events().len() > told;
-        for crash in [Crash::Kill, Crash::PowerCut] {
-            let at = format!("{crash:?} after {n} of {effects}");
-            let after = disk.reboot(crash);
-            let found = State::load(&after).unwrap();
-            assert!(found == old || found == new, "{at}");
-            assert!(found == new || shown(&after) == before, "{at}: the host sees what was never committed");
-            // Certificates come before add-ons.
-            if wanted == Status::Applied && enabled_on(&after, "old.xpi") {
-                assert!(after.files().keys().any(|path| path.starts_with("certificates/")), "{at}");
-            }
-            let told = scene.hook.events().len();
-            scene.run_on(&after).await.unwrap();
-            assert!(told_before_death || scene.hook.events().len() > told, "{at}: the host was not told");
-            let mut converged = after.files();
-            let mut expected = end.clone();
-            for files in [&mut converged, &mut expected] {
-                // How the last run went differs ("applied" then "unchanged"), and a leftover is overwritten some day.
-                files.remove("state.json");
-                files.remove("tmp/next");
-            }
-            assert!(converged == expected, "{at}");
-            let settled = State::load(&after).unwrap();
-            assert_eq!(
-                (settled.enrolments, settled.addons),
-                (new.enrolments.clone(), new.addons.clone()),
-                "{at}"
-            );
-        }
-    }
-    2 * effects
 }

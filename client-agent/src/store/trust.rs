@@ -140,7 +140,7 @@ fn load_once(disk: &dyn Disk) -> Result<Loaded, TrustFilesError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::doubles::{Crash, MemoryDisk};
+    use crate::ports::doubles::MemoryDisk;
 
     fn files(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
         pairs.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
@@ -150,23 +150,30 @@ mod tests {
     fn every_crash_leaves_the_old_files_or_the_new() {
         let old = files(&[("root.json", "r1"), ("timestamp.json", "t1"), ("snapshot.json", "s1")]);
         let new = files(&[("root.json", "r1"), ("timestamp.json", "t2"), ("x", "s1")]);
-        let start = MemoryDisk::default();
+        let start = MemoryDisk::initialised();
         save(&start, &old).unwrap();
         let whole = start.copy();
         save(&whole, &new).unwrap();
         assert_eq!(load(&whole).unwrap().files, new);
-        for crash in [Crash::Kill, Crash::PowerCut] {
-            for n in 0..=whole.effects() {
-                let disk = start.copy();
-                disk.die_after(n);
-                let done = save(&disk, &new).is_ok();
-                let after = disk.reboot(crash);
-                let found = load(&after).unwrap().files;
-                assert!(found == new || (found == old && !done), "{crash:?} after {n}");
+        let (mut crashes, effects) = (0, whole.effects());
+        for n in 0..=effects {
+            let disk = start.copy();
+            disk.die_after(n);
+            let done = save(&disk, &new).is_ok();
+            for (crash, after) in disk.crashes() {
+                crashes += 1;
+                let loaded = load(&after).unwrap();
+                assert_eq!(loaded.damaged, Vec::<String>::new(), "{crash} after {n}");
+                let found = loaded.files;
+                assert!(found == new || (found == old && !done), "{crash} after {n}");
                 save(&after, &new).unwrap();
-                assert_eq!(after.files().keys().filter(|path| path.starts_with("trust/")).count(), 4);
+                assert_eq!(load(&after).unwrap().files, new, "{crash} after {n}");
+                let left = after.files().into_keys().filter(|path| path.starts_with("trust/")).count();
+                assert_eq!(left, 4, "{crash} after {n}");
             }
         }
+        println!("{crashes} crashes, after each of {effects} effects of a save");
+        assert!(crashes > 2 * effects, "{crashes} crashes after {effects} effects");
     }
 
     #[test]
