@@ -4,11 +4,14 @@ use std::process::{ExitCode, Termination};
 
 use clap::{Parser, Subcommand};
 
+use crate::LabError;
+
 pub mod corpus;
 pub mod error_catalogue;
 pub mod fuzz_seeds;
 pub mod measure;
 pub mod recipe_certificates;
+pub mod record_fixtures;
 pub mod replay;
 
 /// Mulberry's laboratory: fixtures of add-ons and certificates, and the incident replay.
@@ -29,6 +32,8 @@ enum Command {
     ErrorCatalogue(error_catalogue::Arguments),
     /// Write valid inputs from which the fuzz targets start.
     FuzzSeeds(fuzz_seeds::Arguments),
+    /// Record an edition, a ledger and an agent's state for later versions to read.
+    RecordFixtures(record_fixtures::Arguments),
     /// Run one program and note the most memory it held.
     Measure(measure::Arguments),
     /// Replay the incident of May 2019 with real processes, and check every figure.
@@ -47,6 +52,9 @@ pub fn run(cli: Cli) -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::RecordFixtures(arguments) => {
+            record_fixtures::run(arguments).map_err(|error| LabError::Impossible(error.0))
+        }
         Command::Replay(arguments) => return replay::run(arguments).report(),
     };
     match result {
