@@ -67,7 +67,10 @@ fn the_whole_night_from_a_certificate_file_to_repaired_clients() {
     night.play("done");
     night.play("client");
 
-    for step in ["pause", "resume", "end", "token", "withdraw", "export"] {
+    night.play("pause");
+    night.play("resume");
+    drop(agent);
+    for step in ["bundle", "import", "import-old", "end", "token", "withdraw", "export"] {
         night.play(step);
     }
     let left = night.shell("mulberryctl status --json");
@@ -77,7 +80,6 @@ fn the_whole_night_from_a_certificate_file_to_repaired_clients() {
     let _restored = night.serve("restored");
     night.play("status");
     assert_eq!(night.disabled(), 1, "what clients have, they keep");
-    drop(agent);
     night.shell("mulberry-agent once");
     assert_eq!(night.disabled(), 1);
 
