@@ -24,9 +24,7 @@ pub enum LedgerError {
     #[error("ledger: {0}")]
     Store(#[from] StoreError),
     /// A record is not what was written: the ledger was damaged or altered.
-    #[error(
-        "ledger: event {sequence} {wrong}; the ledger was damaged or altered, restore the state folder from a backup"
-    )]
+    #[error("ledger: event {sequence} {wrong}; the ledger was damaged or altered, restore from an export")]
     Broken {
         /// The event.
         sequence: u64,
@@ -251,7 +249,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "ledger: event 3 does not follow event 2: it names another hash; the ledger was damaged or altered, \
-             restore the state folder from a backup"
+             restore from an export"
         );
     }
 

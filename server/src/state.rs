@@ -80,8 +80,8 @@ pub enum FoldError {
     Ledger(#[from] LedgerError),
     /// An event.
     #[error(
-        "event {sequence} of the ledger cannot be applied: {why}; use the program that wrote it, or restore the state \
-         folder from a backup"
+        "event {sequence} of the ledger cannot be applied: {why}; use the program that wrote it, or restore from an \
+         export"
     )]
     Event {
         /// Its number.

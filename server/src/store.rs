@@ -57,8 +57,8 @@ pub enum StoreError {
     },
     /// The store itself failed.
     #[error(
-        "the ledger's store failed: {0}; check the disk and restart the server; if the store is damaged, restore the state \
-         folder from a backup"
+        "the ledger's store failed: {0}; check the disk and restart the server; if the store is damaged, restore from an \
+         export"
     )]
     Failed(String),
     /// The store's files have a newer format.

@@ -1,11 +1,10 @@
 //! `restore`: a state folder from an export.
 //!
-//! Everything is built in a folder beside, and renamed into place once it is whole. So there is either nothing or a server
-//! that starts, whatever goes wrong.
+//! Everything is built in a folder inside, under the state folder's lock. The keys are moved to their place, then the ledger:
+//! without it nothing is a server, so there is either nothing or a whole one, whatever goes wrong.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,45 +21,108 @@ use crate::state::{self, State};
 use crate::store::Store;
 use crate::store::sled::SledStore;
 
+/// How the folder is called in which a restore is built. One that was killed leaves it; the next removes it.
+const BUILDING: &str = ".restore-";
+
 /// Restores.
 ///
 /// # Errors
 /// [`CommandError`]; the state folder is then as it was.
 pub async fn restore(args: &RestoreArgs, limits: &Limits) -> Result<(), CommandError> {
-    let target = &args.state.state;
-    refuse_used(target)?;
     let export = File::open(&args.from)
         .map_err(|error| CommandError::usage(format!("{}: {error}", args.from.display())))?;
-    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let cannot = |error: std::io::Error| CommandError::usage(format!("{}: {error}", parent.display()));
-    let folder = tempfile::Builder::new()
-        .prefix(".mulberry-restore-")
-        .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir_in(parent)
-        .map_err(cannot)?;
-    let layout = Layout::existing(folder.path())?;
-    let store = Arc::new(SledStore::open(&layout.ledger())?);
-    let replayed = replay(BufReader::new(export), &*store, limits).await;
+    let target = &args.state.state;
+    let existed = is_there(target)?;
+    let (layout, lock) = take(target)?;
+    let restored = build(args, &layout, BufReader::new(export), limits).await;
+    if restored.is_err() {
+        // As it was. That something cannot be removed is less than what went wrong before.
+        drop(lock);
+        let _ = std::fs::remove_file(layout.lock());
+        if existed == Existed::No {
+            let _ = std::fs::remove_dir(target);
+        }
+    }
+    report(args, &restored?);
+    Ok(())
+}
+
+/// Whether the state folder was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Existed {
+    Empty,
+    No,
+}
+
+/// Refuses a folder with anything in it but what a former restore left.
+fn is_there(target: &Path) -> Result<Existed, CommandError> {
+    let unreadable = |error: std::io::Error| CommandError::usage(format!("{}: {error}", target.display()));
+    let entries = match std::fs::read_dir(target) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Existed::No),
+        other => other.map_err(unreadable)?,
+    };
+    let lock = target.join("lock");
+    if lock.exists() && files::lock(&lock)?.is_none() {
+        return Err(CommandError::in_use(target));
+    }
+    for entry in entries {
+        let name = entry.map_err(unreadable)?.file_name();
+        if name != "lock" && !name.to_string_lossy().starts_with(BUILDING) {
+            return Err(CommandError::usage(format!(
+                "{} is not empty and is left as it is; restore into a new folder, or move this one away first",
+                target.display()
+            )));
+        }
+    }
+    Ok(Existed::Empty)
+}
+
+/// Makes the folder private and ours, and removes what a killed restore left in it.
+fn take(target: &Path) -> Result<(Layout, File), CommandError> {
+    files::private_folder(target)?;
+    let layout = Layout::existing(target)?;
+    let lock = layout.take_lock()?;
+    let unreadable = |error: std::io::Error| CommandError::usage(format!("{}: {error}", target.display()));
+    for entry in std::fs::read_dir(target).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().to_string_lossy().starts_with(BUILDING) {
+            std::fs::remove_dir_all(entry.path()).map_err(unreadable)?;
+        }
+    }
+    Ok((layout, lock))
+}
+
+/// Builds everything beside, and moves it into `layout`'s folder.
+async fn build(
+    args: &RestoreArgs,
+    layout: &Layout,
+    export: impl BufRead,
+    limits: &Limits,
+) -> Result<State, CommandError> {
+    let cannot =
+        |error: std::io::Error| CommandError::failed(format!("{}: {error}", layout.folder.display()));
+    let building = tempfile::Builder::new().prefix(BUILDING).tempdir_in(&layout.folder).map_err(cannot)?;
+    let built = Layout { folder: building.path().to_owned() };
+    let store = Arc::new(SledStore::open(&built.ledger())?);
+    let replayed = replay(export, &*store, limits).await;
     tokio::task::spawn_blocking(move || store.close())
         .await
         .map_err(|error| CommandError::failed(error.to_string()))?;
     let state = replayed?;
     if let Some(keys) = &args.keys {
         OnlineKeys::read(keys)?.check(&state.root, &state.targets)?;
-        keys::copy(keys, &layout.keys())?;
+        keys::copy(keys, &built.keys())?;
+        std::fs::rename(built.keys(), layout.keys()).map_err(cannot)?;
     }
-    // Takes the place of an empty folder, too, and of nothing else.
-    std::fs::rename(folder.path(), target).map_err(|error| {
-        CommandError::usage(format!(
-            "the restored folder cannot be put at {}: {error}; name a folder that does not exist yet",
-            target.display()
-        ))
+    // Last, so that what it needs is there.
+    std::fs::rename(built.ledger(), layout.ledger()).map_err(|error| {
+        if args.keys.is_some() {
+            let _ = std::fs::remove_dir_all(layout.keys());
+        }
+        cannot(error)
     })?;
-    // It is no temporary folder any more.
-    let _ = folder.keep();
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(cannot)?;
-    report(args, &state);
-    Ok(())
+    File::open(&layout.folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    Ok(state)
 }
 
 /// Appends every event of an export to an empty store, and folds it on the way.
@@ -75,25 +137,6 @@ pub async fn replay(input: impl BufRead, store: &dyn Store, limits: &Limits) -> 
         store.append(record.sequence, entry).await?;
     }
     state.ok_or_else(|| CommandError::refused("the export has no events; use another one"))
-}
-
-fn refuse_used(target: &Path) -> Result<(), CommandError> {
-    let unreadable = |error: std::io::Error| CommandError::usage(format!("{}: {error}", target.display()));
-    let first = match std::fs::read_dir(target) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(unreadable)?.next().transpose().map_err(unreadable)?,
-    };
-    let lock = target.join("lock");
-    if lock.exists() && files::lock(&lock)?.is_none() {
-        return Err(CommandError::in_use(target));
-    }
-    match first {
-        None => Ok(()),
-        Some(_) => Err(CommandError::usage(format!(
-            "{} is not empty and is left as it is; restore into a new folder, or move this one away first",
-            target.display()
-        ))),
-    }
 }
 
 fn report(args: &RestoreArgs, state: &State) {
@@ -212,9 +255,13 @@ mod tests {
     #[tokio::test]
     async fn an_empty_folder_is_taken_and_keys_may_come_later() {
         let (place, _) = Place::new().await;
-        std::fs::create_dir(place.at("state")).unwrap();
+        files::private_folder(&place.at("state")).unwrap();
+        // A restore that was killed.
+        std::fs::create_dir_all(place.at("state/.restore-x/ledger")).unwrap();
+        std::fs::write(place.at("state/lock"), "").unwrap();
         let args = RestoreArgs { from: place.at("export"), keys: None, state: place.state(), json: false };
         restore(&args, &Limits::default()).await.unwrap();
+        assert!(!place.at("state/.restore-x").exists());
         let layout = Layout::existing(&place.at("state")).unwrap();
         let missing = OnlineKeys::read(&layout.keys()).unwrap_err().to_string();
         assert!(
@@ -244,6 +291,9 @@ mod tests {
         std::fs::remove_file(place.at("keys/snapshot.pem")).unwrap();
         assert_eq!(place.restore().await.unwrap_err().exit, Exit::Usage);
         assert_eq!(place.names(), before);
+        files::private_folder(&place.at("state")).unwrap();
+        assert_eq!(place.restore().await.unwrap_err().exit, Exit::Usage);
+        assert_eq!(std::fs::read_dir(place.at("state")).unwrap().count(), 0);
     }
 
     /// Hashes hold, but an event was never accepted by a server: somebody wrote a chain of their own.

@@ -136,6 +136,18 @@ fn each_flaw_is_named_at_its_event() {
     assert!(read(&long).unwrap_err().to_string().contains("more than 1024 bytes"));
 }
 
+#[test]
+fn any_changed_byte_of_the_first_line_is_refused() {
+    let whole = EXPORT.with(Clone::clone);
+    for at in 0..lines(&whole)[0].len() {
+        for flip in [1, 2, 0x20] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= flip;
+            assert!(read(&bytes).is_err(), "byte {at} of {:?}", String::from_utf8_lossy(&lines(&bytes)[0]));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
