@@ -38,6 +38,8 @@ pub enum Next {
 pub enum Reply {
     /// The file, whole.
     Bytes(Vec<u8>),
+    /// The origin has more than [`Fetch::max_bytes`], which is why it was read no further.
+    TooLong,
     /// The origin says that there is no such file.
     Absent,
     /// The origin could not be asked, or did not finish in time; with the reason.
@@ -121,6 +123,7 @@ impl Refresh {
                 Ok(()) => Ok(bytes),
                 Err(error) => Err(error),
             },
+            Reply::TooLong => Err(verify::longer_than(&self.subject(), fetch.max_bytes)),
             Reply::Absent => Err(TrustError::new(
                 TrustErrorKind::Absent,
                 self.subject(),

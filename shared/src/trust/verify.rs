@@ -163,9 +163,13 @@ pub(super) fn too_large(subject: &str, bytes: &[u8], limit: u64) -> Result<(), T
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
         return Ok(());
     }
+    Err(longer_than(subject, limit))
+}
+
+pub(super) fn longer_than(subject: &str, limit: u64) -> TrustError {
     let sentence =
         format!("more than the {limit} bytes allowed; the origin sends something else than it should");
-    Err(TrustError::new(TrustErrorKind::TooMany, subject, sentence))
+    TrustError::new(TrustErrorKind::TooMany, subject, sentence)
 }
 
 struct Envelope {

@@ -161,6 +161,7 @@ async fn waive_expiry(
 fn reply(reply: Reply, wanted: &Fetch) -> Result<Vec<u8>, String> {
     match reply {
         Reply::Bytes(bytes) => Ok(bytes),
+        Reply::TooLong => Err(format!("{} is longer than it may be", wanted.path)),
         Reply::Absent => Err(format!("the origin has no {}", wanted.path)),
         Reply::Failed(why) => Err(format!("{} could not be fetched: {why}", wanted.path)),
     }
