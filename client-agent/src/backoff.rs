@@ -26,6 +26,14 @@ impl Dice {
         self.up_to(first.saturating_mul(1_u32.wrapping_shl(doublings)).min(most))
     }
 
+    /// Puts things into any order, each as likely as the others (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for last in (1..things.len()).rev() {
+            let count = u64::try_from(last).map_or(u64::MAX, |last| last.saturating_add(1));
+            things.swap(last, usize::try_from(self.next() % count).unwrap_or(last));
+        }
+    }
+
     /// SplitMix64 (Steele, Lea and Flood, 2014): enough to spread agents out, and nothing rests on it.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -51,6 +59,13 @@ mod tests {
             let below = |part: u32| waits.iter().filter(|wait| **wait < bound / part).count();
             assert!((400..600).contains(&below(2)) && (50..150).contains(&below(10)), "{failures}");
         }
+        let mut first = [0; 3];
+        for _ in 0..3000 {
+            let mut order = [0, 1, 2];
+            dice.shuffle(&mut order);
+            first[order[0]] += 1;
+        }
+        assert!(first.iter().all(|count| (900..1100).contains(count)), "{first:?}");
         assert_eq!(dice.up_to(Duration::ZERO), Duration::ZERO);
         let _ = dice.up_to(Duration::MAX);
     }

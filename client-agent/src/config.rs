@@ -15,7 +15,7 @@ mod file;
 mod origin;
 
 pub use file::{FileProblem, FileProblems, read_file, write_file};
-pub use origin::{BadOrigin, parse_origin};
+pub use origin::{BadOrigin, Origin, parse_origin};
 
 /// The settings file's name in the state folder.
 pub const FILE: &str = "agent.toml";
@@ -28,6 +28,8 @@ const POLL_MINUTES: i64 = 15;
 const MAX_POLL_MINUTES: i64 = 1440;
 /// The longest interval that may be asked for: a week without looking is the most that "periodic" can mean.
 const MAX_PASS_HOURS: i64 = 168;
+/// Origins: each is asked once an hour, and shares the time of a refresh with the others.
+const MAX_ORIGINS: usize = 8;
 /// The product version of a host that did not say: older than any, so that only recipes without a lower bound match.
 const UNKNOWN_VERSION: &str = "0.0";
 /// The channel of a host that did not say.
@@ -55,13 +57,46 @@ impl Permission {
     }
 }
 
+/// What is asked of the dates of a TLS certificate. Everything else about it is always verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TlsDates {
+    /// Nothing: TLS is there for privacy, and one expired certificate must not keep away the fix for another.
+    #[default]
+    AnyDate,
+    /// They must hold now.
+    Verify,
+}
+
+impl TlsDates {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AnyDate => "any-date",
+            Self::Verify => "verify",
+        }
+    }
+}
+
 /// What one source of settings says; `None` (or empty) where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Settings (each also as MULBERRY_AGENT_… and in agent.toml)")]
 pub struct Layer {
-    /// Where editions come from
-    #[arg(long, value_name = "URL", env = "MULBERRY_AGENT_ORIGIN", hide_env_values = true)]
-    pub origin: Option<String>,
+    /// Where editions come from: an http or https address, or a folder with a static mirror (repeats)
+    #[arg(long = "origin", value_name = "URL", env = "MULBERRY_AGENT_ORIGIN", hide_env_values = true)]
+    pub origins: Vec<String>,
+    /// What the TLS certificate of an https origin must be: any-date (default) forgives one that has expired, verify
+    /// does not. What an origin sends is verified by its own signatures in either case
+    #[arg(long, value_name = "CHOICE", env = "MULBERRY_AGENT_TLS", hide_env_values = true)]
+    pub tls: Option<TlsDates>,
+    /// PEM file with further roots for the TLS certificates of origins and proxies, beside the system's (repeats)
+    #[arg(
+        long = "extra-root",
+        value_name = "PEM",
+        env = "MULBERRY_AGENT_EXTRA_ROOT",
+        hide_env_values = true
+    )]
+    pub extra_roots: Vec<PathBuf>,
     /// The folder of add-ons; it is only ever read
     #[arg(long, value_name = "DIR", env = "MULBERRY_AGENT_ADDONS", hide_env_values = true)]
     pub addons: Option<PathBuf>,
@@ -124,7 +159,9 @@ impl Layer {
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         Self {
-            origin: self.origin.or(below.origin),
+            origins: if self.origins.is_empty() { below.origins } else { self.origins },
+            tls: self.tls.or(below.tls),
+            extra_roots: if self.extra_roots.is_empty() { below.extra_roots } else { self.extra_roots },
             addons: self.addons.or(below.addons),
             anchors: if self.anchors.is_empty() { below.anchors } else { self.anchors },
             policy: self.policy.or(below.policy),
@@ -149,8 +186,12 @@ impl Layer {
     /// Resolves relative paths against `folder`.
     #[must_use]
     pub fn relative_to(mut self, folder: &Path) -> Self {
-        for path in self.addons.iter_mut().chain(&mut self.anchors).chain(&mut self.hook) {
+        let files = self.addons.iter_mut().chain(&mut self.anchors).chain(&mut self.hook);
+        for path in files.chain(&mut self.extra_roots) {
             *path = folder.join(&*path);
+        }
+        for origin in &mut self.origins {
+            *origin = origin::resolve(origin, folder);
         }
         self
     }
@@ -159,8 +200,12 @@ impl Layer {
 /// Settings that have been checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The origin, with a slash at its end.
-    pub origin: String,
+    /// Where editions come from, each once; at least one.
+    pub origins: Vec<Origin>,
+    /// What is asked of their TLS certificates.
+    pub tls: TlsDates,
+    /// PEM files with further TLS roots.
+    pub extra_roots: Vec<PathBuf>,
     /// The add-ons folder.
     pub addons: PathBuf,
     /// PEM files with the trust anchors; at least one.
@@ -229,17 +274,20 @@ pub struct BadSetting {
 pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     let mut problems = Vec::new();
     let mut bad = |setting, problem: String| problems.push(BadSetting { setting, problem });
-    let origin = match layer.origin.as_deref().map(parse_origin) {
-        Some(Ok(url)) => url.to_string(),
-        Some(Err(error)) => {
-            bad("origin", error.to_string());
-            String::new()
+    let mut origins: Vec<Origin> = Vec::new();
+    for text in layer.origins.iter().flat_map(|text| origin::split(text)) {
+        match parse_origin(text) {
+            Ok(origin) if !origins.contains(&origin) => origins.push(origin),
+            Ok(_) => {}
+            Err(error) => bad("origins", error.to_string()),
         }
-        None => {
-            bad("origin", "missing; say where editions come from, like https://fixes.example/".into());
-            String::new()
-        }
-    };
+    }
+    if layer.origins.is_empty() {
+        bad("origins", "missing; say where editions come from, like https://fixes.example/".into());
+    }
+    if origins.len() > MAX_ORIGINS {
+        bad("origins", format!("{} are more than the {MAX_ORIGINS} there may be", origins.len()));
+    }
     let addons = layer.addons.unwrap_or_default();
     if addons.as_os_str().is_empty() {
         bad("addons", "missing; name the folder that holds the host's add-ons".into());
@@ -289,7 +337,9 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     let ring = word("ring", layer.ring);
     match (version, agent_version) {
         (Ok(version), Ok(agent_version)) if problems.is_empty() => Ok(Config {
-            origin,
+            origins,
+            tls: layer.tls.unwrap_or_default(),
+            extra_roots: layer.extra_roots,
             addons,
             anchors: layer.anchors,
             policy,
@@ -334,7 +384,7 @@ mod tests {
 
     fn minimal() -> Layer {
         Layer {
-            origin: Some("http://127.0.0.1:1".into()),
+            origins: vec!["http://127.0.0.1:1".into()],
             addons: Some("/addons".into()),
             anchors: vec!["/anchor.pem".into()],
             ..Layer::default()
@@ -363,7 +413,24 @@ mod tests {
         assert_eq!(config.pass_every, SignedDuration::from_hours(24));
         assert_eq!(config.poll_every, Duration::from_secs(15 * 60));
         assert!(config.consent.updates && config.consent.messages && !config.consent.studies);
-        assert_eq!(config.origin, "http://127.0.0.1:1/");
+        assert_eq!(config.origins, [parse_origin("http://127.0.0.1:1/").unwrap()]);
+        assert_eq!(config.tls, TlsDates::AnyDate);
+    }
+
+    #[test]
+    fn origins_are_several_and_each_counts_once() {
+        let origins = |given: &[&str]| {
+            let origins = given.iter().map(|text| (*text).to_owned()).collect();
+            let layer = Layer { origins, ..minimal() }.relative_to(Path::new("/here"));
+            validate(layer).map(|config| config.origins.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let found = origins(&["http://a/ http://b", "./m", "http://b/", "/here/m/"]).unwrap();
+        assert_eq!(found, ["http://a/", "http://b/", "file:///here/m/"]);
+        let many: Vec<String> = (0..=MAX_ORIGINS).map(|n| format!("http://{n}.example/")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(origins(&many).unwrap_err().len(), 1);
+        assert_eq!(origins(&many[1..]).unwrap().len(), MAX_ORIGINS);
+        assert_eq!(origins(&["ftp://x", "http://a", "b"]).unwrap_err().len(), 2, "each is told");
     }
 
     #[test]
@@ -402,7 +469,7 @@ mod tests {
     #[test]
     fn every_bad_setting_is_named_at_once() {
         let layer = Layer {
-            origin: Some("ftp://x".into()),
+            origins: vec!["ftp://x".into()],
             policy: Some("lenient".into()),
             signature: Some("pgp".into()),
             pass_hours: Some(0),
@@ -414,7 +481,7 @@ mod tests {
         let problems = validate(layer).unwrap_err();
         let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
         let expected = [
-            "origin",
+            "origins",
             "addons",
             "anchors",
             "policy",

@@ -72,7 +72,7 @@ impl Daemon {
         let mut schedule = Schedule::new(settings(&parts), now(), Dice::new(rand::random()));
         let mut run: Option<Run> = None;
         let mut wake = begun;
-        tracing::info!(origin = parts.address(), "started");
+        tracing::info!(origins = ?parts.addresses(), "started");
         loop {
             let event = tokio::select! {
                 biased;
@@ -81,9 +81,8 @@ impl Daemon {
                 _ = signals.hangup.recv() => match self.reload(&say) {
                     None => continue,
                     Some(fresh) => {
-                        if fresh.address() != parts.address() {
-                            ear = self.listen(&fresh);
-                        }
+                        // Also where only TLS may have changed: a stream is soon made again.
+                        ear = self.listen(&fresh);
                         parts = Arc::new(fresh);
                         Event::Reconfigured(settings(&parts))
                     }
@@ -102,7 +101,9 @@ impl Daemon {
             schedule = next;
             for effect in effects {
                 match effect {
-                    Effect::Run { pass_every } => run = Some(self.begin(parts.clone(), pass_every)),
+                    Effect::Run { pass_every } => {
+                        run = Some(self.begin(parts.clone(), pass_every, ear.connected()));
+                    }
                     Effect::WakeAt(steady) => wake = begun.checked_add(steady).unwrap_or(begun),
                     Effect::Stop => {
                         tracing::info!("stopped");
@@ -128,7 +129,8 @@ impl Daemon {
         say.send_modify(|presence| {
             presence.settings_problem = loaded.as_ref().err().map(ToString::to_string);
             if let Ok(parts) = &loaded {
-                parts.address().clone_into(&mut presence.origin);
+                presence.origins = parts.addresses();
+                presence.origin = first_stream(parts);
             }
         });
         loaded.ok()
@@ -136,15 +138,16 @@ impl Daemon {
 
     fn listen(&self, parts: &Parts) -> Ear {
         let (state, live) = watch::channel(Live::default());
-        let (origin, dice) = (parts.address().to_owned(), Dice::new(rand::random()));
-        let task = tokio::spawn(live::follow(origin, state, self.limits.clone(), dice));
-        Ear { task, live, heard: 0 }
+        let (origins, dice) = (parts.streams().to_vec(), Dice::new(rand::random()));
+        let names = origins.iter().map(ToString::to_string).collect();
+        let task = tokio::spawn(live::follow(origins, parts.tls().clone(), state, self.limits.clone(), dice));
+        Ear { task, live, names, heard: 0 }
     }
 
-    fn begin(&self, parts: Arc<Parts>, pass_every: SignedDuration) -> Run {
+    fn begin(&self, parts: Arc<Parts>, pass_every: SignedDuration, first: Option<String>) -> Run {
         let (folder, clock, runtime) = (self.folder.clone(), self.clock, Handle::current());
         tokio::task::spawn_blocking(move || {
-            let mut agent = parts.agent(&folder, &clock);
+            let mut agent = parts.agent(&folder, &clock, first);
             agent.pass_every = pass_every;
             let report = runtime.block_on(agent.once())?;
             let last_pass = State::load(&*folder)?.last_full_pass;
@@ -189,7 +192,8 @@ impl Daemon {
             running: false,
             next_run: None,
             next_why: None,
-            origin: parts.address().to_owned(),
+            origins: parts.addresses(),
+            origin: first_stream(parts),
             live_connected: false,
             settings_problem: None,
             run_problem: None,
@@ -214,6 +218,8 @@ impl Daemon {
 struct Ear {
     task: JoinHandle<()>,
     live: watch::Receiver<Live>,
+    /// The origins listened to, in the order of the places that `live` tells.
+    names: Vec<String>,
     heard: u64,
 }
 
@@ -224,12 +230,22 @@ impl Drop for Ear {
 }
 
 impl Ear {
+    /// The origin whose stream is connected.
+    fn connected(&self) -> Option<String> {
+        let live = *self.live.borrow();
+        self.names.get(live.origin).filter(|_| live.connected).cloned()
+    }
+
     /// The next announcement; several that came together are one. Notes whether the stream is connected.
     async fn news(&mut self, say: &watch::Sender<Presence>) -> u64 {
         loop {
             let now = *self.live.borrow_and_update();
+            let name = self.names.get(now.origin);
             say.send_if_modified(|presence| {
-                std::mem::replace(&mut presence.live_connected, now.connected) != now.connected
+                let before = (presence.origin.clone(), presence.live_connected);
+                presence.origin = name.cloned();
+                presence.live_connected = now.connected;
+                before != (presence.origin.clone(), presence.live_connected)
             });
             if let Some(edition) = now.edition.filter(|_| now.told != self.heard) {
                 self.heard = now.told;
@@ -241,6 +257,10 @@ impl Ear {
             }
         }
     }
+}
+
+fn first_stream(parts: &Parts) -> Option<String> {
+    parts.streams().first().map(ToString::to_string)
 }
 
 fn settings(parts: &Parts) -> Settings {

@@ -1,7 +1,7 @@
 //! One run from end to end.
 //!
 //! ```text
-//!            state.json, trust/            origin
+//!            state.json, trust/            origins
 //!                  │                         │
 //!                  ▼                         ▼
 //!   load ──────► refresh ──────────────► trust/ saved            (unreachable or refused: the last edition stays)
@@ -42,9 +42,9 @@ use crate::apply::apply;
 use crate::config::Facts;
 use crate::examine::{Bench, Examiner};
 use crate::passes::{self, Circumstances};
-use crate::ports::{AddonFolder, Clock, Disk, Hook, Transport};
+use crate::ports::{AddonFolder, Clock, Disk, Hook};
 use crate::projections::Projections;
-use crate::refresh::refresh;
+use crate::refresh::{Origins, refresh};
 use crate::report::{PassReport, RunReport};
 use crate::state::{LastRun, RefreshOutcome, Refreshed, State, StateError};
 use crate::store::trust::{self, TrustFilesError};
@@ -56,7 +56,7 @@ pub struct Agent<'a> {
     /// The state folder's path, as the hook should see it.
     pub folder: String,
     /// Where editions come from.
-    pub origin: &'a dyn Transport,
+    pub origins: Origins<'a>,
     /// The host's add-ons.
     pub addons: &'a dyn AddonFolder,
     /// How they are examined.
@@ -117,7 +117,9 @@ impl Agent<'_> {
     pub async fn once(&self) -> Result<RunReport, RunError> {
         let mut run = self.begin()?;
         let stored = load_trust(self.disk, &self.limits)?;
-        let (trusted, refreshed) = refresh(stored, self.origin, run.now, self.clock, &self.limits).await;
+        let notes = &mut run.state.origins;
+        let (trusted, refreshed) =
+            refresh(stored, &self.origins, notes, run.now, self.clock, &self.limits).await;
         match refreshed.outcome {
             RefreshOutcome::Current => run.state.last_contact = Some(run.now),
             outcome => tracing::warn!(?outcome, detail = refreshed.detail, "refresh"),

@@ -10,5 +10,7 @@ pub mod http;
 pub mod live;
 pub mod lock;
 pub mod machine;
+pub mod mirror;
 pub mod presence;
 pub mod teardown;
+pub mod tls;

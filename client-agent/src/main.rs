@@ -155,7 +155,10 @@ fn once(args: once::Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, 
     let parts = Parts::load(&folder, args.settings, limits)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
-    runtime.block_on(once::run(&parts.agent(&folder, clock), args.output.into()))
+    let exit = runtime.block_on(once::run(&parts.agent(&folder, clock, None), args.output.into()));
+    // A share that never answers must not hold up the end.
+    runtime.shutdown_background();
+    exit
 }
 
 fn start_log(format: LogFormat, command: &Command) {

@@ -22,14 +22,16 @@ pub enum Fetched {
     NotModified,
     /// The origin answered, and has no such document.
     Absent,
-    /// No usable answer: connection, time, size or status; the sentence says which.
+    /// The document is longer than what was asked for, and was read no further.
+    TooLong,
+    /// No usable answer: connection, time or status; the sentence says which.
     Failed(String),
 }
 
 /// One place that serves editions. Nothing it says is believed before the trust workflow has verified it.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Fetches `path` (relative to the origin), reading at most `max_bytes`; a longer document is `Failed`.
+    /// Fetches `path` (relative to the origin), reading at most `max_bytes`.
     async fn get(&self, path: &str, max_bytes: u64) -> Fetched;
 
     /// Like [`Transport::get`], for a document that is asked for often and seldom changes: an origin that can tell may

@@ -1,18 +1,31 @@
-//! Drives the trust workflow of `mulberry-shared` over an origin. What is true is decided there.
+//! Drives the trust workflow of `mulberry-shared` over the origins. What is true is decided there.
+//!
+//! Origins are asked one after another until one has given a current edition; what was verified from one is kept for the next. The
+//! order is drawn anew for each refresh, with two exceptions: the origin whose live stream is followed comes first, and those that
+//! failed the last time come last. That is all their backing off: they are left alone while another origin serves, and if none does,
+//! the schedule spaces the runs.
+//!
+//! An origin that stands still can look current for as long as what it serves lives. So each is asked at least once in
+//! [`PERIOD`] (or in the first refresh after that), also when another has given a current edition.
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{Next, Outcome, Refresh, RefreshReport, Reply, TrustState};
 
+use crate::backoff::Dice;
 use crate::ports::{Clock, Fetched, Transport};
-use crate::state::Refreshed;
+use crate::state::{OriginNote, RefreshOutcome, Refreshed};
+
+/// Every origin is asked once in this time. It is also how exactly the state notes when that was.
+pub const PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Failures in a row after which an origin is not asked again in this refresh: each may take a minute, and an edition
 /// has hundreds of files.
 const FAILURES: u32 = 4;
 
-/// After this the origin is asked for nothing more: one that drips each of a thousand files must not keep the rest of the run
-/// waiting. What came is kept, and the next run asks for what is missing.
+/// All origins together are asked for nothing more after this, and each of them after an equal share: one that drips each of a
+/// thousand files must not keep the others, or the rest of the run, waiting. What came is kept, and the next run asks for what
+/// is missing.
 const LONGEST: SignedDuration = SignedDuration::from_mins(10);
 
 /// The one document that changes under its name.
@@ -21,15 +34,106 @@ const TIMESTAMP: &str = "metadata/timestamp.json";
 /// Problems told in one sentence.
 const SHOWN: usize = 3;
 
-/// Refreshes `trust` from an origin, as of `now`; `clock` only measures how long it takes. The state that comes back is whole
-/// and no older than before, whatever failed.
+/// Where a run may fetch editions.
+pub struct Origins<'a> {
+    /// All of them.
+    pub all: Vec<&'a dyn Transport>,
+    /// The one that has announced an edition, or may have: asked first, unless it failed the last time.
+    pub first: Option<String>,
+    /// Decides the order of the others.
+    pub dice: Dice,
+}
+
+impl<'a> Origins<'a> {
+    /// The order to ask in, by what is noted of each.
+    fn in_order(&self, notes: &[OriginNote]) -> Vec<&'a dyn Transport> {
+        let mut origins = self.all.clone();
+        self.dice.clone().shuffle(&mut origins);
+        let failed = |origin: &str| {
+            let note = notes.iter().find(|note| note.origin == origin);
+            note.and_then(|note| note.outcome).is_some_and(|outcome| outcome != RefreshOutcome::Current)
+        };
+        origins.sort_by_key(|origin| {
+            let origin = origin.origin();
+            (failed(origin), self.first.as_deref() != Some(origin))
+        });
+        origins
+    }
+}
+
+/// Refreshes `trust` from the origins, as of `now`; `clock` only measures how long it takes. The state that comes back is whole
+/// and no older than before, whatever failed. `notes` is brought up to date: one for each origin, in their order.
+///
+/// The outcome is the best that an origin gave.
 pub async fn refresh(
-    trust: TrustState,
-    origin: &dyn Transport,
+    mut trust: TrustState,
+    origins: &Origins<'_>,
+    notes: &mut Vec<OriginNote>,
     now: Timestamp,
     clock: &dyn Clock,
     limits: &Limits,
 ) -> (TrustState, Refreshed) {
+    let mut kept = std::mem::take(notes);
+    let note = |origin: &&dyn Transport| {
+        let known = kept.iter().position(|note| note.origin == origin.origin());
+        known.map_or_else(|| OriginNote::never(origin.origin()), |known| kept.swap_remove(known))
+    };
+    *notes = origins.all.iter().map(note).collect();
+
+    let share = i32::try_from(origins.all.len().max(1)).map_or(LONGEST, |count| LONGEST / count);
+    let mut best: Option<Refreshed> = None;
+    let mut news = false;
+    for origin in origins.in_order(notes) {
+        let current = best.as_ref().is_some_and(|best| best.outcome == RefreshOutcome::Current);
+        let last = notes.iter().find(|note| note.origin == origin.origin()).and_then(|note| note.asked);
+        let age = last.map(|last| now.duration_since(last).abs());
+        // What has just come is applied before time is spent on another origin, but not for ever.
+        let patience = if news { PERIOD.saturating_add(PERIOD) } else { PERIOD };
+        if current && age.is_some_and(|age| age < patience) {
+            continue;
+        }
+        let (after, report) = ask(trust, origin, share, now, clock, limits).await;
+        trust = after;
+        news |= report.changed();
+        let asked = Refreshed {
+            outcome: report.outcome().into(),
+            origin: origin.origin().to_owned(),
+            detail: sentence(&report),
+        };
+        let failed = asked.outcome != RefreshOutcome::Current;
+        if failed {
+            tracing::warn!(asked.origin, outcome = ?asked.outcome, asked.detail, "an origin is passed over");
+        }
+        if let Some(note) = notes.iter_mut().find(|note| note.origin == asked.origin) {
+            note.asked = Some(now);
+            note.outcome = Some(asked.outcome);
+            note.problem = failed.then(|| asked.detail.clone());
+        }
+        let better = match &best {
+            None => true,
+            Some(best) => asked.outcome < best.outcome || (asked.outcome == best.outcome && report.changed()),
+        };
+        if better {
+            best = Some(asked);
+        }
+    }
+    let nobody = || Refreshed {
+        outcome: RefreshOutcome::Unreachable,
+        origin: String::new(),
+        detail: "there is no origin to ask".into(),
+    };
+    (trust, best.unwrap_or_else(nobody))
+}
+
+/// Refreshes from one origin, for not much longer than `longest`.
+async fn ask(
+    trust: TrustState,
+    origin: &dyn Transport,
+    longest: SignedDuration,
+    now: Timestamp,
+    clock: &dyn Clock,
+    limits: &Limits,
+) -> (TrustState, RefreshReport) {
     // "Not modified" says no more than sending the same bytes again would, so that is how it is taken: they are verified
     // and their expiry is judged as ever.
     let held = trust.trusted().timestamp().map(|timestamp| timestamp.bytes().clone());
@@ -42,9 +146,9 @@ pub async fn refresh(
                 .supply(Reply::Failed(format!("not asked for: the origin failed {FAILURES} times in a row")));
             continue;
         }
-        if clock.now().duration_since(started) >= LONGEST {
-            let minutes = LONGEST.as_mins();
-            refresh.supply(Reply::Failed(format!("not asked for: the refresh took {minutes} minutes")));
+        if clock.now().duration_since(started) >= longest {
+            let seconds = longest.as_secs();
+            refresh.supply(Reply::Failed(format!("not asked for: the refresh took {seconds} s")));
             continue;
         }
         let fetched = match &held {
@@ -59,19 +163,14 @@ pub async fn refresh(
             (Fetched::NotModified, _) => {
                 Reply::Failed("the origin answered a question it was not asked".into())
             }
+            (Fetched::TooLong, _) => Reply::TooLong,
             (Fetched::Absent, _) => Reply::Absent,
             (Fetched::Failed(problem), _) => Reply::Failed(problem),
         };
         failures = if matches!(reply, Reply::Failed(_)) { failures + 1 } else { 0 };
         refresh.supply(reply);
     }
-    let (trust, report) = refresh.finish();
-    let refreshed = Refreshed {
-        outcome: report.outcome().into(),
-        origin: origin.origin().to_owned(),
-        detail: sentence(&report),
-    };
-    (trust, refreshed)
+    refresh.finish()
 }
 
 /// What happened, for people.
@@ -89,118 +188,4 @@ pub(crate) fn sentence(report: &RefreshReport) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use async_trait::async_trait;
-
-    use super::*;
-    use crate::ports::doubles::{MemoryOrigin, SetClock};
-    use crate::scene::{Scene, install};
-    use crate::state::RefreshOutcome;
-
-    /// Gives metadata and fails on every recipe and gate.
-    struct FailsOnFiles<'a>(&'a MemoryOrigin, AtomicUsize);
-
-    #[async_trait]
-    impl Transport for FailsOnFiles<'_> {
-        async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
-            if path.starts_with("metadata/") {
-                return self.0.get(path, max_bytes).await;
-            }
-            self.1.fetch_add(1, Ordering::SeqCst);
-            Fetched::Failed("timed out".into())
-        }
-
-        fn origin(&self) -> &str {
-            "failing:"
-        }
-    }
-
-    #[tokio::test]
-    async fn an_origin_that_keeps_failing_is_not_asked_for_every_file() {
-        let mut scene = Scene::new();
-        for n in 0..20 {
-            scene.open(install(&format!("recipe-{n}")));
-        }
-        let limits = Limits::default();
-        let pinned = TrustState::pinned(scene.server.root(), &limits).unwrap();
-        let origin = FailsOnFiles(&scene.origin, AtomicUsize::new(0));
-        let now = crate::scene::time("2019-05-03T12:00:00Z");
-        let (_, refreshed) = refresh(pinned, &origin, now, &scene.clock, &limits).await;
-        assert_eq!(refreshed.outcome, RefreshOutcome::Unreachable);
-        assert_eq!(origin.1.into_inner(), FAILURES as usize);
-    }
-    /// Gives everything, a minute for each file.
-    struct Drips<'a>(&'a MemoryOrigin, &'a SetClock, AtomicUsize);
-
-    #[async_trait]
-    impl Transport for Drips<'_> {
-        async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
-            self.2.fetch_add(1, Ordering::SeqCst);
-            self.1.set(&(self.1.now() + SignedDuration::from_mins(1)).to_string());
-            self.0.get(path, max_bytes).await
-        }
-
-        fn origin(&self) -> &str {
-            "dripping:"
-        }
-    }
-
-    #[tokio::test]
-    async fn an_origin_that_drips_is_left_after_a_while_and_the_next_run_goes_on() {
-        let mut scene = Scene::new();
-        for n in 0..8 {
-            scene.open(install(&format!("recipe-{n}")));
-        }
-        let limits = Limits::default();
-        let mut trust = TrustState::pinned(scene.server.root(), &limits).unwrap();
-        let now = crate::scene::time("2019-05-03T12:00:00Z");
-        let origin = Drips(&scene.origin, &scene.clock, AtomicUsize::new(0));
-        let outcomes = [RefreshOutcome::Unreachable, RefreshOutcome::Current];
-        for (outcome, asked) in outcomes.into_iter().zip([10, 18]) {
-            let refreshed;
-            (trust, refreshed) = refresh(trust, &origin, now, &scene.clock, &limits).await;
-            assert_eq!(refreshed.outcome, outcome, "{}", refreshed.detail);
-            assert_eq!(origin.2.load(Ordering::SeqCst), asked);
-        }
-    }
-
-    /// Says "not modified" to everything, whatever is held.
-    struct Frozen<'a>(&'a MemoryOrigin);
-
-    #[async_trait]
-    impl Transport for Frozen<'_> {
-        async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
-            self.0.get(path, max_bytes).await
-        }
-
-        async fn get_unless_held(&self, _: &str, _: u64, _: &[u8]) -> Fetched {
-            Fetched::NotModified
-        }
-
-        fn origin(&self) -> &str {
-            "frozen:"
-        }
-    }
-
-    #[tokio::test]
-    async fn not_modified_renews_nothing_what_is_held_expires_all_the_same() {
-        let scene = Scene::new();
-        let limits = Limits::default();
-        let pinned = TrustState::pinned(scene.server.root(), &limits).unwrap();
-        let (noon, next_week) =
-            (crate::scene::time("2019-05-03T12:00:00Z"), crate::scene::time("2019-05-10T12:00:00Z"));
-        let (held, refreshed) = refresh(pinned, &Frozen(&scene.origin), noon, &scene.clock, &limits).await;
-        assert_eq!(refreshed.outcome, RefreshOutcome::Current, "nothing held, so nothing conditional");
-        let before = held.to_files();
-        let (held, refreshed) = refresh(held, &Frozen(&scene.origin), noon, &scene.clock, &limits).await;
-        assert_eq!(
-            (refreshed.outcome, &*refreshed.detail),
-            (RefreshOutcome::Current, "verified; nothing new")
-        );
-        let (held, refreshed) = refresh(held, &Frozen(&scene.origin), next_week, &scene.clock, &limits).await;
-        assert_eq!(refreshed.outcome, RefreshOutcome::Stale);
-        assert_eq!(held.to_files(), before);
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::passes::{Pass, Records};
 use crate::ports::HookEnd;
-use crate::state::{LastRun, RecipeResult, RefreshOutcome, Refreshed, State, WaivedImport};
+use crate::state::{LastRun, OriginNote, RecipeResult, RefreshOutcome, Refreshed, State, WaivedImport};
 
 /// The format of the JSON reports.
 pub const FORMAT: u64 = 1;
@@ -30,6 +30,8 @@ pub struct RunReport {
     pub clock: ClockReport,
     /// How the refresh ended.
     pub refresh: Option<Refreshed>,
+    /// What is known of each origin.
+    pub origins: Vec<OriginNote>,
     /// The edition decisions were made on.
     pub edition: Option<EditionReport>,
     /// Set while the metadata held came in by a bundle whose expiry was waived.
@@ -55,6 +57,7 @@ impl RunReport {
             clock_shifted: run.is_some_and(|run| run.clock_shifted),
             clock: ClockReport::of(edition, run.map(|run| run.at).unwrap_or_default()),
             refresh: run.map(|run| run.refresh.clone()),
+            origins: state.origins.clone(),
             edition: edition.map(|edition| EditionReport::of(edition, run.map(|run| run.at))),
             waived: state.waived.clone(),
             recipes: run.map_or_else(Vec::new, |run: &LastRun| run.recipes.clone()),
@@ -64,7 +67,7 @@ impl RunReport {
         }
     }
 
-    /// How the command ends: what the origin did decides.
+    /// How the command ends: the best that an origin did decides.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self.refresh.as_ref().map(|refresh| refresh.outcome) {
@@ -238,6 +241,11 @@ impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(refresh) = &self.refresh {
             writeln!(f, "Refresh from {}: {}", refresh.origin, plain(&refresh.detail))?;
+            for note in self.origins.iter().filter(|note| note.asked == self.at) {
+                if let Some(problem) = note.problem.as_ref().filter(|_| note.origin != refresh.origin) {
+                    writeln!(f, "Passed over {}: {}", note.origin, plain(problem))?;
+                }
+            }
         }
         match &self.edition {
             Some(edition) => writeln!(f, "Edition {}", edition.number)?,
@@ -282,6 +290,17 @@ pub fn recipes_table(recipes: &[RecipeResult]) -> String {
         [recipe.path.to_string(), revision, recipe.status.to_string(), recipe.detail.clone()]
     });
     table(["recipe", "revision", "status", "detail"], rows)
+}
+
+/// What is known of each origin, a line each.
+#[must_use]
+pub fn origins_table(origins: &[OriginNote]) -> String {
+    let rows = origins.iter().map(|note| {
+        let asked = note.asked.map_or_else(|| "never".into(), |asked| format!("{asked:.0}"));
+        let outcome = note.outcome.map_or_else(String::new, |outcome| outcome.as_str().to_owned());
+        [note.origin.clone(), asked, outcome, note.problem.clone().unwrap_or_default()]
+    });
+    table(["origin", "last asked", "outcome", "problem"], rows)
 }
 
 /// A plain table that fits the terminal.
@@ -338,6 +357,7 @@ mod tests {
             clock_shifted: false,
             clock: ClockReport::of(None, Timestamp::UNIX_EPOCH),
             refresh: None,
+            origins: Vec::new(),
             edition: None,
             waived: None,
             recipes: Vec::new(),

@@ -16,9 +16,11 @@ use mulberry_shared::targeting::Targeting;
 use mulberry_shared::trust::TrustState;
 use mulberry_shared::x509::Certificate;
 
+use crate::backoff::Dice;
 use crate::config::{Layer, validate};
 use crate::driver::{Agent, RunError};
 use crate::ports::doubles::{MemoryDisk, MemoryOrigin, RecordingHook, SetClock};
+use crate::refresh::Origins;
 use crate::report::RunReport;
 use crate::state::State;
 use crate::store::trust;
@@ -185,7 +187,7 @@ impl Scene {
     /// The agent on a disk.
     pub(crate) fn agent<'a>(&'a self, disk: &'a MemoryDisk) -> Agent<'a> {
         let layer = Layer {
-            origin: Some("http://127.0.0.1:1/".into()),
+            origins: vec!["http://127.0.0.1:1/".into()],
             addons: Some("/addons".into()),
             anchors: vec!["/anchor.pem".into()],
             version: Some("66.0".into()),
@@ -195,7 +197,7 @@ impl Scene {
         Agent {
             disk,
             folder: "/state".into(),
-            origin: &self.origin,
+            origins: Origins { all: vec![&self.origin], first: None, dice: Dice::new(1) },
             addons: &self.addons,
             examiner: &self.addons,
             hook: Some(&self.hook),

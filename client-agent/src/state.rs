@@ -47,6 +47,9 @@ pub struct State {
     pub addons: BTreeMap<String, AddonRecord>,
     /// When all add-ons were last verified periodically.
     pub last_full_pass: Option<Timestamp>,
+    /// What is known of each origin; an `asked` is behind by up to an hour.
+    #[serde(default)]
+    pub origins: Vec<OriginNote>,
     /// When an origin last answered with metadata that verified; behind by up to an hour.
     pub last_contact: Option<Timestamp>,
     /// Set while the metadata held came in by a bundle whose expiry was waived.
@@ -143,8 +146,30 @@ pub struct Refreshed {
     pub detail: String,
 }
 
-/// The outcomes of a refresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is known of one origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OriginNote {
+    /// Its address.
+    pub origin: String,
+    /// When it was last asked.
+    pub asked: Option<Timestamp>,
+    /// What came of it.
+    pub outcome: Option<RefreshOutcome>,
+    /// What was wrong, unless it gave a current edition.
+    pub problem: Option<String>,
+}
+
+impl OriginNote {
+    /// The origin at this address was never asked.
+    #[must_use]
+    pub fn never(origin: &str) -> Self {
+        Self { origin: origin.to_owned(), asked: None, outcome: None, problem: None }
+    }
+}
+
+/// The outcomes of a refresh, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefreshOutcome {
     /// The origin's metadata verified and is fresh.
@@ -155,6 +180,19 @@ pub enum RefreshOutcome {
     Unreachable,
     /// Something it sent was refused; the last good edition stays.
     Refused,
+}
+
+impl RefreshOutcome {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Stale => "stale",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl From<Outcome> for RefreshOutcome {
@@ -217,6 +255,7 @@ impl State {
             enrolments: Vec::new(),
             addons: BTreeMap::new(),
             last_full_pass: None,
+            origins: Vec::new(),
             last_contact: None,
             waived: None,
             last_run: None,
@@ -268,6 +307,15 @@ impl State {
         let mut same = Self { last_contact: self.last_contact, ..next.clone() };
         if let (Some(then), Some(now)) = (&self.last_run, &mut same.last_run) {
             now.at = then.at;
+            // Which of several origins says that there is nothing new is no news either.
+            if then.refresh.outcome == now.refresh.outcome {
+                now.refresh.origin.clone_from(&then.refresh.origin);
+            }
+        }
+        for (then, now) in self.origins.iter().zip(&mut same.origins) {
+            if !apart(then.asked, now.asked) {
+                now.asked = then.asked;
+            }
         }
         stale || same != *self
     }
@@ -389,6 +437,26 @@ mod tests {
         new = old.clone();
         new.last_run = run("2019-05-05T01:00:00Z");
         assert!(old.must_commit(&new), "a run that reached nobody is noted too");
+        let from = |origin: &str, outcome| {
+            let mut next = old.clone();
+            next.last_run.as_mut().unwrap().refresh.origin = origin.into();
+            next.last_run.as_mut().unwrap().refresh.outcome = outcome;
+            next
+        };
+        assert!(!old.must_commit(&from("p", RefreshOutcome::Current)), "another origin without news is none");
+        assert!(old.must_commit(&from("p", RefreshOutcome::Stale)));
+        let note = |at: &str, outcome| {
+            let asked = Some(time(at));
+            vec![OriginNote { asked, outcome: Some(outcome), ..OriginNote::never("o") }]
+        };
+        old.origins = note("2019-05-05T00:00:00Z", RefreshOutcome::Current);
+        new = old.clone();
+        new.origins = note("2019-05-05T00:59:59Z", RefreshOutcome::Current);
+        assert!(!old.must_commit(&new));
+        new.origins = note("2019-05-05T01:00:00Z", RefreshOutcome::Current);
+        assert!(old.must_commit(&new));
+        new.origins = note("2019-05-05T00:00:01Z", RefreshOutcome::Stale);
+        assert!(old.must_commit(&new));
         new = State { last_full_pass: Some(time("2019-05-05T00:30:00Z")), ..old.clone() };
         assert!(old.must_commit(&new));
     }

@@ -6,9 +6,11 @@ use jiff::SignedDuration;
 use mulberry_shared::decide::Consent;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
+use reqwest::Url;
 
+use crate::backoff::Dice;
 use crate::commands::{Failure, settings};
-use crate::config::{Facts, Layer};
+use crate::config::{Facts, Layer, Origin};
 use crate::driver::Agent;
 use crate::examine::Archives;
 use crate::io::disk::StateFolder;
@@ -16,12 +18,16 @@ use crate::io::folder::RealAddons;
 use crate::io::hook::HookProcess;
 use crate::io::http::HttpOrigin;
 use crate::io::machine;
-use crate::ports::{Clock, Hook};
+use crate::io::mirror::Mirror;
+use crate::io::tls::Tls;
+use crate::ports::{Clock, Hook, Transport};
+use crate::refresh::Origins;
 
 /// The parts that settings decide, ready for any number of runs.
 pub struct Parts {
-    origin: HttpOrigin,
-    address: String,
+    origins: Vec<Box<dyn Transport>>,
+    streams: Vec<Url>,
+    tls: Tls,
     addons: RealAddons,
     examiner: Archives,
     hook: Option<HookProcess>,
@@ -41,10 +47,27 @@ impl Parts {
     pub fn load(folder: &StateFolder, upper: Layer, limits: &Limits) -> Result<Self, Failure> {
         let config = settings::load(folder, folder.root(), upper)?;
         let anchors = settings::anchors(&config.anchors, limits)?;
+        // Trust does not rest on TLS, so what is wrong here must not keep the agent from its other origins.
+        let tls = settings::tls(&config).or_else(|failure| {
+            tracing::warn!("{failure}; going on with the system's roots alone");
+            Tls::new(config.tls, Vec::new()).map_err(Failure::usage)
+        })?;
+        let mut origins: Vec<Box<dyn Transport>> = Vec::new();
+        let mut streams = Vec::new();
+        for origin in config.origins {
+            match origin {
+                Origin::Http(url) => {
+                    origins.push(Box::new(HttpOrigin::new(url.clone(), &tls).map_err(Failure::usage)?));
+                    streams.push(url);
+                }
+                Origin::Folder(url) => origins.push(Box::new(Mirror::new(url))),
+            }
+        }
         let root = folder.root();
         Ok(Self {
-            origin: HttpOrigin::new(&config.origin).map_err(Failure::usage)?,
-            address: config.origin,
+            origins,
+            streams,
+            tls,
             addons: RealAddons::new(config.addons),
             examiner: Archives::new(anchors, config.policy, limits.clone()),
             hook: config.hook.map(|program| HookProcess::new(program, root.to_path_buf())),
@@ -57,13 +80,22 @@ impl Parts {
         })
     }
 
-    /// An agent with these parts.
+    /// An agent with these parts; `first` names the origin that has announced an edition.
     #[must_use]
-    pub fn agent<'a>(&'a self, folder: &'a StateFolder, clock: &'a dyn Clock) -> Agent<'a> {
+    pub fn agent<'a>(
+        &'a self,
+        folder: &'a StateFolder,
+        clock: &'a dyn Clock,
+        first: Option<String>,
+    ) -> Agent<'a> {
         Agent {
             disk: folder,
             folder: folder.root().display().to_string(),
-            origin: &self.origin,
+            origins: Origins {
+                all: self.origins.iter().map(AsRef::as_ref).collect(),
+                first,
+                dice: Dice::new(rand::random()),
+            },
             addons: &self.addons,
             examiner: &self.examiner,
             hook: self.hook.as_ref().map(|hook| hook as &dyn Hook),
@@ -76,10 +108,22 @@ impl Parts {
         }
     }
 
-    /// The origin's address, with a slash at its end.
+    /// The addresses of all origins.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn addresses(&self) -> Vec<String> {
+        self.origins.iter().map(|origin| origin.origin().to_owned()).collect()
+    }
+
+    /// The origins that may have a live stream: those over HTTP.
+    #[must_use]
+    pub fn streams(&self) -> &[Url] {
+        &self.streams
+    }
+
+    /// What TLS connections are made with.
+    #[must_use]
+    pub fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     /// Time between two periodic passes.

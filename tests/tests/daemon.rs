@@ -119,7 +119,7 @@ fn settings_are_loaded_again_on_a_signal_and_bad_ones_change_nothing() {
     daemon.signal(Signal::SIGHUP).unwrap();
     let problem = |status: &Value| status["daemon"]["settings_problem"].as_str().map(str::to_owned);
     let status = stage.wait_for_status("a", "the problem", |status| problem(status).is_some()).unwrap();
-    assert!(problem(&status).unwrap().contains("did you mean `origin`?"), "{status}");
+    assert!(problem(&status).unwrap().contains("did you mean `origins`?"), "{status}");
     assert!(status["daemon"]["origin"].as_str().unwrap().starts_with(stage.origin().trim_end_matches('/')));
     stage.wait_for_status("a", "the daemon to go on", is_connected).unwrap();
 

@@ -80,7 +80,7 @@ pub fn run(args: Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Fai
     let waiver = Waiver::of(args.waive_expiry);
     let import = Import { bundle: &bundle, file: &shown, waiver: &waiver };
     let report =
-        runtime.block_on(parts.agent(&folder, clock).import(import)).map_err(|error| match error {
+        runtime.block_on(parts.agent(&folder, clock, None).import(import)).map_err(|error| match error {
             ImportError::Run(error) => error.into(),
             ImportError::Unfit(unfit) => {
                 let exit = if matches!(unfit, Unfit::Older(_)) { Exit::No } else { Exit::TrustRefused };

@@ -19,7 +19,7 @@ use crate::io::lock::{LOCK, Lock};
 use crate::io::machine;
 use crate::ports::Disk;
 use crate::projections;
-use crate::state::{self, State, new_client_id};
+use crate::state::{self, OriginNote, State, new_client_id};
 use crate::store::{replace, trust};
 
 /// The folder of anchors in the state folder.
@@ -34,7 +34,7 @@ holds a state already is left alone.
 Examples:
   mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
   mulberry-agent init --trust root.json --origin http://127.0.0.1:8080/ --anchor anchor.pem --addons ./addons \\
-      --state ./agent --version 66.0 --channel release --locale de-AT --hook ./reload-certificates")]
+      --origin file:///srv/mirror --state ./agent --version 66.0 --channel release --hook ./reload-certificates")]
 pub struct Args {
     /// The TUF root to pin, as handed out by the people who sign
     #[arg(long, value_name = "FILE")]
@@ -55,7 +55,7 @@ pub struct Args {
 struct Made {
     format: u64,
     state: String,
-    origin: String,
+    origins: Vec<String>,
     root_version: u64,
     root_expires: jiff::Timestamp,
     anchors: Vec<String>,
@@ -67,6 +67,9 @@ impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Made {}", self.state)?;
         writeln!(f, "Pinned root version {}, which expires at {}", self.root_version, self.root_expires)?;
+        for origin in &self.origins {
+            writeln!(f, "Origin {origin}")?;
+        }
         for anchor in &self.anchors {
             writeln!(f, "Anchor {anchor}")?;
         }
@@ -97,6 +100,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<Exit, Failure> {
     }
     anchors.sort();
     anchors.dedup();
+    settings::tls(&checked)?;
     let addons = fs::canonicalize(&checked.addons)
         .and_then(|path| fs::read_dir(&path).map(|_| path))
         .map_err(|error| Failure::usage(format!("add-ons folder {}: {error}", checked.addons.display())))?;
@@ -109,24 +113,22 @@ pub fn run(args: &Args, limits: &Limits) -> Result<Exit, Failure> {
     let _lock = Lock::take(disk.root())?;
     if disk.read(state::FILE, u64::MAX).is_ok_and(|found| found.is_none()) {
         let names = anchors.iter().map(|anchor| PathBuf::from(format!("{ANCHORS}/{}.pem", anchor.sha256())));
-        let recorded = Layer {
-            origin: Some(checked.origin.clone()),
-            addons: Some(addons),
-            anchors: names.collect(),
-            ..given
-        };
-        let client_id = new_client_id();
-        write(&disk, &recorded, &anchors, &pinned, &client_id)
+        let origins: Vec<String> = checked.origins.iter().map(ToString::to_string).collect();
+        let recorded =
+            Layer { origins: origins.clone(), addons: Some(addons), anchors: names.collect(), ..given };
+        let mut state = State::new(new_client_id(), machine::identity());
+        state.origins = origins.iter().map(|origin| OriginNote::never(origin)).collect();
+        write(&disk, &recorded, &anchors, &pinned, &state)
             .map_err(|error| Failure::usage(format!("{} cannot be written: {error}", folder.display())))?;
         let (root, version_known) = (pinned.trusted().root(), recorded.version.is_some());
         let made = Made {
             format: 1,
             state: folder.display().to_string(),
-            origin: checked.origin,
+            origins,
             root_version: root.version,
             root_expires: root.expires,
             anchors: anchors.iter().map(Certificate::described).collect(),
-            client_id,
+            client_id: state.client_id,
             version_known,
         };
         show(&made, args.output.into())?;
@@ -161,7 +163,7 @@ fn write(
     settings: &Layer,
     anchors: &[Certificate],
     pinned: &TrustState,
-    client_id: &str,
+    state: &State,
 ) -> std::io::Result<()> {
     for folder in ["tmp", "trust", ANCHORS, "certificates"] {
         disk.make_folder(folder)?;
@@ -172,7 +174,7 @@ fn write(
     }
     trust::save(disk, &pinned.to_files())?;
     replace(disk, config::FILE, config::write_file(settings).as_bytes())?;
-    State::new(client_id.to_owned(), machine::identity()).save(disk)
+    state.save(disk)
 }
 
 fn check_hook(hook: &Path) -> Result<(), Failure> {
@@ -264,7 +266,7 @@ mod tests {
         use crate::ports::doubles::MemoryDisk;
         let root = Server::new(time("2026-01-01T00:00:00Z")).root().to_vec();
         let pinned = TrustState::pinned(&root, &Limits::default()).unwrap();
-        let make = |disk: &MemoryDisk| write(disk, &Layer::default(), &[anchor()], &pinned, "x");
+        let make = |disk: &MemoryDisk| write(disk, &Layer::default(), &[anchor()], &pinned, &State::new("x".into(), None));
         let whole = MemoryDisk::default();
         make(&whole).unwrap();
         let (mut crashes, effects) = (0, whole.effects());

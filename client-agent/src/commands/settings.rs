@@ -9,6 +9,7 @@ use super::Failure;
 use crate::config::{self, Config, Layer, validate};
 use crate::io::disk::{StateFolder, read_file};
 use crate::io::machine;
+use crate::io::tls::{Tls, parse_roots};
 use crate::ports::Disk;
 
 /// Bytes of `agent.toml`: fifty lines.
@@ -94,6 +95,22 @@ pub fn check(layer: Layer) -> Result<Config, Failure> {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::usage(lines.join("\n"))
     })
+}
+
+/// What TLS connections are made with.
+///
+/// # Errors
+/// A file of further roots cannot be read or used.
+pub fn tls(config: &Config) -> Result<Tls, Failure> {
+    let mut roots = Vec::new();
+    for file in &config.extra_roots {
+        let named = |problem: &dyn std::fmt::Display| {
+            Failure::usage(format!("extra root {}: {problem}", file.display()))
+        };
+        let pem = read_file(file, ANCHOR_BYTES).map_err(|error| named(&error))?;
+        roots.extend(parse_roots(&pem).map_err(|error| named(&error))?);
+    }
+    Tls::new(config.tls, roots).map_err(Failure::usage)
 }
 
 /// Reads the trust anchors.

@@ -17,8 +17,10 @@ use crate::driver::load_trust;
 use crate::io::presence::Presence;
 use crate::ports::{Clock, Disk};
 use crate::projections::AddonLine;
-use crate::report::{AddonCounts, ClockReport, EditionReport, FORMAT, plain, recipes_table, table};
-use crate::state::{LastRun, RecipeResult, Refreshed, State, WaivedImport};
+use crate::report::{
+    AddonCounts, ClockReport, EditionReport, FORMAT, origins_table, plain, recipes_table, table,
+};
+use crate::state::{LastRun, OriginNote, RecipeResult, Refreshed, State, WaivedImport};
 
 /// Options of `mulberry-agent status`.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,6 +49,7 @@ struct Report<'a> {
     last_run_clock_shifted: bool,
     last_contact: Option<Timestamp>,
     refresh: Option<&'a Refreshed>,
+    origins: &'a [OriginNote],
     edition: Option<EditionReport>,
     /// Set while what is held came in by a bundle whose expiry was waived.
     waived: Option<&'a WaivedImport>,
@@ -115,6 +118,7 @@ pub fn run(
         last_run_clock_shifted: run.is_some_and(|run| run.clock_shifted),
         last_contact: state.last_contact,
         refresh: run.map(|run| &run.refresh),
+        origins: &state.origins,
         edition: edition.as_ref().map(|edition| EditionReport::of(edition, Some(now))),
         waived: state.waived.as_ref(),
         held_until: trust.hold_until,
@@ -147,7 +151,10 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "Last run: {}{shifted}", or_never(self.last_run))?;
         writeln!(f, "Last contact: {}", or_never(self.last_contact))?;
         if let Some(refresh) = self.refresh {
-            writeln!(f, "Last refresh from {}: {}", refresh.origin, refresh.detail)?;
+            writeln!(f, "Last refresh from {}: {}", refresh.origin, plain(&refresh.detail))?;
+        }
+        if !self.origins.is_empty() {
+            write!(f, "\n{}\n", origins_table(self.origins))?;
         }
         match &self.edition {
             None => writeln!(f, "Edition: none yet")?,
@@ -209,7 +216,10 @@ fn write_daemon(f: &mut fmt::Formatter<'_>, daemon: Option<&Presence>) -> fmt::R
     let Some(daemon) = daemon else { return writeln!(f, "Daemon: none runs") };
     writeln!(f, "Daemon: runs as process {} since {:.0}", daemon.pid, daemon.started)?;
     let live = if daemon.live_connected { "connected" } else { "not connected; polling" };
-    writeln!(f, "Live stream of {}: {live}", daemon.origin)?;
+    match &daemon.origin {
+        Some(origin) => writeln!(f, "Live stream of {origin}: {live}")?,
+        None => writeln!(f, "Live stream: folders have none; polling")?,
+    }
     match daemon.next_run {
         Some(next) => writeln!(f, "Next run: {next:.0} at the latest")?,
         None => writeln!(f, "Next run: now")?,

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike, Value};
 
-use super::{Layer, Permission};
+use super::{Layer, Permission, TlsDates};
 
 const FORMAT: i64 = 1;
 const TOP: &[&str] = &[
     "format",
     "origin",
+    "origins",
+    "tls",
+    "extra_roots",
     "addons",
     "anchors",
     "policy",
@@ -88,10 +91,12 @@ pub fn write_file(layer: &Layer) -> String {
             text.push_str(&format!("{key} = {}\n", value.trim()));
         }
     };
-    put("origin", layer.origin.as_deref().map(quoted));
+    let list = |values: Vec<String>| (!values.is_empty()).then(|| format!("[{}]", values.join(", ")));
+    put("origins", list(layer.origins.iter().map(|value| quoted(value)).collect()));
+    put("tls", layer.tls.map(|dates| quoted(dates.as_str())));
+    put("extra_roots", list(layer.extra_roots.iter().map(|value| quoted(&path(value))).collect()));
     put("addons", layer.addons.as_ref().map(|value| quoted(&path(value))));
-    let anchors: Vec<String> = layer.anchors.iter().map(|value| quoted(&path(value))).collect();
-    put("anchors", (!anchors.is_empty()).then(|| format!("[{}]", anchors.join(", "))));
+    put("anchors", list(layer.anchors.iter().map(|value| quoted(&path(value))).collect()));
     put("policy", layer.policy.as_deref().map(quoted));
     put("signature", layer.signature.as_deref().map(quoted));
     put("hook", layer.hook.as_ref().map(|value| quoted(&path(value))));
@@ -134,7 +139,14 @@ impl Reader<'_> {
         for (key, item) in table.iter() {
             match key {
                 "format" => self.format(item),
-                "origin" => layer.origin = self.string(key, item),
+                // The key of one origin, from before there could be several.
+                "origin" if table.contains_key("origins") => {
+                    self.problem(item.span(), "say `origins` or `origin`, not both".into());
+                }
+                "origin" => layer.origins.extend(self.string(key, item)),
+                "origins" => layer.origins = self.strings(key, item, "a list of addresses in quotes"),
+                "tls" => layer.tls = self.tls(item),
+                "extra_roots" => layer.extra_roots = self.paths(key, item),
                 "addons" => layer.addons = self.string(key, item).map(PathBuf::from),
                 "anchors" => layer.anchors = self.paths(key, item),
                 "policy" => layer.policy = self.string(key, item),
@@ -223,13 +235,29 @@ impl Reader<'_> {
     }
 
     fn paths(&mut self, key: &str, item: &Item) -> Vec<PathBuf> {
-        let strings: Option<Vec<PathBuf>> = item
-            .as_array()
-            .and_then(|array| array.iter().map(|value| value.as_str().map(PathBuf::from)).collect());
+        let strings = self.strings(key, item, "a list of paths in quotes");
+        strings.into_iter().map(PathBuf::from).collect()
+    }
+
+    fn strings(&mut self, key: &str, item: &Item, wanted: &str) -> Vec<String> {
+        let array = item.as_array();
+        let strings: Option<Vec<String>> =
+            array.and_then(|array| array.iter().map(|value| value.as_str().map(str::to_owned)).collect());
         strings.unwrap_or_else(|| {
-            self.wrong(key, item, "a list of paths in quotes");
+            self.wrong(key, item, wanted);
             Vec::new()
         })
+    }
+
+    fn tls(&mut self, item: &Item) -> Option<TlsDates> {
+        match item.as_str() {
+            Some("any-date") => Some(TlsDates::AnyDate),
+            Some("verify") => Some(TlsDates::Verify),
+            _ => {
+                self.wrong("tls", item, "\"any-date\" or \"verify\"");
+                None
+            }
+        }
     }
 
     fn wrong(&mut self, key: &str, item: &Item, wanted: &str) {
@@ -290,7 +318,9 @@ mod tests {
     #[test]
     fn what_init_writes_is_read_back() {
         let layer = Layer {
-            origin: Some("http://x/".into()),
+            origins: vec!["http://x/".into(), "file:///srv/mirror/".into()],
+            tls: Some(TlsDates::Verify),
+            extra_roots: vec!["/etc/proxy.pem".into()],
             addons: Some("/a \"b\"\\c".into()),
             anchors: vec!["anchors/1.pem".into(), "anchors/2.pem".into()],
             policy: Some("strict".into()),
@@ -306,6 +336,16 @@ mod tests {
         };
         let text = write_file(&layer);
         assert_eq!(read_file(Path::new("agent.toml"), &text).unwrap(), layer, "{text}");
+    }
+
+    #[test]
+    fn one_origin_under_its_former_key_is_read_and_not_beside_the_list() {
+        let read = |text: &str| read_file(Path::new("agent.toml"), text);
+        let one = read("format = 1\norigin = \"http://x/\"\n").unwrap();
+        assert_eq!(one, read("format = 1\norigins = [\"http://x/\"]\n").unwrap());
+        let both = problems("format = 1\norigins = [\"http://x/\"]\norigin = \"http://y/\"\n");
+        assert_eq!(both, ["agent.toml:3: say `origins` or `origin`, not both"]);
+        assert!(problems("format = 1\ntls = \"off\"\n")[0].contains("\"any-date\" or \"verify\""));
     }
 
     #[test]

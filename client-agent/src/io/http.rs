@@ -7,19 +7,36 @@ use async_trait::async_trait;
 use mulberry_shared::digest::Sha256Digest;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, StatusCode, Url};
 
-use crate::config::{BadOrigin, parse_origin};
+use super::tls::Tls;
+use crate::config::BadOrigin;
 use crate::ports::{Fetched, Transport};
 
-/// Time for one whole document. The largest are a few megabytes; slower than this is no way to get an emergency fix.
-const TOTAL_TIME: Duration = Duration::from_secs(60);
-/// Time without a single byte. A connection that drips is cut by [`TOTAL_TIME`].
-const IDLE_TIME: Duration = Duration::from_secs(15);
-/// Time to connect.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long an origin may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// To connect.
+    pub(super) connect: Duration,
+    /// Without a single byte.
+    pub(super) idle: Duration,
+    /// For one whole document.
+    pub(super) total: Duration,
+}
+
+/// The largest documents are a few megabytes; slower than this is no way to get an emergency fix. A connection that drips
+/// is cut by the total.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(10),
+    idle: Duration::from_secs(15),
+    total: Duration::from_secs(60),
+};
 /// Redirects within the origin's own scheme, host and port; a mirror that moved a path needs one or two.
 const REDIRECTS: usize = 3;
+/// Bytes of the header of an answer over HTTP/2. Over HTTP/1.1 hyper stops at 100 fields or some 400 KB.
+const HEADER_BYTES: u32 = 16 << 10;
+/// Connections kept open between two requests, which come one after another.
+const IDLE_CONNECTIONS: usize = 1;
 /// Bytes of an entity tag worth keeping. A SHA-256 has 66.
 const TAG_BYTES: usize = 256;
 
@@ -34,21 +51,20 @@ pub struct HttpOrigin {
 }
 
 impl HttpOrigin {
-    /// Prepares the client; nothing is sent yet.
+    /// Prepares the client for the origin at this address; nothing is sent yet. Proxies are those of the environment.
     ///
     /// # Errors
-    /// The address is unusable, or TLS cannot be set up.
-    pub fn new(origin: &str) -> Result<Self, BadOrigin> {
-        let base = parse_origin(origin)?;
-        let client = Client::builder()
-            .user_agent(concat!("mulberry-agent/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::custom(within_the_origin))
-            .referer(false)
-            .connect_timeout(CONNECT_TIME)
-            .read_timeout(IDLE_TIME)
-            .timeout(TOTAL_TIME)
+    /// The client cannot be set up, for example because of a proxy's address.
+    pub fn new(base: Url, tls: &Tls) -> Result<Self, BadOrigin> {
+        Self::with(base, tls, PATIENCE)
+    }
+
+    fn with(base: Url, tls: &Tls, patience: Patience) -> Result<Self, BadOrigin> {
+        let client = client(tls, patience.connect)
+            .read_timeout(patience.idle)
+            .timeout(patience.total)
             .build()
-            .map_err(|error| BadOrigin { origin: origin.to_owned(), problem: sentence(&error) })?;
+            .map_err(|error| BadOrigin { origin: base.to_string(), problem: sentence(&error) })?;
         Ok(Self { text: base.to_string(), base, client, tag: Mutex::default() })
     }
 
@@ -75,15 +91,14 @@ impl HttpOrigin {
         {
             return Err("the origin compressed the answer although that was not asked for".into());
         }
-        let too_long = || format!("longer than the {max_bytes} bytes it may have");
         if response.content_length().is_some_and(|length| length > max_bytes) {
-            return Err(too_long());
+            return Ok(Fetched::TooLong);
         }
         let tag = response.headers().get(ETAG).filter(|tag| tag.len() <= TAG_BYTES).cloned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| sentence(&error.without_url()))? {
             if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
-                return Err(too_long());
+                return Ok(Fetched::TooLong);
             }
             body.extend_from_slice(&chunk);
         }
@@ -120,7 +135,19 @@ impl Transport for HttpOrigin {
     }
 }
 
-pub(super) fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+/// What polls and the live stream have in common.
+pub(super) fn client(tls: &Tls, connect: Duration) -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("mulberry-agent/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls.config())
+        .redirect(Policy::custom(within_the_origin))
+        .referer(false)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .connect_timeout(connect)
+}
+
+fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
     if !same {
         return attempt.error("the origin redirected to another host");
@@ -150,6 +177,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::config::TlsDates;
 
     /// Answers every request with the same bytes, then closes; returns its address and the requests it saw.
     async fn serve(answer: impl Into<Vec<u8>>) -> (String, Arc<Mutex<String>>) {
@@ -171,7 +199,15 @@ mod tests {
 
     async fn get(answer: &str, max: u64) -> Fetched {
         let (address, _) = serve(answer.replace('\n', "\r\n")).await;
-        HttpOrigin::new(&address).unwrap().get("metadata/1.root.json", max).await
+        at(&address).get("metadata/1.root.json", max).await
+    }
+
+    fn at(address: &str) -> HttpOrigin {
+        HttpOrigin::new(
+            format!("{address}/").parse().unwrap(),
+            &Tls::new(TlsDates::default(), vec![]).unwrap(),
+        )
+        .unwrap()
     }
 
     fn failed(fetched: Fetched) -> String {
@@ -188,19 +224,15 @@ mod tests {
         assert!(failed(get("HTTP/1.1 503 Busy\nContent-Length: 0\n\n", 9).await).contains("503"));
         assert!(failed(get("HTTP/1.1 200 OK\nContent-Length: 5\n\nhi", 9).await).contains("body"));
         assert!(matches!(
-            HttpOrigin::new("http://127.0.0.1:1/").unwrap().get("x", 9).await,
+            at("http://127.0.0.1:1").get("x", 9).await,
             Fetched::Failed(problem) if problem.contains("refused")
         ));
     }
 
     #[tokio::test]
     async fn a_body_is_cut_at_its_bound_announced_or_not() {
-        assert!(
-            failed(get("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", 2).await).contains("longer than the 2")
-        );
-        assert!(
-            failed(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 2).await).contains("longer than the 2")
-        );
+        assert_eq!(get("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", 2).await, Fetched::TooLong);
+        assert_eq!(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 2).await, Fetched::TooLong);
         assert_eq!(get("HTTP/1.1 200 OK\nConnection: close\n\nabc", 3).await, Fetched::Bytes(b"abc".into()));
     }
 
@@ -208,7 +240,7 @@ mod tests {
     async fn compression_is_neither_asked_for_nor_taken() {
         let (address, seen) =
             serve("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi").await;
-        let answer = HttpOrigin::new(&address).unwrap().get("x", 9).await;
+        let answer = at(&address).get("x", 9).await;
         assert!(failed(answer).contains("compressed"));
         let request = seen.lock().unwrap().to_lowercase();
         assert!(request.contains("accept-encoding: identity"), "{request}");
@@ -228,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn paths_cannot_leave_the_origin() {
         let (address, seen) = serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
-        let origin = HttpOrigin::new(&format!("{address}/mirror")).unwrap();
+        let origin = at(&format!("{address}/mirror"));
         for path in ["../x", "/x", "//other.example/x", "http://other.example/x"] {
             assert!(failed(origin.get(path, 9).await).contains("leads out"), "{path}");
         }
@@ -240,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_conditional_request_names_the_origin_s_tag_for_the_very_bytes_held() {
         let (address, seen) = serve("HTTP/1.1 200 OK\r\nETag: W/\"7\"\r\nContent-Length: 2\r\n\r\nhi").await;
-        let origin = HttpOrigin::new(&address).unwrap();
+        let origin = at(&address);
         let asked =
             || seen.lock().unwrap().to_lowercase().rsplit("if-none-match: ").next().unwrap().to_owned();
         assert_eq!(origin.get_unless_held("x", 9, b"old").await, Fetched::Bytes(b"hi".into()));
@@ -249,8 +281,61 @@ mod tests {
         assert!(asked().starts_with("w/\"7\""), "{}", asked());
 
         let (address, _) = serve("HTTP/1.1 304 Not Modified\r\nETag: \"7\"\r\n\r\n").await;
-        let origin = HttpOrigin::new(&address).unwrap();
+        let origin = at(&address);
         assert_eq!(origin.get_unless_held("x", 9, b"hi").await, Fetched::NotModified);
         assert!(failed(origin.get("x", 9).await).contains("304"));
+    }
+
+    const NEVER: Duration = Duration::from_secs(3600);
+    const SOON: Duration = Duration::from_millis(100);
+
+    /// What an agent with this patience makes of a server that sends `start`, then `piece` again and again until the agent hangs up.
+    async fn drip(patience: Patience, start: &str, piece: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let tls = Tls::new(TlsDates::default(), vec![]).unwrap();
+        let origin = HttpOrigin::with(address.parse().unwrap(), &tls, patience).unwrap();
+        let serve = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let _ = socket.read(&mut request).await.unwrap();
+            let mut next = socket.write_all(start.as_bytes()).await;
+            while next.is_ok() {
+                let hung_up = tokio::time::timeout(SOON / 4, socket.read(&mut request)).await;
+                if matches!(hung_up, Ok(Ok(0) | Err(_))) {
+                    break;
+                }
+                next = socket.write_all(piece.as_bytes()).await;
+            }
+        };
+        let bounded = tokio::time::timeout(PATIENCE.total, origin.get("metadata/x", 1 << 20));
+        let (answer, ()) = tokio::join!(bounded, serve);
+        failed(answer.unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_stalls_is_cut_and_one_that_drips_too() {
+        const HEADER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n";
+        let body = format!("{HEADER}\r\n");
+        let stalls = Patience { connect: NEVER, idle: SOON, total: NEVER };
+        for start in ["", HEADER, &body] {
+            let problem = drip(stalls, start, "").await;
+            assert!(problem.contains("timed out"), "{start:?}: {problem}");
+        }
+        let drips = Patience { connect: NEVER, idle: NEVER, total: SOON };
+        for (start, piece) in [(HEADER, "x: y\r\n"), (&body, "x")] {
+            let problem = drip(drips, start, piece).await;
+            assert!(problem.contains("timed out"), "{start:?}: {problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_without_end_is_cut() {
+        for field in ["x: y\r\n".to_owned(), "x".repeat(1 << 16)] {
+            let answer = format!("HTTP/1.1 200 OK\r\n{}", field.repeat(200));
+            let (address, _) = serve(answer).await;
+            let problem = failed(at(&address).get("x", 9).await);
+            assert!(!problem.contains("timed out"), "{problem}");
+        }
     }
 }

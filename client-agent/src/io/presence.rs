@@ -22,7 +22,7 @@ use crate::schedule::Why;
 pub const SOCKET: &str = "daemon.sock";
 /// The format of the answer.
 pub const FORMAT: u64 = 1;
-/// Bytes of an answer: two addresses and a sentence.
+/// Bytes of an answer: some addresses and a sentence.
 const MAX_BYTES: u64 = 64 << 10;
 /// How long either side waits for the other. Both are on this machine, and the daemon answers also during a run.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,9 +44,11 @@ pub struct Presence {
     pub next_run: Option<Timestamp>,
     /// Why it will be made.
     pub next_why: Option<Why>,
-    /// The origin.
-    pub origin: String,
-    /// Whether the origin's live stream is connected.
+    /// All origins.
+    pub origins: Vec<String>,
+    /// The one whose live stream is followed, or is tried now; `None` where all are folders.
+    pub origin: Option<String>,
+    /// Whether that live stream is connected.
     pub live_connected: bool,
     /// Why the settings could not be loaded again; the former ones are in force then.
     pub settings_problem: Option<String>,
@@ -129,7 +131,8 @@ mod tests {
             running: false,
             next_run: None,
             next_why: Some(Why::Poll),
-            origin: "http://x/".into(),
+            origins: vec!["http://x/".into()],
+            origin: Some("http://x/".into()),
             live_connected: true,
             settings_problem: None,
             run_problem: None,

@@ -61,6 +61,26 @@ impl MemoryOrigin {
         all.collect()
     }
 
+    /// Another origin with the same documents.
+    pub(crate) fn copy(&self) -> Self {
+        Self { answers: Mutex::new(self.answers.lock().unwrap().clone()), down: Mutex::default() }
+    }
+
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.answers.lock().unwrap().keys().cloned().collect()
+    }
+
+    pub(crate) fn remove(&self, path: &str) {
+        self.answers.lock().unwrap().remove(path);
+    }
+
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
+        match self.answers.lock().unwrap()[path].front() {
+            Some(Fetched::Bytes(bytes)) => bytes.clone(),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         *self.down.lock().unwrap() = down;
     }
@@ -76,9 +96,7 @@ impl Transport for MemoryOrigin {
         let Some(queue) = answers.get_mut(path) else { return Fetched::Absent };
         let answer = if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() };
         match answer {
-            Some(Fetched::Bytes(bytes)) if bytes.len() as u64 > max_bytes => {
-                Fetched::Failed("too long".into())
-            }
+            Some(Fetched::Bytes(bytes)) if bytes.len() as u64 > max_bytes => Fetched::TooLong,
             Some(answer) => answer,
             None => Fetched::Absent,
         }

@@ -1,0 +1,202 @@
+//! TLS towards origins and proxies: the system's roots and further ones, and what is asked of dates.
+//!
+//! Nothing that an origin sends is believed because of TLS; it is there for privacy. So a certificate that has expired is, by
+//! default, no reason to do without the origin: the fix for an expired certificate must not wait for another.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use rustls_platform_verifier::Verifier;
+
+use crate::config::TlsDates;
+
+/// Certificates of a chain that may each have expired: what a server sends is a handful.
+const EXPIRED: usize = 8;
+
+/// What every TLS connection of the agent is made with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<ClientConfig>);
+
+/// TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file holds no certificate, or one that cannot be a root.
+    #[error("no usable root ({0}); give a PEM file with -----BEGIN CERTIFICATE-----")]
+    Root(String),
+    /// Anything else.
+    #[error("TLS cannot be set up: {0}")]
+    Other(Error),
+}
+
+impl Tls {
+    /// With the system's roots and the `extra` ones.
+    ///
+    /// A system without roots is no error: an origin may speak plain HTTP.
+    ///
+    /// # Errors
+    /// The cryptographic library offers no version of TLS.
+    pub fn new(dates: TlsDates, extra: Vec<CertificateDer<'static>>) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let inner: Arc<dyn ServerCertVerifier> = match Verifier::new_with_extra_roots(extra, provider.clone())
+        {
+            Ok(verifier) => Arc::new(verifier),
+            Err(error) => {
+                tracing::debug!(%error, "no certificate of an https origin can be verified");
+                Arc::new(NoRoots(provider.clone()))
+            }
+        };
+        let verifier = Arc::new(AsOf { inner, dates });
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Other)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// What reqwest takes.
+    pub(super) fn config(&self) -> ClientConfig {
+        (*self.0).clone()
+    }
+}
+
+/// The certificates in a PEM file, each usable as a root.
+///
+/// # Errors
+/// There is none, or one cannot be used.
+pub fn parse_roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bad = |error: &dyn std::fmt::Display| TlsError::Root(error.to_string());
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.map_err(|error| bad(&error))?;
+    if found.is_empty() {
+        return Err(bad(&"there is no certificate"));
+    }
+    for certificate in &found {
+        RootCertStore::empty().add(certificate.clone()).map_err(|error| bad(&error))?;
+    }
+    Ok(found)
+}
+
+/// Verifies as of now; where dates do not matter, and only they are wrong, as of a time at which they are right.
+#[derive(Debug)]
+struct AsOf {
+    inner: Arc<dyn ServerCertVerifier>,
+    dates: TlsDates,
+}
+
+impl ServerCertVerifier for AsOf {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verify =
+            |at| self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, at);
+        let first = verify(now);
+        if self.dates == TlsDates::Verify {
+            return first;
+        }
+        let mut result = first;
+        for _ in 0..EXPIRED {
+            let at = match &result {
+                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+                    *not_after
+                }
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before, ..
+                })) => *not_before,
+                Ok(_) => break,
+                Err(_) => return result,
+            };
+            result = verify(at);
+            if result.is_ok() {
+                let (server, at) = (server_name.to_str(), at.as_secs());
+                tracing::warn!(%server, at, "the dates of a TLS certificate do not hold; it is taken as of that Unix time");
+            }
+        }
+        result
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// For a system without roots: no certificate verifies.
+#[derive(Debug)]
+struct NoRoots(Arc<CryptoProvider>);
+
+impl NoRoots {
+    fn refusal() -> Error {
+        #[derive(Debug, thiserror::Error)]
+        #[error(
+            "this system has no TLS roots; install its package of CA certificates, or name one with extra_roots"
+        )]
+        struct Missing;
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Missing))))
+    }
+}
+
+impl ServerCertVerifier for NoRoots {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Err(Self::refusal())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Self::refusal())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Self::refusal())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
