@@ -1,0 +1,116 @@
+//! Proxies of the environment, and TLS: whose certificates are taken, and at what date.
+
+use std::process::Stdio;
+
+use mulberry_lab::pki::{
+    BasicConstraints, CertificateSpec, ExtendedKeyUse, KeyKind, LabCertificate, common_name, key,
+};
+use mulberry_lab::process::command;
+use mulberry_lab::replay::material::Material;
+use mulberry_lab::stage::Stage;
+
+use super::relay::{Proxy, tls};
+
+/// A stage with a server, and an agent that has none of its editions.
+fn stage() -> (Stage, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let material = Material::laboratory(folder.path(), 2, &|_| ()).unwrap();
+    let mut stage = Stage::new(None).unwrap();
+    stage.start_server().unwrap();
+    stage.init_agent("a", &material.anchor, &material.addons, &[]).unwrap();
+    (stage, folder)
+}
+
+/// One run against `origin` with these arguments and variables: its exit code and all that it said.
+fn once(stage: &Stage, origin: &str, more: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut agent = command(&stage.binaries().agent(), stage.folder());
+    agent.args(["once", "--state", "agents/a", "--origin", origin]).args(more);
+    let output = agent.envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn address(stage: &Stage) -> String {
+    stage.origin().trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
+#[track_caller]
+fn ends((code, said): (Option<i32>, String), expected: i32, told: &str) {
+    assert_eq!(code, Some(expected), "{said}");
+    assert!(said.contains(told), "{told}: {said}");
+}
+
+/// A CA of the laboratory, and an origin's certificate from it that ends at that year's beginning.
+fn certificates(until: i16) -> (LabCertificate, LabCertificate) {
+    let at = |year: i16| format!("{year}-01-01T00:00:00Z").parse().unwrap();
+    let mut root = CertificateSpec::ca(common_name("TLS root").unwrap(), 1, at(2020), at(2049));
+    root.basic_constraints = BasicConstraints::CaCritical;
+    root.extended_key_use = ExtendedKeyUse::Absent;
+    let root = root.self_signed(&key(KeyKind::P256, "tls root").unwrap()).unwrap();
+    let name = common_name("origin").unwrap();
+    let mut origin = CertificateSpec::end_entity(name, until.unsigned_abs().into(), at(2020), at(until));
+    origin.dns_names = vec!["localhost".into(), "fixes.example".into()];
+    let origin = origin.issued_by(&root, &key(KeyKind::P256, "tls origin").unwrap()).unwrap();
+    (root, origin)
+}
+
+#[test]
+fn proxies_of_the_environment_are_used_and_their_exceptions_kept() {
+    let (stage, _folder) = stage();
+    let (proxy, dead) = (Proxy::to(&address(&stage)), "http://127.0.0.1:9");
+    // Nobody knows this name but the proxy.
+    let origin = "http://fixes.example/";
+    ends(once(&stage, origin, &[], &[("http_proxy", &proxy.url)]), 0, "something new came");
+    let seen = proxy.take();
+    assert!(
+        seen.iter().any(|line| line == "GET http://fixes.example/metadata/timestamp.json HTTP/1.1"),
+        "{seen:?}"
+    );
+
+    ends(once(&stage, stage.origin(), &[], &[("HTTP_PROXY", dead)]), 4, "efused");
+    let spared = [("HTTP_PROXY", dead), ("NO_PROXY", "127.0.0.1,example.org")];
+    ends(once(&stage, stage.origin(), &[], &spared), 0, "verified");
+
+    let (root, certificate) = certificates(2049);
+    std::fs::write(stage.path("root.pem"), root.pem()).unwrap();
+    let proxy = Proxy::to(&tls(&certificate, &address(&stage)));
+    let secure = "https://fixes.example/";
+    let run = |root: &str| once(&stage, secure, &["--extra-root", root], &[("HTTPS_PROXY", &proxy.url)]);
+    ends(run("root.pem"), 0, "verified");
+    let seen = proxy.take();
+    assert!(
+        !seen.is_empty() && seen.iter().all(|line| line == "CONNECT fixes.example:443 HTTP/1.1"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn a_foreign_root_is_refused_until_it_is_named_and_dates_alone_do_not_keep_the_fix_away() {
+    let (stage, _folder) = stage();
+    let (root, valid) = certificates(2049);
+    let (_, expired) = certificates(2021);
+    std::fs::write(stage.path("root.pem"), root.pem()).unwrap();
+    let origin = |certificate: &LabCertificate| {
+        format!("https://{}/", tls(certificate, &address(&stage)).replace("127.0.0.1", "localhost"))
+    };
+    let (valid, expired) = (origin(&valid), origin(&expired));
+    let named = ["--extra-root", "root.pem"];
+    ends(once(&stage, &valid, &[], &[]), 4, "UnknownIssuer");
+    ends(once(&stage, &expired, &[], &[]), 4, "UnknownIssuer");
+    ends(once(&stage, &valid, &named, &[]), 0, "something new came");
+    // The system's store, as OpenSSL's programs find it.
+    let store = stage.path("root.pem");
+    ends(once(&stage, &valid, &[], &[("SSL_CERT_FILE", store.to_str().unwrap())]), 0, "verified");
+
+    ends(once(&stage, &expired, &named, &[]), 0, "dates of a TLS certificate do not hold");
+    let strict = [&named[..], &["--tls", "verify"]].concat();
+    ends(once(&stage, &expired, &strict, &[]), 4, "expired");
+    ends(once(&stage, &valid, &strict, &[]), 0, "verified");
+    // Dates are all that is forgiven.
+    let other = expired.replace("localhost", "127.0.0.1");
+    ends(once(&stage, &other, &named, &[]), 4, "not valid for name");
+
+    // A root that has gone keeps nobody from the other origins.
+    let with = ["--extra-root", "gone.pem", "--origin", stage.origin()];
+    ends(once(&stage, &valid, &with, &[]), 0, "gone.pem");
+}
