@@ -362,6 +362,7 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
 pub fn default_of(key: &str) -> Option<String> {
     let policy = Policy::firefox();
     Some(match key {
+        "tls" => TlsDates::default().as_str().to_owned(),
         "policy" => policy.name.to_owned(),
         "pass_hours" => PASS_HOURS.to_string(),
         "poll_minutes" => POLL_MINUTES.to_string(),
@@ -443,6 +444,7 @@ mod tests {
             _ => None,
         };
         let shown = Layer {
+            tls: (said("tls").as_deref() == Some("any-date")).then_some(TlsDates::AnyDate),
             policy: said("policy"),
             pass_hours: number("pass_hours"),
             poll_minutes: number("poll_minutes"),

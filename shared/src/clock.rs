@@ -48,7 +48,7 @@ impl ClockStanding {
     pub fn of(edition: Option<&Edition>, now: Timestamp) -> Self {
         let Some(edition) = edition else { return Self::NoEdition };
         let of = |role: &&str| edition.expiries.iter().find(|expiry| expiry.role == **role);
-        let Some(expiries) = ROLES.iter().map(|role| of(&role)).collect::<Option<Vec<_>>>() else {
+        let Some(expiries) = ROLES.iter().map(of).collect::<Option<Vec<_>>>() else {
             return Self::NoEdition;
         };
         let Some(signed_at) = edition.signed_at else { return Self::Undated };

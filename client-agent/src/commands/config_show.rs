@@ -140,7 +140,9 @@ fn said(mut cli: clap::Command, words: impl IntoIterator<Item = OsString>) -> Re
 /// What `agent.toml` says under a key, at its top or in one of its tables.
 fn in_file(file: &dyn TableLike, key: &str) -> Option<String> {
     let inner = file.iter().filter_map(|(_, item)| item.as_table_like()).find_map(|table| table.get(key));
-    let item = file.get(key).or(inner).filter(|item| !item.is_table_like())?;
+    // The former key of one origin is still read.
+    let former = (key == "origins").then(|| file.get("origin")).flatten();
+    let item = file.get(key).or(inner).or(former).filter(|item| !item.is_table_like())?;
     let plain =
         |value: &Value| value.as_str().map_or_else(|| value.to_string().trim().to_owned(), str::to_owned);
     match item {
@@ -184,6 +186,8 @@ mod tests {
         assert_eq!(in_file(table, "anchors").as_deref(), Some("a.pem, b.pem"));
         assert_eq!(in_file(table, "ring").as_deref(), Some("test"));
         assert_eq!(in_file(table, "client"), None);
+        let former = Document::parse("origin = \"http://x/\"").unwrap();
+        assert_eq!(in_file(former.as_table(), "origins").as_deref(), Some("http://x/"));
 
         let state = folder.path().display().to_string();
         let words = ["x", "config", "show", "--state", &state, "--channel", "beta"].map(OsString::from);

@@ -266,7 +266,9 @@ mod tests {
         use crate::ports::doubles::MemoryDisk;
         let root = Server::new(time("2026-01-01T00:00:00Z")).root().to_vec();
         let pinned = TrustState::pinned(&root, &Limits::default()).unwrap();
-        let make = |disk: &MemoryDisk| write(disk, &Layer::default(), &[anchor()], &pinned, &State::new("x".into(), None));
+        let make = |disk: &MemoryDisk| {
+            write(disk, &Layer::default(), &[anchor()], &pinned, &State::new("x".into(), None))
+        };
         let whole = MemoryDisk::default();
         make(&whole).unwrap();
         let (mut crashes, effects) = (0, whole.effects());

@@ -256,7 +256,7 @@ fn make(incident: &Incident, folder: &Path, kind: &Kind) {
             fs::write(folder.join(name), bytes).unwrap();
         }
         Kind::Stolen => {
-            fs::write(folder.join("stolen.xpi"), sign(&incident.stolen, options, "stolen")).unwrap()
+            fs::write(folder.join("stolen.xpi"), sign(&incident.stolen, options, "stolen")).unwrap();
         }
         Kind::ExpiredLongAgo => {
             let subject = mozilla_name("Laboratory Signing Service", "retired.addons.example.org").unwrap();
