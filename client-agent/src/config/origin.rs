@@ -41,7 +41,7 @@ pub struct BadOrigin {
     pub(crate) problem: String,
 }
 
-/// Checks an origin's address. Relative paths must have been resolved by [`resolve`].
+/// Checks an origin's address. Relative paths must have been resolved by `Layer::relative_to`.
 ///
 /// # Errors
 /// It is neither an http or https address as [`Origin::Http`] wants it, nor a folder; with what is wrong.
