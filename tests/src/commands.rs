@@ -9,6 +9,7 @@ use crate::LabError;
 pub mod corpus;
 pub mod error_catalogue;
 pub mod fuzz_seeds;
+pub mod kills;
 pub mod measure;
 pub mod recipe_certificates;
 pub mod record_fixtures;
@@ -38,6 +39,8 @@ enum Command {
     Measure(measure::Arguments),
     /// Replay the incident of May 2019 with real processes, and check every figure.
     Replay(replay::Arguments),
+    /// Kill real servers and agents at every stage of their work, and check what is left.
+    Kills(kills::Arguments),
 }
 
 /// Runs one command. Exit code 0 when done, 1 when a replay differs from what it must show, 2 when input was unreadable
@@ -56,6 +59,7 @@ pub fn run(cli: Cli) -> ExitCode {
             record_fixtures::run(arguments).map_err(|error| LabError::Impossible(error.0))
         }
         Command::Replay(arguments) => return replay::run(arguments).report(),
+        Command::Kills(arguments) => return kills::run(arguments).report(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

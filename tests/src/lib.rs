@@ -12,6 +12,7 @@
 //! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
 //! | [`replay`] | the incident of May 2019 on that stage |
+//! | [`kills`] | `kill -9` of servers and agents on that stage, at every stage of their work |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
 pub mod binaries;
@@ -19,6 +20,7 @@ pub mod commands;
 pub mod corpus;
 mod error;
 pub mod hostile_origin;
+pub mod kills;
 pub mod pki;
 pub mod process;
 pub mod real;

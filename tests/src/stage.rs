@@ -156,6 +156,22 @@ impl Stage {
         self.addresses.as_ref().map_or("http://127.0.0.1:9", |[public, _]| public)
     }
 
+    /// The operators' address of the server; empty before its first start.
+    #[must_use]
+    pub fn operators(&self) -> &str {
+        self.addresses.as_ref().map_or("", |[_, operators]| operators)
+    }
+
+    /// The time that a process which starts now would see.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let passed =
+            |since: Instant| SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+        let shifted =
+            |(start, since): (Timestamp, Instant)| start.checked_add(passed(since)).unwrap_or(start);
+        self.clock.map_or_else(Timestamp::now, shifted)
+    }
+
     /// Runs `mulberryctl` against the running server, with the stage's token.
     ///
     /// # Errors
@@ -238,12 +254,11 @@ impl Stage {
         serde_json::from_slice(&bytes).map_err(|e| StageError(format!("{}: {e}", path.display())))
     }
 
-    fn clock_arguments(&self) -> Vec<String> {
-        let now = self.clock.map(|(start, since)| {
-            let passed = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
-            start.checked_add(passed).unwrap_or(start)
-        });
-        now.map_or(Vec::new(), |now| vec!["--clock-start".to_owned(), now.to_string()])
+    pub(crate) fn clock_arguments(&self) -> Vec<String> {
+        match self.clock {
+            Some(_) => vec!["--clock-start".to_owned(), self.now().to_string()],
+            None => Vec::new(),
+        }
     }
 }
 
