@@ -404,7 +404,7 @@ pub async fn fold(
 ) -> Result<(Ledger, Option<State>, Vec<mulberry_shared::operators::LedgerHead>), FoldError> {
     let (mut state, mut heads) = (None, Vec::new());
     let ledger = Ledger::open::<FoldError>(store, |record, head| {
-        state = Some(state::apply(state.as_ref(), &record.event, head, limits)?);
+        state = Some(state::advance(state.take(), &record.event, head, limits)?);
         heads.push(head);
         Ok(())
     })

@@ -120,7 +120,7 @@ fn read(input: impl BufRead, limits: &Limits) -> Result<Sound, Flaw> {
     let mut reader = ExportReader::open(input)?;
     let (mut state, mut heads) = (None, Vec::new());
     while let Some((record, _)) = reader.next_event()? {
-        state = Some(state::apply(state.as_ref(), &record.event, reader.head(), limits)?);
+        state = Some(state::advance(state.take(), &record.event, reader.head(), limits)?);
         heads.push(reader.head());
     }
     // An export has one event at least.
