@@ -34,8 +34,8 @@ pub fn memory_ceiling(archive_len: u64, limits: &XpiLimits) -> u64 {
     const MANIFESTS: u64 = 3 * 4;
     /// PKCS#7: bytes, parts, certificates. COSE: CBOR values of 32 bytes where an item has one.
     const SIGNATURES: u64 = 4 + 40;
-    /// `manifest.json` and `install.rdf` as text and tree.
-    const IDENTITY: u64 = 4;
+    /// `manifest.json` and `install.rdf` as text, both at once, and tree.
+    const IDENTITY: u64 = 5;
     let at_most = |ceiling: usize, ratio: u64| archive_len.saturating_mul(ratio).min(ceiling as u64);
     BUFFERS
         .saturating_add(at_most(limits.directory_bytes, 1).saturating_mul(3))
@@ -44,7 +44,7 @@ pub fn memory_ceiling(archive_len: u64, limits: &XpiLimits) -> u64 {
         .saturating_add(at_most(limits.identity_bytes, 1).saturating_mul(IDENTITY))
 }
 
-pub use inspection::{Inspection, inspect};
+pub use inspection::{Inspection, archive_digest, inspect};
 pub use judge::JudgeContext;
 pub use policy::{NotInTheList, Policy, SignatureMode, WeakestDigest};
 pub use read_at::ReadAt;

@@ -219,6 +219,11 @@ impl Certificate {
         format!("{name:?} (serial {})", self.serial_hex())
     }
 
+    /// The most memory in bytes that it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Parsed>() + 2 * self.der().len() + self.extensions().memory_bytes()
+    }
+
     fn part(&self, range: &Range<usize>) -> &[u8] {
         self.der().get(range.clone()).unwrap_or_default()
     }

@@ -7,7 +7,9 @@ use const_oid::db::rfc5280 as oid;
 use der::asn1::BitStringRef;
 use der::{Decode, Reader, SliceReader, Tag, TagNumber};
 use jiff::Timestamp;
+use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
@@ -209,6 +211,15 @@ fn extensions(list: &[Extension], limits: &X509Limits) -> Result<Extensions, Cer
 }
 
 impl Extensions {
+    /// The decoded lists; the texts in them are no longer together than the certificate.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let constraints = self.name_constraints.as_deref();
+        let subtrees = constraints.map(|c| c.permitted_subtrees.iter().chain(&c.excluded_subtrees).flatten());
+        let constrained = subtrees.into_iter().flatten().map(|subtree| &subtree.base);
+        constrained.chain(&self.alternative_names).map(name_bytes).sum::<usize>()
+            + self.extended_key_usages.as_ref().map_or(0, Vec::len) * size_of::<ObjectIdentifier>()
+    }
+
     /// Whether the extension is one that is processed.
     fn read(&mut self, extension: &Extension) -> der::Result<bool> {
         let value = extension.extn_value.as_bytes();
@@ -250,6 +261,14 @@ impl Extensions {
         }
         Ok(true)
     }
+}
+
+fn name_bytes(name: &GeneralName) -> usize {
+    let parts = match name {
+        GeneralName::DirectoryName(name) => name.0.iter().map(|part| part.0.len()).sum(),
+        _ => 0,
+    };
+    size_of::<GeneralSubtree>() + parts * size_of::<AttributeTypeAndValue>()
 }
 
 fn not_empty<T>(list: Vec<T>) -> der::Result<Vec<T>> {

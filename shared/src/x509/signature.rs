@@ -26,11 +26,11 @@ pub(super) fn check(child: &Certificate, issuer: &Certificate, memo: &SignatureM
         {
             continue;
         }
-        let (message, signature) = child.signed();
-        // The key's algorithm belongs to the key: P-256 and P-384 keys share one form of ECDSA signature.
-        let mut key = key_id.as_ref().to_vec();
-        key.extend_from_slice(issuer.public_key());
-        let holds = memo.check(signature_id.as_ref(), &key, message, signature, || {
+        // Digests stand for what they are of: the issuer's key with its algorithm (P-256 and P-384 keys share one form of ECDSA
+        // signature), and the certificate, which is what was signed and the signature.
+        let (key, certificate) = (issuer.spki_sha256(), child.sha256());
+        let holds = memo.check(signature_id.as_ref(), &key.0, &certificate.0, &[], || {
+            let (message, signature) = child.signed();
             algorithm.verify_signature(issuer.public_key(), message, signature).is_ok()
         });
         if holds {

@@ -56,6 +56,19 @@ impl Inspection {
     pub fn chains(&self) -> impl Iterator<Item = (&Certificate, &[Certificate])> {
         self.chains.iter().map(|chain| (&chain.end_entity, chain.embedded.as_slice()))
     }
+
+    /// The most memory in bytes that keeping it takes; less where certificates are shared.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let texts = self.id.iter().chain(&self.version).map(String::len);
+        let faults = self.fault.iter().chain(&self.identity_fault).map(|fault| fault.sentence.len());
+        let certificates = self
+            .chains
+            .iter()
+            .flat_map(|chain| std::iter::once(&chain.end_entity).chain(&chain.embedded))
+            .map(Certificate::memory_bytes);
+        (size_of::<Self>() + texts.chain(faults).chain(certificates).sum::<usize>()) as u64
+    }
 }
 
 /// Inspects one archive: structure, every file against the manifests and the reverse, signatures, id.
@@ -73,9 +86,7 @@ pub fn inspect(archive: &dyn ReadAt, policy: &Policy, limits: &Limits) -> io::Re
         chains: Vec::new(),
         identity_fault: None,
     };
-    if archive.len() <= limits.xpi.archive_bytes {
-        inspection.sha256 = Some(digest_of(archive)?);
-    }
+    inspection.sha256 = archive_digest(archive, limits)?;
     match fill(&mut inspection, archive, policy, limits) {
         Ok(()) => {}
         Err(Stop::Io(error)) => return Err(error),
@@ -95,13 +106,14 @@ fn fill(
 ) -> Result<(), Stop> {
     let directory = Directory::read(archive, &limits.xpi)?;
     let mut reader = ContentReader::new(archive, &directory);
-    match identity(&directory, &mut reader, limits) {
+    let mut held = Vec::new();
+    match identity(&directory, &mut reader, limits, &mut held) {
         Ok(identity) => (inspection.id, inspection.version) = (identity.id, identity.version),
         Err(Stop::Fault(fault)) => inspection.identity_fault = Some(fault),
         Err(io) => return Err(io),
     }
     let files = SignatureFiles::find(&directory, policy.signature)?;
-    inspection.chains = verify(&directory, &mut reader, &files, policy, limits)?;
+    inspection.chains = verify(&directory, &mut reader, &files, &held, policy, limits)?;
     if inspection.identity_fault.is_none() {
         inspection.identity_fault =
             check_identity(&mut inspection.id, &inspection.chains, limits.xpi.identity_text).err();
@@ -114,6 +126,7 @@ fn verify(
     directory: &Directory,
     reader: &mut ContentReader<'_>,
     files: &SignatureFiles<'_>,
+    identity_files: &[(&str, Vec<u8>)],
     policy: &Policy,
     limits: &Limits,
 ) -> Result<Vec<Chain>, Stop> {
@@ -172,7 +185,19 @@ fn verify(
         let (name, weakest) = (COSE_MANIFEST, WeakestDigest::Sha256);
         views.push(View { name, manifest, weakest, exempt: files.not_in_cose_manifest() });
     }
-    content::check(directory, reader, &views)?;
+    let mut held: Vec<(&str, &[u8])> =
+        identity_files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    if let Some((names, manifest, signature_file, block)) = &pkcs7_bytes {
+        held.extend([
+            (names.manifest, manifest.as_slice()),
+            (names.signature_file, signature_file.as_slice()),
+            (names.block, block.as_slice()),
+        ]);
+    }
+    if let (Some(names), Some((manifest, signature))) = (&files.cose, &cose_bytes) {
+        held.extend([(names.manifest, manifest.as_slice()), (names.signature, signature.as_slice())]);
+    }
+    content::check(directory, reader, &views, &held)?;
 
     let mut chains = Vec::new();
     if let (Some((_, _, signature_file, _)), Some((.., pkcs7))) = (&pkcs7_bytes, &pkcs7) {
@@ -187,7 +212,15 @@ fn verify(
     Ok(chains)
 }
 
-fn digest_of(archive: &dyn ReadAt) -> io::Result<Sha256Digest> {
+/// The SHA-256 of an archive, as an [`Inspection`] of it has it: archives of one digest have one inspection. `None` where it is
+/// larger than the ceiling.
+///
+/// # Errors
+/// Those of the medium.
+pub fn archive_digest(archive: &dyn ReadAt, limits: &Limits) -> io::Result<Option<Sha256Digest>> {
+    if archive.len() > limits.xpi.archive_bytes {
+        return Ok(None);
+    }
     let (mut hasher, mut offset, len) = (Sha256::new(), 0, archive.len());
     let mut buffer = vec![0; len.min(256 << 10) as usize];
     while offset < len {
@@ -197,24 +230,32 @@ fn digest_of(archive: &dyn ReadAt) -> io::Result<Sha256Digest> {
         hasher.update(&*piece);
         offset += piece.len() as u64;
     }
-    Ok(Sha256Digest(hasher.finalize().into()))
+    Ok(Some(Sha256Digest(hasher.finalize().into())))
 }
 
-/// What `manifest.json` says, else `install.rdf`.
+/// What `manifest.json` says, else `install.rdf`. What was read for it is left in `held`.
 fn identity(
     directory: &Directory,
     reader: &mut ContentReader<'_>,
     limits: &Limits,
+    held: &mut Vec<(&'static str, Vec<u8>)>,
 ) -> Result<Identity, Stop> {
     let max = limits.xpi.identity_bytes;
     let mut identity = Identity::default();
-    if let Some(entry) = directory.find("manifest.json") {
-        identity = Identity::of_manifest_json(&reader.read_to_vec(entry, max)?)?;
+    let mut read = |name: &'static str| -> Result<Option<Vec<u8>>, Stop> {
+        directory.find(name).map(|entry| reader.read_to_vec(entry, max)).transpose()
+    };
+    if let Some(bytes) = read("manifest.json")? {
+        let said = Identity::of_manifest_json(&bytes);
+        held.push(("manifest.json", bytes));
+        identity = said?;
     }
     if identity.id.is_none()
-        && let Some(entry) = directory.find("install.rdf")
+        && let Some(bytes) = read("install.rdf")?
     {
-        let older = Identity::of_install_rdf(&reader.read_to_vec(entry, max)?, &limits.xpi)?;
+        let said = Identity::of_install_rdf(&bytes, &limits.xpi);
+        held.push(("install.rdf", bytes));
+        let older = said?;
         identity = Identity { id: older.id, version: identity.version.or(older.version) };
     }
     let texts = [("id", &identity.id), ("version", &identity.version)];

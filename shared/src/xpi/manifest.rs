@@ -186,7 +186,10 @@ impl<'a> Parser<'a, '_> {
     /// Takes up a digest if the attribute is one of ours.
     fn digest(&self, line: &str, suffix: &str, digests: &mut Digests) -> Result<(), Fault> {
         let Some((key, value)) = split(line) else { return Ok(()) };
-        let is = |algorithm: &str| key.eq_ignore_ascii_case(&format!("{algorithm}-Digest{suffix}"));
+        let Some(algorithm) = without_end(key, suffix).and_then(|key| without_end(key, "-Digest")) else {
+            return Ok(());
+        };
+        let is = |name: &str| algorithm.eq_ignore_ascii_case(name);
         let given_before = if is("SHA1") || is("SHA-1") {
             digests.sha1.replace(self.decode(key, value)?).is_some()
         } else if is("SHA256") || is("SHA-256") {
@@ -198,8 +201,12 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn decode<const N: usize>(&self, key: &str, value: &str) -> Result<[u8; N], Fault> {
-        let bytes = STANDARD.decode(value).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.ok_or_else(|| self.fault(&format!("has a {key} that is no base64 of {N} bytes")))
+        // The decoder wants room for whole groups of three bytes.
+        let mut buffer = [0; 48];
+        let decoded = STANDARD.decode_slice(value, &mut buffer).ok().and_then(|len| buffer.get(..len));
+        decoded
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| self.fault(&format!("has a {key} that is no base64 of {N} bytes")))
     }
 
     /// The next attribute of this section with its continuations, checked to be one; `None` at the section's end, which is
@@ -235,9 +242,7 @@ impl<'a> Parser<'a, '_> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.check_len(line.len())?;
         match std::str::from_utf8(line) {
-            Ok(line) if line.contains(|c: char| c.is_control() && c != '\t') => {
-                Err(self.fault("has a control character"))
-            }
+            Ok(line) if has_control_character(line) => Err(self.fault("has a control character")),
             Ok(line) => Ok(Some(line)),
             Err(_) => Err(self.fault("is not UTF-8")),
         }
@@ -273,6 +278,21 @@ impl<'a> Parser<'a, '_> {
 fn split(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
     Some((key, value.strip_prefix(' ').unwrap_or(value)))
+}
+
+/// `text` without `end`, in any case of letters.
+fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let (rest, found) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
+    found.eq_ignore_ascii_case(end).then_some(rest)
+}
+
+/// Most lines are ASCII, and bytes are looked at several times faster than characters.
+fn has_control_character(line: &str) -> bool {
+    if line.is_ascii() {
+        line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')
+    } else {
+        line.contains(|c: char| c.is_control() && c != '\t')
+    }
 }
 
 fn is_key(key: &str) -> bool {

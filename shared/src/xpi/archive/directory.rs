@@ -32,7 +32,7 @@ pub struct Entry {
     flags: u16,
     header: u32,
     /// Where the stored content begins.
-    pub(super) data: u64,
+    pub data: u64,
 }
 
 /// The directory of an archive whose structure holds: names are plain, unique, and each entry's local header agrees.
