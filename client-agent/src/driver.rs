@@ -38,7 +38,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{Edition, OnlineRole, TrustError, TrustState, Waiver};
 
-use crate::apply::apply;
+use crate::apply::{Asked, apply};
 use crate::config::Facts;
 use crate::examine::{Bench, Examiner};
 use crate::passes::{self, Circumstances};
@@ -73,8 +73,20 @@ pub struct Agent<'a> {
     pub consent: Consent,
     /// Time between two periodic passes.
     pub pass_every: SignedDuration,
+    /// Whether all add-ons are read and verified now.
+    pub verify: Verify,
     /// Ceilings.
     pub limits: Limits,
+}
+
+/// When a run reads and verifies all add-ons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// When the periodic pass is due, or a recipe asks.
+    WhenDue,
+    /// Now. While a recipe holds the periodic pass it is made as a recipe's pass: what it disables is distrusted, blocked, or
+    /// other content than was enabled.
+    Now,
 }
 
 /// Why a run could not be made. What an origin, a recipe or an add-on does wrong is never among these.
@@ -175,10 +187,15 @@ impl Agent<'_> {
         state.enrolments = outcome.enrolments;
 
         let trust = AddonTrust::from_enrolments(&state.enrolments, now);
-        let due = passes::is_due(state.last_full_pass, self.pass_every, now);
+        let asked_now = self.verify == Verify::Now;
+        let due = asked_now || passes::is_due(state.last_full_pass, self.pass_every, now);
         let held = trust.hold_until.is_some();
         let misdated = passes::is_misdated(state.last_full_pass, now);
-        let pass = passes::choose(due, misdated, held, outcome.asked, &clock);
+        let asked = if asked_now { Asked::All } else { outcome.asked };
+        let pass = passes::choose(due, misdated, held, asked, &clock);
+        if asked_now || pass == passes::Pass::Periodic {
+            bench.reread_all();
+        }
         let last_full_pass = state.last_full_pass;
         let circumstances = Circumstances { trust: &trust, clock: &clock, last_full_pass };
         let made = passes::make(pass, &state.addons, circumstances, &mut bench);

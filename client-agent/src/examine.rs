@@ -14,6 +14,7 @@ use mulberry_shared::xpi::Verdict;
 use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, Stamp};
 
 mod archives;
+mod remembered;
 
 pub use archives::Archives;
 
@@ -58,10 +59,24 @@ pub trait Corpus {
     fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts;
 }
 
+/// Which files are read, where an examiner remembers what was in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reread {
+    /// Those that have changed since, as far as the file system tells.
+    Changed,
+    /// All: what somebody wrote without leaving a trace is found too.
+    All,
+}
+
 /// Examines add-ons and knows the trust anchors.
 pub trait Examiner {
-    /// Looks at these add-ons. What is wrong with one is a property of that one.
-    fn examine<'a>(&'a self, folder: &dyn AddonFolder, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a>;
+    /// Looks at these add-ons, as they were just listed. What is wrong with one is a property of that one.
+    fn examine<'a>(
+        &'a self,
+        folder: &dyn AddonFolder,
+        addons: &[ListedAddon],
+        reread: Reread,
+    ) -> Box<dyn Corpus + 'a>;
 
     /// Whether the anchors allow an action, whose effect together with everything else would be `candidate`: installed
     /// certificates must chain to an anchor, and an anchor cannot be distrusted.
@@ -76,6 +91,7 @@ pub struct Bench<'a> {
     folder: &'a dyn AddonFolder,
     examiner: &'a dyn Examiner,
     at: Timestamp,
+    reread: Reread,
     listed: Option<Result<Listing, String>>,
     everything: Option<Box<dyn Corpus + 'a>>,
 }
@@ -84,7 +100,15 @@ impl<'a> Bench<'a> {
     /// A bench that judges everything as of `at`.
     #[must_use]
     pub fn new(folder: &'a dyn AddonFolder, examiner: &'a dyn Examiner, at: Timestamp) -> Self {
-        Self { folder, examiner, at, listed: None, everything: None }
+        Self { folder, examiner, at, reread: Reread::Changed, listed: None, everything: None }
+    }
+
+    /// From now on every file is read that is examined, whatever is remembered of it and was examined before.
+    pub fn reread_all(&mut self) {
+        if self.reread != Reread::All {
+            self.reread = Reread::All;
+            self.everything = None;
+        }
     }
 
     /// The instant of all judgements.
@@ -122,14 +146,14 @@ impl<'a> Bench<'a> {
     /// The folder cannot be listed.
     pub fn everything(&mut self) -> Result<&(dyn Corpus + 'a), String> {
         let listed = self.list()?;
-        let (examiner, folder) = (self.examiner, self.folder);
-        Ok(&**self.everything.get_or_insert_with(|| examiner.examine(folder, &listed)))
+        let (examiner, folder, reread) = (self.examiner, self.folder, self.reread);
+        Ok(&**self.everything.get_or_insert_with(|| examiner.examine(folder, &listed, reread)))
     }
 
     /// These add-ons, examined.
     #[must_use]
     pub fn some(&self, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a> {
-        self.examiner.examine(self.folder, addons)
+        self.examiner.examine(self.folder, addons, self.reread)
     }
 
     /// Whether all add-ons were examined in this run.
@@ -146,3 +170,6 @@ impl<'a> Bench<'a> {
         self.examiner.admits(action, candidate, self.at)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mulberry_agent::commands::{
     Failure, config_show, import, init, once, run, status, uninstall, verify, why,
 };
+use mulberry_agent::driver::Verify;
 use mulberry_agent::io::clock::SystemClock;
 use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::presence;
@@ -155,7 +156,11 @@ fn once(args: once::Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, 
     let parts = Parts::load(&folder, args.settings, limits)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
-    let exit = runtime.block_on(once::run(&parts.agent(&folder, clock, None), args.output.into()));
+    let mut agent = parts.agent(&folder, clock, None);
+    if args.rehash {
+        agent.verify = Verify::Now;
+    }
+    let exit = runtime.block_on(once::run(&agent, args.output.into()));
     // A share that never answers must not hold up the end.
     runtime.shutdown_background();
     exit

@@ -178,6 +178,10 @@ pub trait AddonFolder: Send + Sync {
     /// The folder itself cannot be listed. Then nothing is known, which is not the same as "no add-ons".
     fn list(&self) -> io::Result<Listing>;
 
+    /// Now, by the clock that stamps its files (not the agent's [`Clock`], which may be set for a rehearsal): nanoseconds
+    /// since 1970, saturated.
+    fn now_ns(&self) -> i64;
+
     /// Opens one of them.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use mulberry_shared::x509::Certificate;
 
 use crate::backoff::Dice;
 use crate::config::{Layer, validate};
-use crate::driver::{Agent, RunError};
+use crate::driver::{Agent, RunError, Verify};
 use crate::ports::doubles::{MemoryDisk, MemoryOrigin, RecordingHook, SetClock};
 use crate::refresh::Origins;
 use crate::report::RunReport;
@@ -93,6 +93,7 @@ pub(crate) struct Scene {
     pub(crate) addons: Addons,
     pub(crate) hook: RecordingHook,
     pub(crate) clock: SetClock,
+    pub(crate) verify: Verify,
     recipes: BTreeMap<RecipePath, Recipe>,
     gates: Gates,
 }
@@ -117,6 +118,7 @@ impl Scene {
             addons,
             hook: RecordingHook::default(),
             clock,
+            verify: Verify::WhenDue,
             recipes: BTreeMap::new(),
             gates: Gates::default(),
         };
@@ -206,6 +208,7 @@ impl Scene {
             facts: validate(layer).unwrap().facts,
             consent: Consent { updates: true, messages: true, studies: false },
             pass_every: SignedDuration::from_hours(24),
+            verify: self.verify,
             limits: Limits::default(),
         }
     }

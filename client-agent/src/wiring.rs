@@ -11,7 +11,7 @@ use reqwest::Url;
 use crate::backoff::Dice;
 use crate::commands::{Failure, settings};
 use crate::config::{Facts, Layer, Origin};
-use crate::driver::Agent;
+use crate::driver::{Agent, Verify};
 use crate::examine::Archives;
 use crate::io::disk::StateFolder;
 use crate::io::folder::RealAddons;
@@ -104,6 +104,7 @@ impl Parts {
             facts: self.facts.clone(),
             consent: self.consent,
             pass_every: self.pass_every,
+            verify: Verify::WhenDue,
             limits: self.limits.clone(),
         }
     }

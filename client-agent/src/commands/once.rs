@@ -18,11 +18,15 @@ edition was used, and everything else was done.
 Examples:
   mulberry-agent once --state ./agent
   mulberry-agent once --state ./agent --json --version 66.0.4
+  mulberry-agent once --state ./agent --rehash
   mulberry-agent --clock-start 2019-05-05T00:00:00Z once --state ./agent")]
 pub struct Args {
     /// The state folder.
     #[command(flatten)]
     pub state: StateArg,
+    /// Read, hash and verify every add-on now, though nothing seems to have changed and the periodic pass is not due
+    #[arg(long)]
+    pub rehash: bool,
     /// How to show the result.
     #[command(flatten)]
     pub output: OutputArgs,

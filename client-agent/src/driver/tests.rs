@@ -10,6 +10,7 @@ use crate::scene::{Fate, Scene, anchor, hold, install, recipe, replacement, stat
 mod crashes;
 mod holds;
 mod never_worse;
+mod rereading;
 
 const AFTER: &str = "2019-05-04T13:00:00Z";
 const LATER: &str = "2019-05-04T14:00:00Z";

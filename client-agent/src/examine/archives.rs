@@ -1,88 +1,180 @@
 //! Real add-ons: archives, inspected on all cores and judged against the local pool.
 
+use std::io;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use mulberry_shared::addon_trust::{AddonTrust, Admission};
+use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::Action;
 use mulberry_shared::x509::{Anchors, Pool, SignatureMemo};
-use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, inspect, memory_ceiling};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use mulberry_shared::xpi::{
+    Inspection, JudgeContext, Policy, ReadAt, archive_digest, inspect, memory_ceiling,
+};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::{Content, Corpus, Examiner, Seen, Verdicts};
+use super::remembered::{Known, REMEMBERED, Remembered, is_settled};
+use super::{Content, Corpus, Examiner, Reread, Seen, Verdicts};
 use crate::memory::{Budget, MEMORY};
-use crate::ports::{AddonFolder, ListedAddon};
+use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
 
-/// Examines archives under one policy and one set of anchors.
+/// Files up to this size are read at once: one call instead of several for every entry, and what is hashed is what is inspected.
+const WHOLE: u64 = 1 << 20;
+
+/// Examines archives under one policy and one set of anchors, and remembers what it saw.
 #[derive(Debug)]
 pub struct Archives {
     anchors: Anchors,
     policy: Policy,
     limits: Limits,
     memo: SignatureMemo,
+    remembered: Remembered,
 }
 
 impl Archives {
-    /// An examiner with an empty memory of signature checks.
+    /// An examiner that remembers nothing yet.
     #[must_use]
     pub fn new(anchors: Anchors, policy: Policy, limits: Limits) -> Self {
-        Self { anchors, policy, limits, memo: SignatureMemo::default() }
+        let (memo, remembered) = (SignatureMemo::default(), Remembered::new(REMEMBERED));
+        Self { anchors, policy, limits, memo, remembered }
     }
 
+    /// Looks at one add-on, of which this much is known.
     fn look(
         &self,
         folder: &dyn AddonFolder,
         addon: &ListedAddon,
-        memory: &Budget,
-    ) -> (Seen, Option<Inspection>) {
-        let seen = |stamp, content| Seen { path: addon.path.clone(), stamp, content };
-        let unreadable = |error: std::io::Error| Content::Unreadable(format!("it cannot be read: {error}"));
+        known: Option<Arc<Known>>,
+        look: &Look,
+    ) -> Looked {
+        if let Some(known) = &known
+            && look.reread == Reread::Changed
+            && known.is_of(&addon.stamp)
+        {
+            return Looked::Known(known.clone());
+        }
+        let unreadable = |stamp, error: io::Error| {
+            Looked::Nothing(stamp, Content::Unreadable(format!("it cannot be read: {error}")))
+        };
         let opened = match folder.open(&addon.path) {
             Ok(opened) => opened,
-            Err(error) => return (seen(addon.stamp, unreadable(error)), None),
+            Err(error) => return unreadable(addon.stamp, error),
         };
         let before = match opened.stamp() {
             Ok(stamp) => stamp,
-            Err(error) => return (seen(addon.stamp, unreadable(error)), None),
+            Err(error) => return unreadable(addon.stamp, error),
         };
-        let inspected = memory.with(memory_ceiling(before.size, &self.limits.xpi), || {
-            inspect(opened.archive(), &self.policy, &self.limits)
-        });
-        let inspection = match inspected {
-            Ok(inspection) => inspection,
-            Err(error) => return (seen(before, unreadable(error)), None),
+        let most = before.size.min(WHOLE).saturating_add(memory_ceiling(before.size, &self.limits.xpi));
+        let read = look.memory.with(most, || self.read(&*opened, &before, known));
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => return unreadable(before, error),
         };
         // What was hashed at the start and what was verified at the end must be one content.
         match opened.stamp() {
             Ok(after) if after == before => {}
             Ok(_) => {
                 let problem = "it changed while it was being read; the next run looks again";
-                return (seen(before, Content::Unreadable(problem.into())), None);
+                return Looked::Nothing(before, Content::Unreadable(problem.into()));
             }
-            Err(error) => return (seen(before, unreadable(error)), None),
+            Err(error) => return unreadable(before, error),
         }
-        match inspection.sha256 {
-            Some(sha256) => {
-                let (id, version) = (inspection.id.clone(), inspection.version.clone());
-                (seen(before, Content::Read { id, version, sha256 }), Some(inspection))
+        match read {
+            Some((sha256, inspection)) => {
+                let settled = is_settled(&before, look.began);
+                Looked::Known(Arc::new(Known { stamp: before, settled, sha256, inspection }))
             }
             None => {
                 let problem =
                     format!("larger than the {} bytes an add-on may have", self.limits.xpi.archive_bytes);
-                (seen(before, Content::TooLarge(problem)), None)
+                Looked::Nothing(before, Content::TooLarge(problem))
             }
         }
+    }
+
+    /// Hashes the file, and inspects it unless it is the content that is known. `None`: too large to be hashed.
+    fn read(
+        &self,
+        opened: &dyn OpenAddon,
+        stamp: &Stamp,
+        known: Option<Arc<Known>>,
+    ) -> io::Result<Option<(Sha256Digest, Arc<Inspection>)>> {
+        if stamp.size > WHOLE {
+            return self.inspect(opened.archive(), known);
+        }
+        let mut bytes = vec![0; stamp.size as usize];
+        opened.archive().read_exact_at(&mut bytes, 0)?;
+        self.inspect(&bytes, known)
+    }
+
+    fn inspect(
+        &self,
+        archive: &dyn ReadAt,
+        known: Option<Arc<Known>>,
+    ) -> io::Result<Option<(Sha256Digest, Arc<Inspection>)>> {
+        if let Some(known) = known
+            && archive_digest(archive, &self.limits)? == Some(known.sha256)
+        {
+            return Ok(Some((known.sha256, known.inspection.clone())));
+        }
+        let inspection = inspect(archive, &self.policy, &self.limits)?;
+        Ok(inspection.sha256.map(|sha256| (sha256, Arc::new(inspection))))
+    }
+}
+
+/// How all add-ons of one pass are looked at.
+struct Look {
+    reread: Reread,
+    /// When the pass began, by the clock that makes stamps.
+    began: i64,
+    memory: Budget,
+}
+
+/// What looking at one add-on gave.
+enum Looked {
+    Known(Arc<Known>),
+    Nothing(Stamp, Content),
+}
+
+impl Looked {
+    fn seen(&self, path: &str) -> Seen {
+        let (stamp, content) = match self {
+            Self::Nothing(stamp, content) => (*stamp, content.clone()),
+            Self::Known(known) => {
+                let (id, version) = (known.inspection.id.clone(), known.inspection.version.clone());
+                (known.stamp, Content::Read { id, version, sha256: known.sha256 })
+            }
+        };
+        Seen { path: path.to_owned(), stamp, content }
     }
 }
 
 impl Examiner for Archives {
-    fn examine<'a>(&'a self, folder: &dyn AddonFolder, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a> {
-        let memory = Budget::new(MEMORY);
-        let (seen, inspections) = addons
+    fn examine<'a>(
+        &'a self,
+        folder: &dyn AddonFolder,
+        addons: &[ListedAddon],
+        reread: Reread,
+    ) -> Box<dyn Corpus + 'a> {
+        let known = self.remembered.recall(addons.iter().map(|addon| addon.path.as_str()));
+        let look = Look { reread, began: folder.now_ns(), memory: Budget::new(MEMORY) };
+        let looked: Vec<Looked> = addons
             .par_iter()
-            .map(|addon| self.look(folder, addon, &memory))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .unzip();
+            .zip(known)
+            .map(|(addon, known)| self.look(folder, addon, known, &look))
+            .collect();
+        let (mut seen, mut inspections) = (Vec::new(), Vec::new());
+        for (addon, looked) in addons.iter().zip(looked) {
+            seen.push(looked.seen(&addon.path));
+            inspections.push(match looked {
+                Looked::Nothing(..) => None,
+                Looked::Known(known) => {
+                    self.remembered.keep(&addon.path, &known);
+                    Some(known.inspection.clone())
+                }
+            });
+        }
         Box::new(Inspected { examiner: self, seen, inspections })
     }
 
@@ -113,7 +205,7 @@ struct Inspected<'a> {
     examiner: &'a Archives,
     seen: Vec<Seen>,
     /// In the order of `seen`; `None` where there is nothing to judge.
-    inspections: Vec<Option<Inspection>>,
+    inspections: Vec<Option<Arc<Inspection>>>,
 }
 
 impl Corpus for Inspected<'_> {

@@ -4,6 +4,7 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mulberry_shared::xpi::ReadAt;
 
@@ -96,6 +97,14 @@ impl AddonFolder for RealAddons {
             );
         }
         Ok(found)
+    }
+
+    fn now_ns(&self) -> i64 {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+            // Before 1970 no stamp looks old, so none is believed.
+            Err(_) => 0,
+        }
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenAddon>> {

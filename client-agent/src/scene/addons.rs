@@ -12,7 +12,7 @@ use mulberry_shared::recipe::Action;
 use mulberry_shared::xpi::{Policy, Verdict, VerdictKind};
 
 use super::{anchor, replacement};
-use crate::examine::{Archives, Content, Corpus, Examiner, Seen, Verdicts};
+use crate::examine::{Archives, Content, Corpus, Examiner, Reread, Seen, Verdicts};
 use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, OpenAddon, Stamp};
 
 /// What becomes of an add-on.
@@ -56,6 +56,7 @@ struct Inner {
     unlistable: bool,
     hidden: Option<Gap>,
     examined: usize,
+    rereads: Vec<Reread>,
 }
 
 impl Addons {
@@ -97,6 +98,13 @@ impl Addons {
     }
 }
 
+impl Addons {
+    /// How add-ons were looked at since this was last asked, each time.
+    pub(crate) fn take_rereads(&self) -> Vec<Reread> {
+        std::mem::take(&mut self.inner.lock().unwrap().rereads)
+    }
+}
+
 fn stamp(addon: &Addon) -> Stamp {
     Stamp {
         device: 1,
@@ -120,14 +128,24 @@ impl AddonFolder for Addons {
         Ok(Listing { addons: seen.map(listed).collect(), gaps })
     }
 
+    fn now_ns(&self) -> i64 {
+        0
+    }
+
     fn open(&self, _path: &str) -> io::Result<Box<dyn OpenAddon>> {
         unreachable!("the examiner of these tests opens nothing")
     }
 }
 
 impl Examiner for Addons {
-    fn examine<'a>(&'a self, _folder: &dyn AddonFolder, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a> {
+    fn examine<'a>(
+        &'a self,
+        _folder: &dyn AddonFolder,
+        addons: &[ListedAddon],
+        reread: Reread,
+    ) -> Box<dyn Corpus + 'a> {
         let mut inner = self.inner.lock().unwrap();
+        inner.rereads.push(reread);
         inner.examined += addons.len();
         let found = addons.iter().map(|listed| {
             let addon = inner.addons[&listed.path].clone();
