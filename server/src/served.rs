@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderValue;
+use actix_web::web::Bytes;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::trust::{location, profile};
 
@@ -30,10 +32,10 @@ pub enum Caching {
 /// One document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedFile {
-    /// Its bytes.
-    pub bytes: Arc<[u8]>,
+    /// Its bytes, as an answer's body: given to any number of answers without being copied.
+    pub body: Bytes,
     /// Its strong entity tag: the SHA-256 of the bytes, quoted.
-    pub etag: String,
+    pub etag: HeaderValue,
     /// How long it may be kept.
     pub caching: Caching,
     generation: u64,
@@ -82,10 +84,11 @@ impl Served {
     fn insert(&mut self, previous: Option<&Served>, path: String, bytes: Arc<[u8]>) {
         let caching = if path == "metadata/timestamp.json" { Caching::Short } else { Caching::Immutable };
         let etag = match previous.and_then(|previous| previous.file(&path)) {
-            Some(same) if same.bytes == bytes => same.etag.clone(),
-            _ => format!("\"{}\"", Sha256Digest::of(&bytes)),
+            Some(same) if same.body == *bytes => same.etag.clone(),
+            _ => etag(&bytes),
         };
-        self.files.insert(path, Arc::new(ServedFile { bytes, etag, caching, generation: self.generation }));
+        let body = Bytes::from_owner(bytes);
+        self.files.insert(path, Arc::new(ServedFile { body, etag, caching, generation: self.generation }));
     }
 
     fn keep_recent(&mut self, previous: &Served) {
@@ -98,13 +101,19 @@ impl Served {
         outdated.sort_unstable_by_key(|(path, file)| (std::cmp::Reverse(file.generation), *path));
         let mut bytes = 0_usize;
         for (path, file) in outdated {
-            bytes = bytes.saturating_add(file.bytes.len());
+            bytes = bytes.saturating_add(file.body.len());
             if bytes > OUTDATED_BYTES {
                 return;
             }
             self.files.insert(path.clone(), file.clone());
         }
     }
+}
+
+fn etag(bytes: &[u8]) -> HeaderValue {
+    let tag = format!("\"{}\"", Sha256Digest::of(bytes));
+    // Quotes and hexadecimal digits always make a header.
+    HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {

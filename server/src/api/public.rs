@@ -1,7 +1,7 @@
 //! The public listener: a TUF repository, the live stream, and health.
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use super::{dockerflow, live, method_not_allowed, not_found};
@@ -16,6 +16,10 @@ const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=5");
 
 /// For an absent file: an absent `N.root.json` may exist the next second.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Adds the public routes.
 pub fn configure(config: &mut ServiceConfig) {
@@ -53,32 +57,28 @@ async fn file(request: HttpRequest, core: Data<Core>) -> HttpResponse {
     let Some(file) = served.file(path.trim_start_matches('/')) else {
         return HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, NO_STORE)).finish();
     };
-    let mut answer = if is_known(request.headers(), file) {
-        HttpResponse::NotModified()
-    } else {
-        let mut answer = HttpResponse::Ok();
-        answer.content_type("application/json");
-        answer
-    };
-    answer.insert_header((header::ETAG, file.etag.as_str()));
+    // Everything below is ready: nothing is formatted, checked or copied for one answer.
+    let known = is_known(request.headers(), file);
+    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let caching = match file.caching {
         Caching::Immutable => IMMUTABLE,
         Caching::Short => SHORT,
     };
+    answer.insert_header((header::ETAG, file.etag.clone()));
     answer.insert_header((header::CACHE_CONTROL, caching));
-    answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    if is_known(request.headers(), file) {
+    answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, NOSNIFF));
+    if known {
         return answer.finish();
     }
-    answer.body(Bytes::from_owner(file.bytes.clone()))
+    answer.insert_header((header::CONTENT_TYPE, JSON));
+    answer.body(file.body.clone())
 }
 
 /// RFC 9110 section 13.1.2: weak comparison, a list, or `*`.
 fn is_known(headers: &HeaderMap, file: &ServedFile) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == file.etag)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == file.etag.as_bytes())
 }

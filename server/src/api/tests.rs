@@ -103,7 +103,7 @@ async fn files_have_strong_tags_and_say_how_long_they_keep() {
         let tag = text(&answer, header::ETAG).to_owned();
         assert!(tag.starts_with('"') && tag.len() == 66, "{tag}");
         let bytes = read_body(answer).await;
-        assert_eq!(bytes.as_ref(), lab.core.served().file(&path[1..]).unwrap().bytes.as_ref());
+        assert_eq!(bytes.as_ref(), lab.core.served().file(&path[1..]).unwrap().body.as_ref());
 
         for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
             let request = TestRequest::get().uri(path).insert_header((header::IF_NONE_MATCH, known));

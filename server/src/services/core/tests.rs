@@ -30,11 +30,11 @@ async fn open_gate(core: &Arc<Core>, percent: u16) -> Result<GateResponse, Refus
 fn refresh(served: &Served, known: Option<TrustState>, now: Timestamp) -> (TrustState, Outcome) {
     let limits = Limits::default();
     let root = served.file("metadata/1.root.json").unwrap();
-    let known = known.unwrap_or_else(|| TrustState::pinned(&root.bytes, &limits).unwrap());
+    let known = known.unwrap_or_else(|| TrustState::pinned(&root.body, &limits).unwrap());
     let mut refresh = Refresh::start(known, now, &limits);
     while let Next::Fetch(fetch) = refresh.next() {
         refresh
-            .supply(served.file(&fetch.path).map_or(Reply::Absent, |file| Reply::Bytes(file.bytes.to_vec())));
+            .supply(served.file(&fetch.path).map_or(Reply::Absent, |file| Reply::Bytes(file.body.to_vec())));
     }
     let (state, report) = refresh.finish();
     (state, report.outcome())
