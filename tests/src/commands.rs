@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::LabError;
 
+pub mod bench;
 pub mod corpus;
 pub mod error_catalogue;
 pub mod fuzz_seeds;
@@ -37,13 +38,15 @@ enum Command {
     RecordFixtures(record_fixtures::Arguments),
     /// Run one program and note the most memory it held.
     Measure(measure::Arguments),
+    /// Measure how fast verification and polls are, as ratios.
+    Bench(bench::Arguments),
     /// Replay the incident of May 2019 with real processes, and check every figure.
     Replay(replay::Arguments),
     /// Kill real servers and agents at every stage of their work, and check what is left.
     Kills(kills::Arguments),
 }
 
-/// Runs one command. Exit code 0 when done, 1 when a replay differs from what it must show, 2 when input was unreadable
+/// Runs one command. Exit code 0 when done, 1 when a replay or a measurement differs from what it must show, 2 when input was unreadable
 /// or output could not be written.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match &cli.command {
@@ -53,6 +56,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::FuzzSeeds(arguments) => fuzz_seeds::run(arguments),
         Command::Measure(arguments) => match measure::run(arguments) {
             Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Bench(arguments) => match bench::run(arguments) {
+            Ok(exit) => return exit.report(),
             Err(error) => Err(error),
         },
         Command::RecordFixtures(arguments) => {

@@ -36,7 +36,7 @@ pub struct CorpusSpec {
     pub seed: u64,
     /// The last second of the expiring intermediate.
     pub expired_at: Timestamp,
-    /// Keys of certificates and end entities. RSA-2048, or RSA-4096 as in real files.
+    /// Keys of anchors and intermediates: RSA-2048, or RSA-4096 as in real files. End entities have RSA-2048.
     pub keys: KeyKind,
 }
 
@@ -111,7 +111,7 @@ pub fn write(
     let addons_folder = folder.join("addons");
     fs::create_dir_all(&addons_folder).map_err(LabError::file(&addons_folder))?;
     // Made before the threads start, which would otherwise all wait for it.
-    key(spec.keys, "end entity")?;
+    key(KeyKind::Rsa2048, "end entity")?;
     let done = AtomicUsize::new(0);
     let mut addons = (0..spec.addons)
         .into_par_iter()
@@ -191,7 +191,6 @@ fn options(spec: &CorpusSpec, index: usize) -> Result<SigningOptions, LabError> 
             ..SigningOptions::service_of_2018(validity.0, validity.1)
         },
     };
-    options.key_kind = spec.keys;
     if index % 7 == 3
         && let Some(pkcs7) = &mut options.pkcs7
     {

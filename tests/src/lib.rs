@@ -13,8 +13,10 @@
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
 //! | [`replay`] | the incident of May 2019 on that stage |
 //! | [`kills`] | `kill -9` of servers and agents on that stage, at every stage of their work |
+//! | [`mod@bench`] | how fast it is, as ratios to doing the least that must be done, and to nginx |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
+pub mod bench;
 pub mod binaries;
 pub mod commands;
 pub mod corpus;

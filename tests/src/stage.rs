@@ -130,6 +130,15 @@ impl Stage {
         Ok(())
     }
 
+    /// The number of the server's process.
+    ///
+    /// # Errors
+    /// When no server runs.
+    pub fn server_pid(&self) -> Result<u32, StageError> {
+        let server = self.server.as_ref().ok_or_else(|| StageError("no server runs".into()))?;
+        Ok(server.process.id())
+    }
+
     /// Asks the server to end as an init system would, and waits for it.
     ///
     /// # Errors

@@ -28,15 +28,25 @@ pub struct Arguments {
     /// Contents follow from it.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Size of the RSA keys; the real certificates have 4096 bits, which take seconds to make.
+    /// Size of the RSA keys of anchors and intermediates; the real ones have 4096 bits, which take seconds to make.
     #[arg(long, value_enum, default_value_t = Keys::Rsa2048)]
     keys: Keys,
 }
 
+/// Keys of anchors and intermediates.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Keys {
+pub(super) enum Keys {
     Rsa2048,
     Rsa4096,
+}
+
+impl From<Keys> for KeyKind {
+    fn from(keys: Keys) -> Self {
+        match keys {
+            Keys::Rsa2048 => Self::Rsa2048,
+            Keys::Rsa4096 => Self::Rsa4096,
+        }
+    }
 }
 
 /// Runs the command.
@@ -53,10 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
         addons: arguments.addons,
         seed: arguments.seed,
         expired_at: arguments.expired_at,
-        keys: match arguments.keys {
-            Keys::Rsa2048 => KeyKind::Rsa2048,
-            Keys::Rsa4096 => KeyKind::Rsa4096,
-        },
+        keys: arguments.keys.into(),
     };
     // Hidden by itself when standard error is no terminal.
     let bar = ProgressBar::new(spec.addons as u64);

@@ -11,6 +11,7 @@
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 
 use super::certificate::{CertificateSpec, LabCertificate};
 use super::keys::{KeyKind, key};
@@ -88,6 +89,9 @@ impl Incident {
     /// # Errors
     /// When a key or certificate cannot be made.
     pub fn with_keys(kind: KeyKind, dates: IncidentDates) -> Result<Self, LabError> {
+        const NAMES: [&str; 7] = ["anchor", "signing", "wrong", "control", "stolen", "other anchor", "other"];
+        // All at once: below they would be made one after another, some seconds each.
+        NAMES.par_iter().try_for_each(|name| key(kind, name).map(drop))?;
         let (begin, end) = dates.anchor;
         let subject = |name: &str| mozilla_name("Laboratory Signing Service", name);
         let anchor = CertificateSpec::ca(subject("root-ca-laboratory")?, 1, begin, end)

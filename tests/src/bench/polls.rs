@@ -1,0 +1,167 @@
+//! Polls of `timestamp.json`: mulberry-server against nginx, which serves the same bytes with the same headers from a file.
+//!
+//! Both run on this machine with a worker for each of two cores and without a log of requests; wrk asks over loopback, on
+//! connections that are kept. All three share the cores, so only the comparison within one run says anything.
+
+mod nginx;
+mod wrk;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use self::nginx::Nginx;
+use super::series::{Bound, Ratio, Series};
+use crate::LabError;
+use crate::stage::{Stage, StageError};
+
+/// What a poll asks for.
+const PATH: &str = "/metadata/timestamp.json";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Rounds.
+    pub rounds: usize,
+    /// Seconds of each measurement: four in a round.
+    pub seconds: u64,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Bytes of `timestamp.json`.
+    pub bytes: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Rounds.
+    pub rounds: usize,
+    /// Median answers a second of each thing.
+    pub per_second: BTreeMap<&'static str, f64>,
+    /// The ratios.
+    pub ratios: Vec<Ratio>,
+}
+
+/// The programs of others that are needed.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    nginx: PathBuf,
+    wrk: PathBuf,
+}
+
+impl Tools {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// A sentence that says which is missing, and how to get it.
+    pub fn find() -> Result<Self, String> {
+        let find = |name: &str, package: &str| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            // Where Debian keeps servers, which is not on everybody's path.
+            let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+            folders.map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
+                format!("polls cannot be measured without {name}; on Debian: apt-get install {package}")
+            })
+        };
+        Ok(Self { nginx: find("nginx", "nginx-light")?, wrk: find("wrk", "wrk")? })
+    }
+}
+
+/// Measures; `progress` is told what is going on.
+///
+/// # Errors
+/// A program cannot be started, answers wrongly, or is not to be measured.
+pub fn measure(spec: &Spec, tools: &Tools, progress: &(dyn Fn(&str) + Sync)) -> Result<Report, LabError> {
+    let failed = |error: StageError| LabError::Impossible(error.to_string());
+    progress("starting mulberry-server and nginx");
+    let mut stage = Stage::new(None).map_err(failed)?;
+    stage.start_server().map_err(failed)?;
+    let ours = Target::new(stage.origin());
+    let (etag, bytes) = ours.check()?;
+    let nginx = Nginx::start(&tools.nginx, &bytes)?;
+    let theirs = Target::new(&nginx.origin());
+    let (their_etag, their_bytes) = theirs.check()?;
+    if their_bytes != bytes {
+        return Err(LabError::Impossible("nginx serves other bytes than mulberry-server".into()));
+    }
+    let [mut ours_200, mut theirs_200, mut ours_304, mut theirs_304] = [const { Series::new() }; 4];
+    let server = stage.server_pid().map_err(failed)?;
+    for round in 1..=spec.rounds {
+        progress(&format!("polls, round {round} of {}", spec.rounds));
+        for (series, target, pid, known) in [
+            (&mut ours_200, &ours, server, None),
+            (&mut theirs_200, &theirs, nginx.pid(), None),
+            (&mut ours_304, &ours, server, Some(&etag)),
+            (&mut theirs_304, &theirs, nginx.pid(), Some(&their_etag)),
+        ] {
+            series.push(wrk::measure(&tools.wrk, spec, &target.url(), known.map(String::as_str), pid)?);
+        }
+    }
+    let all = [
+        ("mulberry-200", &ours_200),
+        ("nginx-200", &theirs_200),
+        ("mulberry-304", &ours_304),
+        ("nginx-304", &theirs_304),
+    ];
+    Ok(Report {
+        bytes: bytes.len(),
+        connections: spec.connections,
+        rounds: spec.rounds,
+        per_second: all.map(|(name, series)| (name, series.wall())).into(),
+        ratios: vec![
+            ours_200.ratio_to(&theirs_200, "polls with news (200) to nginx", Bound::AtLeast(0.9)),
+            ours_304.ratio_to(&theirs_304, "polls without news (304) to nginx", Bound::AtLeast(0.75)),
+        ],
+    })
+}
+
+/// A server that is asked.
+struct Target {
+    address: String,
+}
+
+impl Target {
+    fn new(origin: &str) -> Self {
+        let address = origin.trim_start_matches("http://").trim_end_matches('/');
+        Self { address: address.to_owned() }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}{PATH}", self.address)
+    }
+
+    /// That it answers 200 with a body and an entity tag, and 304 to that tag: both.
+    fn check(&self) -> Result<(String, Vec<u8>), LabError> {
+        let (head, body) = self.ask("")?;
+        let etag = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("etag").then(|| value.trim().to_owned())
+        });
+        let wrong = |head: &str| LabError::Impossible(format!("{} answers wrongly:\n{head}", self.url()));
+        let etag = etag.filter(|_| head.starts_with("HTTP/1.1 200 ")).ok_or_else(|| wrong(&head))?;
+        let (again, nothing) = self.ask(&format!("If-None-Match: {etag}\r\n"))?;
+        if again.starts_with("HTTP/1.1 304 ") && nothing.is_empty() && !body.is_empty() {
+            Ok((etag, body))
+        } else {
+            Err(wrong(&again))
+        }
+    }
+
+    fn ask(&self, header: &str) -> Result<(String, Vec<u8>), LabError> {
+        let mut answer = Vec::new();
+        TcpStream::connect(&self.address)
+            .and_then(|mut socket| {
+                write!(socket, "GET {PATH} HTTP/1.1\r\nHost: bench\r\n{header}Connection: close\r\n\r\n")?;
+                socket.read_to_end(&mut answer)
+            })
+            .map_err(LabError::file(self.url()))?;
+        let split = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
+        let (head, body) = answer.split_at(split);
+        Ok((String::from_utf8_lossy(head).into_owned(), body.get(4..).unwrap_or_default().to_vec()))
+    }
+}

@@ -1,0 +1,157 @@
+//! `mulberry-lab bench`: how fast verification and polls are, as ratios.
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, Table, presets};
+use mulberry_shared::exit::Exit;
+use serde::Serialize;
+
+use super::corpus::Keys;
+use crate::LabError;
+use crate::bench::polls::{self, Tools};
+use crate::bench::series::{Bound, Ratio};
+use crate::bench::verification;
+
+/// Measures verification of add-ons against inflating and hashing the same bytes, and polls of timestamp.json against
+/// nginx, as ratios.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Build it with --release, on a machine that does little else. What is compared is measured in turns; each ratio is that of \
+    the medians on the wall, with the same by the processors' time, and the lowest and highest of one round.\n\n\
+    Polls need nginx and wrk (Debian: apt-get install nginx-light wrk); without them they are left out, and a line says so.\n\n\
+    Exit code 0: all ratios are within their bounds. 1: one is not. 2: something cannot be measured.\n\n\
+    Examples:\n  cargo run --release -p mulberry-lab -- bench\n  mulberry-lab bench verification --addons 500 --rounds 3\n  \
+    mulberry-lab bench polls --json"
+)]
+pub struct Arguments {
+    /// What to measure; without it, everything.
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// How many add-ons of about 50 KB to verify.
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    addons: u32,
+    /// How many rounds.
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
+    /// Size of the RSA keys of anchors and intermediates.
+    #[arg(long, value_enum, default_value_t = Keys::Rsa4096)]
+    keys: Keys,
+    /// How long each of the four measurements of a round of polls takes, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// Print the report as JSON on standard output; progress goes to standard error.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Connections of polls at once.
+const CONNECTIONS: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Verification of add-ons.
+    Verification,
+    /// Polls of timestamp.json.
+    Polls,
+}
+
+#[derive(Serialize)]
+struct Report {
+    format: u32,
+    profile: &'static str,
+    verification: Option<verification::Report>,
+    polls: Option<polls::Report>,
+    /// Why there are no polls, if they were to be measured.
+    polls_skipped: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Something cannot be measured.
+pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
+    let progress = |what: &str| eprintln!("{what}");
+    let wanted = |what| arguments.what.is_none_or(|only| only == what);
+    let rounds = arguments.rounds as usize;
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let mut report = Report { format: 1, profile, verification: None, polls: None, polls_skipped: None };
+    if wanted(What::Verification) {
+        let spec =
+            verification::Spec { addons: arguments.addons as usize, rounds, keys: arguments.keys.into() };
+        report.verification = Some(verification::measure(&spec, &progress)?);
+    }
+    if wanted(What::Polls) {
+        match Tools::find() {
+            Ok(tools) => {
+                let seconds = arguments.seconds.into();
+                let spec = polls::Spec { rounds, seconds, connections: CONNECTIONS };
+                report.polls = Some(polls::measure(&spec, &tools, &progress)?);
+            }
+            Err(missing) if arguments.what == Some(What::Polls) => return Err(LabError::Usage(missing)),
+            Err(missing) => {
+                eprintln!("skipped: {missing}");
+                report.polls_skipped = Some(missing);
+            }
+        }
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{}", report.show());
+    }
+    Ok(if report.ratios().all(|ratio| ratio.holds) { Exit::Yes } else { Exit::No })
+}
+
+impl Report {
+    fn ratios(&self) -> impl Iterator<Item = &Ratio> {
+        let verification = self.verification.iter().flat_map(|report| &report.ratios);
+        verification.chain(self.polls.iter().flat_map(|report| &report.ratios))
+    }
+
+    fn show(&self) -> String {
+        let mut text = String::new();
+        if let Some(of) = &self.verification {
+            let megabytes = |bytes: u64| bytes as f64 / 1e6;
+            text += &format!(
+                "{} add-ons, {:.1} MB ({:.1} MB inflated), {} threads, {} rounds; median seconds:\n",
+                of.addons,
+                megabytes(of.archive_bytes),
+                megabytes(of.content_bytes),
+                of.threads,
+                of.rounds
+            );
+            of.seconds.iter().for_each(|(name, seconds)| text += &format!("  {name:<20} {seconds:>8.4}\n"));
+        }
+        if let Some(of) = &self.polls {
+            text += &format!(
+                "polls of {} bytes, {} connections, {} rounds; median answers a second:\n",
+                of.bytes, of.connections, of.rounds
+            );
+            of.per_second.iter().for_each(|(name, rate)| text += &format!("  {name:<20} {rate:>8.0}\n"));
+        }
+        let mut table = Table::new();
+        table.load_preset(presets::ASCII_MARKDOWN);
+        table.set_header(["ratio", "must be", "is", "by CPU time", "lowest", "highest", ""]);
+        for ratio in self.ratios() {
+            table.add_row([
+                ratio.name.to_owned(),
+                match ratio.bound {
+                    Bound::AtMost(most) => format!("at most {most}"),
+                    Bound::AtLeast(least) => format!("at least {least}"),
+                },
+                format!("{:.3}", ratio.wall),
+                ratio.cpu.map_or("not known".to_owned(), |cpu| format!("{cpu:.3}")),
+                format!("{:.3}", ratio.lowest),
+                format!("{:.3}", ratio.highest),
+                if ratio.holds { "holds".to_owned() } else { "DOES NOT HOLD".to_owned() },
+            ]);
+        }
+        for column in table.column_iter_mut().skip(2).take(4) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        text += &format!("{table}\n");
+        if self.profile != "release" {
+            text += "These are figures of a debug build: they say nothing about speed.\n";
+        }
+        text
+    }
+}
