@@ -112,7 +112,7 @@ impl Night {
     fn prepare(&self) {
         let [public, operators] = &self.addresses;
         self.shell(&format!(
-            r#"mulberry-lab corpus --out corpus --addons 20 --expired-at "$(date -u +%FT%TZ)"
+            r#"mulberry-lab corpus --out corpus --addons 20 --expired-at "$(date -u -d '1 minute ago' +%FT%TZ)"
             mv corpus/certificates/replacement.pem corpus/certificates/anchor.pem corpus/addons .
             mulberryctl init authority --no-passphrase --person alice --person bob --person carol \
               --server http://{operators} --origin http://{public}
