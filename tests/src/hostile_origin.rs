@@ -5,8 +5,8 @@ mod recording;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct HostileOrigin {
     address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
     listening: Option<JoinHandle<()>>,
 }
@@ -41,6 +42,8 @@ impl HostileOrigin {
             served.insert((*path).to_owned(), damage.answer(bytes));
         }
         let served = Arc::new(served);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let listening = std::thread::spawn(move || {
@@ -48,18 +51,26 @@ impl HostileOrigin {
                 if end.load(Ordering::SeqCst) {
                     return;
                 }
-                let served = Arc::clone(&served);
+                let (served, log) = (Arc::clone(&served), Arc::clone(&log));
                 // A client that hangs up in the middle of an endless body is what is wanted here.
-                std::thread::spawn(move || connection.and_then(|connection| answer(connection, &served)));
+                std::thread::spawn(move || {
+                    connection.and_then(|connection| answer(connection, &served, &log))
+                });
             }
         });
-        Ok(Self { address, ended, listening: Some(listening) })
+        Ok(Self { address, asked, ended, listening: Some(listening) })
     }
 
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The paths that it was asked for, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -74,7 +85,11 @@ impl Drop for HostileOrigin {
     }
 }
 
-fn answer(connection: TcpStream, served: &std::collections::BTreeMap<String, Answer>) -> io::Result<()> {
+fn answer(
+    connection: TcpStream,
+    served: &std::collections::BTreeMap<String, Answer>,
+    log: &Mutex<Vec<String>>,
+) -> io::Result<()> {
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new((&connection).take(16 << 10));
@@ -85,6 +100,7 @@ fn answer(connection: TcpStream, served: &std::collections::BTreeMap<String, Ans
         header.clear();
     }
     let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
     let mut out = &connection;
     match served.get(path) {
         Some(answer) => answer.write(&mut out)?,

@@ -10,6 +10,7 @@
 //! | [`real`] | where the real material lies that is not part of the repository |
 //! | [`binaries`], [`process`] | the three binaries, built in this process's own profile, and running them |
 //! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
+//! | [`forge`] | a repository whose maker holds every key, and signs anything, right or wrong |
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
 //! | [`replay`] | the incident of May 2019 on that stage |
 //! | [`kills`] | `kill -9` of servers and agents on that stage, at every stage of their work |
@@ -21,6 +22,7 @@ pub mod binaries;
 pub mod commands;
 pub mod corpus;
 mod error;
+pub mod forge;
 pub mod hostile_origin;
 pub mod kills;
 pub mod pki;

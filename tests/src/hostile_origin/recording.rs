@@ -25,6 +25,12 @@ impl Recording {
         Self { files, ..Self::default() }
     }
 
+    /// These files, by their paths.
+    #[must_use]
+    pub fn of_files(files: BTreeMap<String, Vec<u8>>) -> Self {
+        Self { files, ..Self::default() }
+    }
+
     /// Fetches what the origin at `url` serves now: the first root, the online roles, lanes, recipes and gates.
     ///
     /// # Errors
