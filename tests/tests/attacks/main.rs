@@ -1,0 +1,13 @@
+//! Attacks on the update system, each made by a hostile origin on a real agent that holds a good edition and working
+//! add-ons. Whatever the origin serves, the agent keeps what it has, says what happened, and takes the honest edition
+//! afterwards.
+
+// Clippy knows tests by their attribute and takes their helpers for other code.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod lanes;
+mod malformed;
+mod scene;
+mod signatures;
+mod slow_drip;
+mod specification;
