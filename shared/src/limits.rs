@@ -62,6 +62,8 @@ pub struct TrustLimits {
     pub rotations: u32,
     /// Roles visited in one delegated look-up (specification 5.6.7.1).
     pub delegations: usize,
+    /// Bytes of a file of any repository, which is held in memory while it is checked. Installers have up to a few hundred megabytes.
+    pub target_bytes: u64,
     /// Signatures of one file. Each costs at most one check, and only when its key counts for the role.
     pub signatures: usize,
 }
@@ -78,6 +80,7 @@ impl Default for TrustLimits {
             recipes: 1000,
             rotations: 256,
             delegations: 32,
+            target_bytes: 512 << 20,
             signatures: 64,
         }
     }

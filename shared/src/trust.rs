@@ -12,7 +12,9 @@
 //! | [`expiry`] | whose expiry counts |
 //! | [`trusted`], [`lookup`] | the set a client trusts, with the checks of every step; the delegated look-up |
 //! | [`profile`] | Mulberry's rules above TUF for lanes and gates |
-//! | [`state`], [`client`], [`report`] | what a client keeps; one refresh; what happened in it |
+//! | `workflow`, [`report`] | the steps of a refresh that every client does; what happened in it |
+//! | [`state`], [`client`] | what a client of Mulberry keeps; one refresh of an edition |
+//! | [`updater`] | a client of any repository: refresh, and look-up of paths through delegations |
 //! | [`edition`] | one consistent published set as decisions read it |
 //! | [`write`](mod@write) | the writing side: builders, signing, and the check before anything is published |
 
@@ -31,7 +33,9 @@ pub mod signer;
 pub mod state;
 pub mod threshold;
 pub mod trusted;
+pub mod updater;
 pub mod verify;
+mod workflow;
 pub mod write;
 
 #[cfg(test)]
@@ -48,4 +52,5 @@ pub use metadata::{LedgerHead, Root, Snapshot, Targets, Timestamp};
 pub use report::{Outcome, RefreshReport};
 pub use signer::{Ed25519Signer, Signer};
 pub use state::TrustState;
+pub use updater::Updater;
 pub use verify::Verified;

@@ -1,18 +1,18 @@
 //! One refresh, sans-io: it names the file it needs, the caller fetches it from wherever, and so on until done.
 //!
 //! Which origin, how often, with what delays: the caller's. What is true: decided here and in
-//! [`trusted`](super::trusted), which checks each step of the specification's section 5.
+//! [`trusted`](super::trusted), which checks each step of the specification's section 5. The top-level roles are those of any
+//! repository ([`workflow`](super::workflow)); the delegated roles and the files are Mulberry's.
 
 use jiff::Timestamp as Instant;
 
-use super::error::{TrustError, TrustErrorKind};
-use super::expiry::{FreezeCheck, Waiver};
+use super::expiry::Waiver;
 use super::location;
+use super::metadata::Targets;
 use super::profile;
 use super::report::{Event, RefreshReport};
 use super::state::{TrustState, Wanted};
-use super::trusted::Step;
-use super::verify;
+use super::workflow::{self, Workflow};
 use crate::limits::Limits;
 
 /// A file to fetch.
@@ -56,18 +56,13 @@ pub enum Reply {
 #[derive(Clone, Debug)]
 pub struct Refresh {
     state: TrustState,
-    freeze: FreezeCheck,
-    limits: Limits,
+    workflow: Workflow,
     phase: Phase,
-    report: RefreshReport,
 }
 
 #[derive(Clone, Debug)]
 enum Phase {
-    Root { from: u64, rotations: u32 },
-    Timestamp,
-    Snapshot,
-    Targets,
+    TopLevel,
     Delegated { index: usize },
     Files { wanted: Vec<Wanted>, index: usize },
     Done,
@@ -77,16 +72,15 @@ impl Refresh {
     /// Starts a refresh. `now` is the time for all of it (5.1).
     #[must_use]
     pub fn start(state: TrustState, now: Instant, limits: &Limits) -> Self {
-        let phase = Phase::Root { from: state.trusted.root().version, rotations: 0 };
-        let freeze = FreezeCheck::at(now);
-        Self { state, freeze, limits: limits.clone(), phase, report: RefreshReport::default() }
+        let workflow = Workflow::start(&state.trusted, now, limits);
+        Self { state, workflow, phase: Phase::TopLevel }
     }
 
     /// Lets the expiry of what the server signs not count, as far as `waiver` names it. For a bundle that a person hands to
     /// this client, and for nothing that came over a network: freshness is all that expiry proves.
     #[must_use]
     pub fn waiving(mut self, waiver: Waiver) -> Self {
-        self.freeze.waiver = waiver;
+        self.workflow.freeze.waiver = waiver;
         self
     }
 
@@ -95,10 +89,14 @@ impl Refresh {
     pub fn next(&mut self) -> Next {
         loop {
             let fetch = match &self.phase {
-                Phase::Root { .. } => self.next_root(),
-                Phase::Timestamp => Some(self.metadata("timestamp", None, self.limits.trust.timestamp_bytes)),
-                Phase::Snapshot => self.next_snapshot(),
-                Phase::Targets => self.next_targets(),
+                Phase::TopLevel => {
+                    let fetch = self.workflow.next(&self.state.trusted);
+                    if fetch.is_none() {
+                        let through = self.workflow.is_through();
+                        self.phase = if through { Phase::Delegated { index: 0 } } else { Phase::Done };
+                    }
+                    fetch
+                }
                 Phase::Delegated { index } => self.next_delegated(*index),
                 Phase::Files { wanted, index } => match wanted.get(*index) {
                     Some(file) => Some(self.file(file)),
@@ -118,30 +116,10 @@ impl Refresh {
     /// Gives what came of the fetch that [`Self::next`] named.
     pub fn supply(&mut self, reply: Reply) {
         let Next::Fetch(fetch) = self.next() else { return };
-        let reply = match reply {
-            Reply::Bytes(bytes) => match verify::too_large(&self.subject(), &bytes, fetch.max_bytes) {
-                Ok(()) => Ok(bytes),
-                Err(error) => Err(error),
-            },
-            Reply::TooLong => Err(verify::longer_than(&self.subject(), fetch.max_bytes)),
-            Reply::Absent => Err(TrustError::new(
-                TrustErrorKind::Absent,
-                self.subject(),
-                format!("the origin has no {}; it is incomplete, ask another one", fetch.path),
-            )),
-            Reply::Failed(why) => Err(TrustError::new(
-                TrustErrorKind::Unreachable,
-                self.subject(),
-                format!("{} could not be fetched: {why}", fetch.path),
-            )),
-        };
-        match self.phase {
-            Phase::Root { from, rotations } => self.supply_root(from, rotations, reply),
-            Phase::Timestamp => self.supply_timestamp(reply),
-            Phase::Snapshot => self.supply_snapshot(reply),
-            Phase::Targets => self.supply_targets(reply),
-            Phase::Delegated { index } => self.supply_delegated(index, reply),
-            Phase::Files { .. } => self.supply_file(reply),
+        match &self.phase {
+            Phase::TopLevel => self.workflow.supply(&mut self.state.trusted, &fetch, reply),
+            Phase::Delegated { index } => self.supply_delegated(*index, &fetch, reply),
+            Phase::Files { .. } => self.supply_file(&fetch, reply),
             Phase::Done => {}
         }
     }
@@ -149,251 +127,63 @@ impl Refresh {
     /// The state to store, and what happened. Whatever failed, the state is whole and no older than before.
     #[must_use]
     pub fn finish(mut self) -> (TrustState, RefreshReport) {
-        self.state.prune(&self.limits);
-        (self.state, self.report)
+        self.state.prune(&self.workflow.limits);
+        (self.state, self.workflow.report)
     }
 
-    // 5.3: root.
-
-    fn next_root(&mut self) -> Option<Fetch> {
-        // 5.3.3: a limited number of rotations. A root of the highest version has no successor.
-        match (&self.phase, self.state.trusted.root().version.checked_add(1)) {
-            (Phase::Root { rotations, .. }, Some(next)) if *rotations < self.limits.trust.rotations => {
-                // Roots are versioned whether snapshots are consistent or not.
-                let path = location::metadata("root", Some(next));
-                Some(Fetch { path, max_bytes: self.limits.trust.root_bytes })
-            }
-            _ => {
-                self.end_root();
-                None
-            }
-        }
-    }
-
-    fn supply_root(&mut self, from: u64, rotations: u32, reply: Result<Vec<u8>, TrustError>) {
-        match reply {
-            Err(error) if error.kind == TrustErrorKind::Absent => self.end_root(),
-            Err(error) => self.stop(error),
-            Ok(bytes) => match self.state.trusted.update_root(&bytes, &self.limits) {
-                Ok(()) => self.phase = Phase::Root { from, rotations: rotations.saturating_add(1) },
-                Err(error) => {
-                    self.report_root();
-                    self.stop(error);
-                }
-            },
-        }
-    }
-
-    fn end_root(&mut self) {
-        self.report_root();
-        // 5.3.10: only the last root's expiry counts.
-        match self.state.trusted.check_root(&self.freeze) {
-            Ok(()) => self.phase = Phase::Timestamp,
-            Err(error) => self.stop(error),
-        }
-    }
-
-    fn report_root(&mut self) {
-        let to = self.state.trusted.root().version;
-        if let Phase::Root { from, .. } = self.phase {
-            let event = if from == to { Event::Unchanged } else { Event::Updated { from: Some(from), to } };
-            self.report.add("root", event);
-        }
-    }
-
-    // 5.4: timestamp.
-
-    fn supply_timestamp(&mut self, reply: Result<Vec<u8>, TrustError>) {
-        let from = self.state.trusted.timestamp().map(|held| held.version);
-        let step =
-            reply.and_then(|bytes| self.state.trusted.update_timestamp(&bytes, &self.freeze, &self.limits));
-        match step {
-            Err(error) => self.stop(error),
-            Ok(step) => {
-                let to = self.state.trusted.timestamp().map_or(0, |held| held.version);
-                let event = match step {
-                    Step::New => Event::Updated { from, to },
-                    Step::Same => Event::Unchanged,
-                };
-                self.report.add("timestamp", event);
-                self.phase = Phase::Snapshot;
-            }
-        }
-    }
-
-    // 5.5: snapshot.
-
-    fn next_snapshot(&mut self) -> Option<Fetch> {
-        if self.state.trusted.has_expected_snapshot() {
-            match self.state.trusted.check_snapshot(&self.freeze) {
-                Ok(()) => {
-                    self.report.add("snapshot", Event::Unchanged);
-                    self.phase = Phase::Targets;
-                }
-                Err(error) => self.stop(error),
-            }
-            return None;
-        }
-        let expected = self.state.trusted.expected_snapshot().map(|meta| (meta.version, meta.length));
-        match expected {
-            Ok((version, length)) => {
-                let limit = self.limits.trust.snapshot_bytes;
-                Some(self.metadata("snapshot", Some(version), length.unwrap_or(limit).min(limit)))
-            }
-            Err(error) => {
-                self.stop(error);
-                None
-            }
-        }
-    }
-
-    fn supply_snapshot(&mut self, reply: Result<Vec<u8>, TrustError>) {
-        let from = self.state.trusted.snapshot().map(|held| held.version);
-        let step =
-            reply.and_then(|bytes| self.state.trusted.update_snapshot(&bytes, &self.freeze, &self.limits));
-        match step {
-            Err(error) => self.stop(error),
-            Ok(()) => {
-                let to = self.state.trusted.snapshot().map_or(0, |held| held.version);
-                self.report.add("snapshot", Event::Updated { from, to });
-                self.phase = Phase::Targets;
-            }
-        }
-    }
-
-    // 5.6: targets, and the delegated roles, each of which is judged alone.
-
-    fn next_targets(&mut self) -> Option<Fetch> {
-        match self.role_fetch("targets") {
-            Ok(Some(fetch)) => return Some(fetch),
-            Ok(None) => {
-                self.report.add("targets", Event::Unchanged);
-                self.phase = Phase::Delegated { index: 0 };
-            }
-            Err(error) => self.stop(error),
-        }
-        None
-    }
-
-    fn supply_targets(&mut self, reply: Result<Vec<u8>, TrustError>) {
-        match self.enter_role("targets", reply) {
-            Ok(event) => {
-                self.report.add("targets", event);
-                self.phase = Phase::Delegated { index: 0 };
-            }
-            Err(error) => self.stop(error),
-        }
-    }
+    // 5.6: the delegated roles, each of which is judged alone.
 
     fn next_delegated(&mut self, index: usize) -> Option<Fetch> {
         let Some(role) = profile::DELEGATED.get(index) else {
             self.start_files();
             return None;
         };
-        match self.role_fetch(role) {
+        match self.workflow.role_fetch(&self.state.trusted, role, "targets") {
             Ok(Some(fetch)) => return Some(fetch),
-            Ok(None) => self.report.add(role, Event::Unchanged),
-            Err(error) => self.report.add(role, Event::Failed(error)),
+            Ok(None) => self.workflow.report.add(role, Event::Unchanged),
+            Err(error) => self.workflow.report.add(role, Event::Failed(error)),
         }
         self.phase = Phase::Delegated { index: index.saturating_add(1) };
         None
     }
 
-    fn supply_delegated(&mut self, index: usize, reply: Result<Vec<u8>, TrustError>) {
+    fn supply_delegated(&mut self, index: usize, fetch: &Fetch, reply: Reply) {
         if let Some(role) = profile::DELEGATED.get(index) {
-            let event = self.enter_role(role, reply).unwrap_or_else(Event::Failed);
-            self.report.add(role, event);
+            let bytes = workflow::received(role, fetch, reply);
+            let trusted = &mut self.state.trusted;
+            let check = |new: &Targets| profile::check(role, new, &self.workflow.limits);
+            let event = self.workflow.enter_role(trusted, role, "targets", bytes, check);
+            self.workflow.report.add(role, event.unwrap_or_else(Event::Failed));
         }
         self.phase = Phase::Delegated { index: index.saturating_add(1) };
-    }
-
-    /// What to fetch for a targets role; `None` when it is here and unexpired.
-    fn role_fetch(&self, role: &str) -> Result<Option<Fetch>, TrustError> {
-        let trusted = &self.state.trusted;
-        if role != "targets" {
-            let targets = trusted.targets("targets").ok_or_else(|| {
-                TrustError::new(TrustErrorKind::NotDelegated, role, "targets is not trusted yet")
-            })?;
-            targets.authority(role, "targets")?;
-        }
-        let expected = trusted.expected_targets(role)?;
-        if trusted.has_expected_targets(role, "targets") {
-            if let Some(held) = trusted.targets(role) {
-                self.freeze.check(role, held)?;
-            }
-            return Ok(None);
-        }
-        let limit = self.limits.trust.targets_bytes;
-        let max_bytes = expected.length.unwrap_or(limit).min(limit);
-        Ok(Some(self.metadata(role, Some(expected.version), max_bytes)))
-    }
-
-    fn enter_role(&mut self, role: &str, reply: Result<Vec<u8>, TrustError>) -> Result<Event, TrustError> {
-        let bytes = reply?;
-        let trusted = &mut self.state.trusted;
-        let new = trusted.verify_targets(role, "targets", &bytes, &self.freeze, &self.limits)?;
-        if role != "targets" {
-            profile::check(role, &new, &self.limits)?;
-        }
-        let from = trusted.targets(role).map(|held| held.version);
-        let to = new.version;
-        trusted.accept_targets(role, "targets", new, &self.limits);
-        Ok(Event::Updated { from, to })
     }
 
     // 5.7: files, each of which is judged alone.
 
     fn start_files(&mut self) {
-        for (_, listing) in self.state.listings(&self.limits) {
+        for (_, listing) in self.state.listings(&self.workflow.limits) {
             let refused = listing.recipes.into_iter().filter_map(|(_, listed)| listed.err());
             for error in refused.chain(listing.foreign) {
-                self.report.add(&error.subject.clone(), Event::Failed(error));
+                self.workflow.report.add(&error.subject.clone(), Event::Failed(error));
             }
         }
-        self.phase = Phase::Files { wanted: self.state.wanted(&self.limits), index: 0 };
+        self.phase = Phase::Files { wanted: self.state.wanted(&self.workflow.limits), index: 0 };
     }
 
-    fn supply_file(&mut self, reply: Result<Vec<u8>, TrustError>) {
+    fn supply_file(&mut self, fetch: &Fetch, reply: Reply) {
         let Phase::Files { wanted, index } = &mut self.phase else { return };
         let Some(file) = wanted.get(*index) else { return };
-        let event = match reply.and_then(|bytes| self.state.accept_file(file, bytes)) {
+        let bytes = workflow::received(&file.path, fetch, reply);
+        let event = match bytes.and_then(|bytes| self.state.accept_file(file, bytes)) {
             Ok(()) => Event::Updated { from: None, to: 0 },
             Err(error) => Event::Failed(error),
         };
-        self.report.add(&file.path, event);
+        self.workflow.report.add(&file.path, event);
         *index = index.saturating_add(1);
     }
 
-    // Names.
-
-    fn consistent(&self) -> bool {
-        self.state.trusted.root().consistent_snapshot
-    }
-
-    fn metadata(&self, role: &str, version: Option<u64>, max_bytes: u64) -> Fetch {
-        Fetch { path: location::metadata(role, version.filter(|_| self.consistent())), max_bytes }
-    }
-
     fn file(&self, file: &Wanted) -> Fetch {
-        let hash = self.consistent().then_some(&file.sha256);
+        let hash = self.state.trusted.root().consistent_snapshot.then_some(&file.sha256);
         Fetch { path: location::file(&file.path, hash), max_bytes: file.length }
-    }
-
-    fn subject(&self) -> String {
-        let name = match &self.phase {
-            Phase::Root { .. } => "root",
-            Phase::Timestamp => "timestamp",
-            Phase::Snapshot => "snapshot",
-            Phase::Targets => "targets",
-            Phase::Delegated { index } => profile::DELEGATED.get(*index).copied().unwrap_or_default(),
-            Phase::Files { wanted, index } => wanted.get(*index).map_or("", |file| file.path.as_str()),
-            Phase::Done => "",
-        };
-        name.to_owned()
-    }
-
-    fn stop(&mut self, error: TrustError) {
-        self.report.add(&error.subject.clone(), Event::Failed(error));
-        self.phase = Phase::Done;
     }
 }

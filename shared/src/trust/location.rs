@@ -19,21 +19,39 @@ pub fn consistent_metadata(role: &str, version: u64) -> String {
     metadata(role, (role != "timestamp").then_some(version))
 }
 
+/// The name under which a client keeps a role's metadata: a single path segment, another one for each role.
+#[must_use]
+pub fn kept(role: &str) -> String {
+    format!("{}.json", percent_encode(role))
+}
+
 /// The path of a target file. The hash stands before the file's name, not before its folder.
 #[must_use]
 pub fn file(path: &str, sha256: Option<&Sha256Digest>) -> String {
-    match (sha256, path.rsplit_once('/')) {
+    hashed_file(path, sha256.map(ToString::to_string).as_deref())
+}
+
+/// The same with a hash of any kind, in hexadecimal digits. What has a meaning in addresses (`?`, `#`, `%` …) is percent-encoded.
+#[must_use]
+pub fn hashed_file(path: &str, hash: Option<&str>) -> String {
+    let path = encode(path, b"-_.~!$&'()*+,;=:@/");
+    match (hash, path.rsplit_once('/')) {
         (None, _) => format!("targets/{path}"),
-        (Some(sha256), Some((folder, name))) => format!("targets/{folder}/{sha256}.{name}"),
-        (Some(sha256), None) => format!("targets/{sha256}.{path}"),
+        (Some(hash), Some((folder, name))) => format!("targets/{folder}/{hash}.{name}"),
+        (Some(hash), None) => format!("targets/{hash}.{path}"),
     }
 }
 
-/// Encodes a role's name for use as one path segment: a role may be called `../root`.
-fn percent_encode(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+/// A role's name, or a target's path, as one path segment: a role may be called `../root`.
+#[must_use]
+pub fn percent_encode(name: &str) -> String {
+    encode(name, b"-_.~")
+}
+
+fn encode(text: &str, plain: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
@@ -60,5 +78,13 @@ mod tests {
     #[test]
     fn a_role_cannot_name_its_way_out_of_the_folder() {
         assert_eq!(metadata("../root", Some(1)), "metadata/1...%2Froot.json");
+        assert_eq!(kept("../root"), "..%2Froot.json");
+        assert_ne!(kept("a/b"), kept("a%2Fb"));
+    }
+
+    #[test]
+    fn a_file_cannot_end_the_path_of_its_address() {
+        assert_eq!(hashed_file("a b/c?d#e%2F.txt", Some("00")), "targets/a%20b/00.c%3Fd%23e%252F.txt");
+        assert_eq!(hashed_file("a+(b)/c@1.txt", None), "targets/a+(b)/c@1.txt");
     }
 }

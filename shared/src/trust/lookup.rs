@@ -47,6 +47,12 @@ impl Lookup {
         Self { path: path.to_owned(), stack, visited: BTreeSet::new() }
     }
 
+    /// The path that is looked up.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Goes on in pre-order as far as the set reaches. `is_current` says whether the set's metadata of a role under a
     /// delegator may be used.
     ///
