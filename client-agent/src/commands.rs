@@ -12,6 +12,7 @@ pub mod once;
 pub mod run;
 pub mod settings;
 pub mod status;
+pub mod tuf;
 pub mod uninstall;
 pub mod verify;
 pub mod why;

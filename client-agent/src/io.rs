@@ -14,3 +14,4 @@ pub mod mirror;
 pub mod presence;
 pub mod teardown;
 pub mod tls;
+pub mod tuf_store;

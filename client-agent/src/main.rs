@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
 use mulberry_agent::commands::{
-    Failure, config_show, import, init, once, run, status, uninstall, verify, why,
+    Failure, config_show, import, init, once, run, status, tuf, uninstall, verify, why,
 };
 use mulberry_agent::driver::Verify;
 use mulberry_agent::io::clock::SystemClock;
@@ -74,6 +74,8 @@ enum Command {
     Why(why::Args),
     /// Verify signed add-ons: files, or folders of .xpi and .zip
     Verify(verify::Args),
+    /// Refresh and download from any TUF repository
+    Tuf(tuf::Args),
     /// Look at the settings
     #[command(subcommand)]
     Config(config_show::Command),
@@ -136,6 +138,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
         Command::Verify(args) => verify::run(&args, clock.now()),
+        Command::Tuf(args) => tuf::run(&args, clock, &limits),
         Command::Config(config_show::Command::Show(args)) => {
             config_show::run(&args, Cli::command(), std::env::args_os())
         }

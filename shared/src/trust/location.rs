@@ -2,13 +2,18 @@
 
 use crate::digest::Sha256Digest;
 
+/// What the paths of all metadata begin with.
+pub const METADATA: &str = "metadata/";
+/// What the paths of all files begin with.
+pub const TARGETS: &str = "targets/";
+
 /// The path of a metadata file; without a version where none stands in the name.
 #[must_use]
 pub fn metadata(role: &str, version: Option<u64>) -> String {
     let name = percent_encode(role);
     match version {
-        Some(version) => format!("metadata/{version}.{name}.json"),
-        None => format!("metadata/{name}.json"),
+        Some(version) => format!("{METADATA}{version}.{name}.json"),
+        None => format!("{METADATA}{name}.json"),
     }
 }
 
@@ -36,9 +41,9 @@ pub fn file(path: &str, sha256: Option<&Sha256Digest>) -> String {
 pub fn hashed_file(path: &str, hash: Option<&str>) -> String {
     let path = encode(path, b"-_.~!$&'()*+,;=:@/");
     match (hash, path.rsplit_once('/')) {
-        (None, _) => format!("targets/{path}"),
-        (Some(hash), Some((folder, name))) => format!("targets/{folder}/{hash}.{name}"),
-        (Some(hash), None) => format!("targets/{hash}.{path}"),
+        (None, _) => format!("{TARGETS}{path}"),
+        (Some(hash), Some((folder, name))) => format!("{TARGETS}{folder}/{hash}.{name}"),
+        (Some(hash), None) => format!("{TARGETS}{hash}.{path}"),
     }
 }
 

@@ -14,7 +14,7 @@ use super::lookup::{Found, Lookup};
 use super::metadata::TargetFile;
 use super::report::{Event, RefreshReport};
 use super::trusted::{RollbackFloor, Trusted, check_content};
-use super::verify;
+use super::verify::{self, Verified};
 use super::workflow::{self, Workflow};
 use crate::limits::Limits;
 
@@ -172,9 +172,9 @@ impl Updater {
         let trusted = &self.trusted;
         let top = [
             ("root", Some(trusted.root().bytes())),
-            ("timestamp", trusted.timestamp().map(|held| held.bytes())),
-            ("snapshot", trusted.snapshot().map(|held| held.bytes())),
-            ("targets", trusted.targets("targets").map(|held| held.bytes())),
+            ("timestamp", trusted.timestamp().map(Verified::bytes)),
+            ("snapshot", trusted.snapshot().map(Verified::bytes)),
+            ("targets", trusted.targets("targets").map(Verified::bytes)),
         ];
         let top = top.into_iter().filter_map(|(role, bytes)| Some((role, bytes?)));
         let delegated = trusted.delegated().iter().map(|(role, held)| (role.as_str(), held.metadata.bytes()));
