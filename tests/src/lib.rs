@@ -9,6 +9,7 @@
 //! | [`corpus`] | many add-ons in groups, with the verdicts to expect |
 //! | [`real`] | where the real material lies that is not part of the repository |
 //! | [`binaries`], [`process`] | the three binaries, built in this process's own profile, and running them |
+//! | [`python_tuf`] | the reference implementation of TUF, installed beside the build |
 //! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
 //! | [`forge`] | a repository whose maker holds every key, and signs anything, right or wrong |
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
@@ -27,6 +28,7 @@ pub mod hostile_origin;
 pub mod kills;
 pub mod pki;
 pub mod process;
+pub mod python_tuf;
 pub mod real;
 pub mod replay;
 pub mod stage;

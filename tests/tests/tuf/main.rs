@@ -4,5 +4,7 @@
 // Clippy knows tests by their attribute and takes their helpers for other code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod conformance;
 mod journeys;
+mod python;
 mod repository;
