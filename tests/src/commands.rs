@@ -12,6 +12,7 @@ pub mod error_catalogue;
 pub mod fuzz_seeds;
 pub mod kills;
 pub mod measure;
+pub mod mutate;
 pub mod recipe_certificates;
 pub mod record_fixtures;
 pub mod replay;
@@ -44,9 +45,11 @@ enum Command {
     Replay(replay::Arguments),
     /// Kill real servers and agents at every stage of their work, and check what is left.
     Kills(kills::Arguments),
+    /// Show a client a great many mutations of valid metadata.
+    Mutate(mutate::Arguments),
 }
 
-/// Runs one command. Exit code 0 when done, 1 when a replay or a measurement differs from what it must show, 2 when input was unreadable
+/// Runs one command. Exit code 0 when done, 1 when a replay, a measurement or a client differs from what it must show, 2 when input was unreadable
 /// or output could not be written.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match &cli.command {
@@ -59,6 +62,10 @@ pub fn run(cli: Cli) -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Bench(arguments) => match bench::run(arguments) {
+            Ok(exit) => return exit.report(),
+            Err(error) => Err(error),
+        },
+        Command::Mutate(arguments) => match mutate::run(arguments) {
             Ok(exit) => return exit.report(),
             Err(error) => Err(error),
         },

@@ -15,6 +15,7 @@
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
 //! | [`replay`] | the incident of May 2019 on that stage |
 //! | [`kills`] | `kill -9` of servers and agents on that stage, at every stage of their work |
+//! | [`mutate`] | a great many mutations of valid metadata, through a client |
 //! | [`mod@bench`] | how fast it is, as ratios to doing the least that must be done, and to nginx |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
@@ -26,6 +27,7 @@ mod error;
 pub mod forge;
 pub mod hostile_origin;
 pub mod kills;
+pub mod mutate;
 pub mod pki;
 pub mod process;
 pub mod python_tuf;

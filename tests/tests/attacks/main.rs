@@ -7,6 +7,7 @@
 
 mod lanes;
 mod malformed;
+mod mutations;
 mod scene;
 mod signatures;
 mod slow_drip;
