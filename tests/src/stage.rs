@@ -15,6 +15,7 @@ pub use crate::process::{Said, StageError};
 use crate::process::{command, run};
 
 mod daemon;
+mod recipe;
 
 pub use daemon::Daemon;
 

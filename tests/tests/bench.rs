@@ -7,6 +7,7 @@ use std::path::Path;
 
 use mulberry_lab::bench::polls::Tools;
 use mulberry_lab::process::run;
+use mulberry_lab::python_tuf::Python;
 use serde_json::Value;
 
 /// What `bench` says with these arguments. That a bound does not hold is no fault here.
@@ -18,7 +19,7 @@ fn bench(arguments: &[&str]) -> Value {
     let report = said.json().unwrap();
     let holds =
         |part: &str| report[part]["ratios"].as_array().into_iter().flatten().all(|r| r["holds"] == true);
-    assert_eq!(said.code == Some(0), holds("verification") && holds("polls"));
+    assert_eq!(said.code == Some(0), ["verification", "polls", "refresh"].into_iter().all(holds));
     report
 }
 
@@ -52,6 +53,18 @@ fn polls_are_measured_where_nginx_and_wrk_are_there() {
     assert!(report["polls"]["bytes"].as_u64() > Some(100));
     assert!(report["polls"]["per_second"]["mulberry-304"].as_f64() > Some(1.0));
     assert_ratios(&report["polls"], 2);
+}
+
+#[test]
+fn refreshes_are_measured_where_python_tuf_is_to_be_had() {
+    if let Err(missing) = Python::find() {
+        eprintln!("SKIPPED: {missing}");
+        return;
+    }
+    let report = bench(&["refresh", "--recipes", "3"]);
+    let milliseconds = report["refresh"]["milliseconds"].as_object().unwrap();
+    assert!(milliseconds.len() == 5 && milliseconds.values().all(|wall| wall.as_f64() > Some(0.0)));
+    assert_ratios(&report["refresh"], 2);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `mulberry-lab bench`: how fast verification and polls are, as ratios.
+//! `mulberry-lab bench`: how fast verification, polls and refreshes are, as ratios.
 
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
@@ -8,19 +8,22 @@ use serde::Serialize;
 use super::corpus::Keys;
 use crate::LabError;
 use crate::bench::polls::{self, Tools};
+use crate::bench::refresh;
 use crate::bench::series::{Bound, Ratio};
 use crate::bench::verification;
+use crate::python_tuf::Python;
 
-/// Measures verification of add-ons against inflating and hashing the same bytes, and polls of timestamp.json against
-/// nginx, as ratios.
+/// Measures verification of add-ons against inflating and hashing the same bytes, polls of timestamp.json against
+/// nginx, and refreshes against python-tuf, as ratios.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Build it with --release, on a machine that does little else. What is compared is measured in turns; each ratio is that of \
     the medians on the wall, with the same by the processors' time, and the lowest and highest of one round.\n\n\
-    Polls need nginx and wrk (Debian: apt-get install nginx-light wrk); without them they are left out, and a line says so.\n\n\
+    Polls need nginx and wrk (Debian: apt-get install nginx-light wrk); without them they are left out, and a line says so. \
+    So are refreshes without python3 and python-tuf, which is installed from PyPI the first time, beside the build.\n\n\
     Exit code 0: all ratios are within their bounds. 1: one is not. 2: something cannot be measured.\n\n\
     Examples:\n  cargo run --release -p mulberry-lab -- bench\n  mulberry-lab bench verification --addons 500 --rounds 3\n  \
-    mulberry-lab bench polls --json"
+    mulberry-lab bench polls --json\n  mulberry-lab bench refresh --recipes 50"
 )]
 pub struct Arguments {
     /// What to measure; without it, everything.
@@ -35,6 +38,9 @@ pub struct Arguments {
     /// Size of the RSA keys of anchors and intermediates.
     #[arg(long, value_enum, default_value_t = Keys::Rsa4096)]
     keys: Keys,
+    /// How many recipes a refresh fetches.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    recipes: u16,
     /// How long each of the four measurements of a round of polls takes, in seconds.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
@@ -52,6 +58,8 @@ enum What {
     Verification,
     /// Polls of timestamp.json.
     Polls,
+    /// Refreshes, cold and without change.
+    Refresh,
 }
 
 #[derive(Serialize)]
@@ -62,6 +70,9 @@ struct Report {
     polls: Option<polls::Report>,
     /// Why there are no polls, if they were to be measured.
     polls_skipped: Option<String>,
+    refresh: Option<refresh::Report>,
+    /// Why there are no refreshes, if they were to be measured.
+    refresh_skipped: Option<String>,
 }
 
 /// Runs the command.
@@ -73,7 +84,15 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
     let wanted = |what| arguments.what.is_none_or(|only| only == what);
     let rounds = arguments.rounds as usize;
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let mut report = Report { format: 1, profile, verification: None, polls: None, polls_skipped: None };
+    let mut report = Report {
+        format: 1,
+        profile,
+        verification: None,
+        polls: None,
+        polls_skipped: None,
+        refresh: None,
+        refresh_skipped: None,
+    };
     if wanted(What::Verification) {
         let spec =
             verification::Spec { addons: arguments.addons as usize, rounds, keys: arguments.keys.into() };
@@ -93,6 +112,19 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
             }
         }
     }
+    if wanted(What::Refresh) {
+        match Python::find() {
+            Ok(python) => {
+                let spec = refresh::Spec { rounds, recipes: arguments.recipes.into() };
+                report.refresh = Some(refresh::measure(&spec, &python, &progress)?);
+            }
+            Err(missing) if arguments.what == Some(What::Refresh) => return Err(LabError::Usage(missing)),
+            Err(missing) => {
+                eprintln!("skipped: refreshes: {missing}");
+                report.refresh_skipped = Some(missing);
+            }
+        }
+    }
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -104,7 +136,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
 impl Report {
     fn ratios(&self) -> impl Iterator<Item = &Ratio> {
         let verification = self.verification.iter().flat_map(|report| &report.ratios);
-        verification.chain(self.polls.iter().flat_map(|report| &report.ratios))
+        let polls = self.polls.iter().flat_map(|report| &report.ratios);
+        verification.chain(polls).chain(self.refresh.iter().flat_map(|report| &report.ratios))
     }
 
     fn show(&self) -> String {
@@ -127,6 +160,13 @@ impl Report {
                 of.bytes, of.connections, of.rounds
             );
             of.per_second.iter().for_each(|(name, rate)| text += &format!("  {name:<20} {rate:>8.0}\n"));
+        }
+        if let Some(of) = &self.refresh {
+            text += &format!(
+                "refreshes with {} recipes, {} rounds; median milliseconds:\n",
+                of.recipes, of.rounds
+            );
+            of.milliseconds.iter().for_each(|(name, wall)| text += &format!("  {name:<22} {wall:>8.2}\n"));
         }
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN);

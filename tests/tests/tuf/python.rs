@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use jiff::{SignedDuration, Timestamp};
 use mulberry_lab::python_tuf::Python;
 use mulberry_lab::real::announce;
 use mulberry_lab::stage::Stage;
@@ -31,16 +30,7 @@ fn python_tuf_reads_an_origin_of_ours_and_fetches_a_recipe() {
     };
     let mut stage = Stage::new(None).unwrap();
     stage.start_server().unwrap();
-    let until = Timestamp::now() + SignedDuration::from_hours(48);
-    fs::create_dir(stage.path("hold")).unwrap();
-    fs::write(
-        stage.path("hold/recipe.toml"),
-        format!(
-            "slug = \"hold\"\nrevision = 1\nname = \"Hold\"\nlane = \"emergency\"\nconsent = \"hotfix\"\n\
-             action = \"hold-verification\"\nexpires = {until:.0}\n[arguments]\nuntil = {until:.0}\n[rollout]\nmax_percent = 100\n"
-        ),
-    )
-    .unwrap();
+    let recipe = stage.write_recipe("hold").unwrap();
     let origin = stage.origin().trim_end_matches('/').to_owned();
     let fetch = |folder: &str, target: &str| {
         let folder = stage.path(folder);
@@ -52,7 +42,7 @@ fn python_tuf_reads_an_origin_of_ours_and_fetches_a_recipe() {
 
     let none = fetch("python", "emergency/hold.json");
     assert!(said(&none).contains("emergency/hold.json is not there"), "{}", said(&none));
-    stage.publish("emergency", "hold").unwrap();
+    stage.publish("emergency", &recipe).unwrap();
     stage.open_gate("hold", "100").unwrap();
     for target in ["emergency/hold.json", "gates.json"] {
         // The same client again, which goes on from what it kept, and a new one.
