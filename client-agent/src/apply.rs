@@ -163,12 +163,7 @@ impl Run<'_> {
         });
         let trust = AddonTrust::from_enrolments(&candidate, bench.at());
         bench.admits(&recipe.action, &trust).map_err(failed)?;
-        let waits = match declared {
-            Breakage::Nothing if self.trust(bench.at()).loses(&trust) => self.clock_is_vouched(),
-            Breakage::Nothing | Breakage::Distrusted => Ok(()),
-        };
-        let made = waits.map_err(NotAccepted::Unknown);
-        made.and_then(|()| self.accept(candidate, declared, bench)).map_err(|error| match error {
+        self.accept(candidate, declared, bench).map_err(|error| match error {
             NotAccepted::Unknown(problem) => {
                 failed(format!("what it would do to add-ons is not known: {problem}"))
             }
@@ -191,9 +186,7 @@ impl Run<'_> {
         }
         let (old, new) = (self.trust(bench.at()), AddonTrust::from_enrolments(&candidate, bench.at()));
         let holds = matches!(enrolment.recipe.action, Action::HoldVerification { .. });
-        let checkable = if old.loses(&new) { self.can_check_an_end(bench) } else { Ok(()) };
-        let made = checkable.map_err(NotAccepted::Unknown);
-        made.and_then(|()| self.accept(candidate, Breakage::Nothing, bench)).map_err(|error| Refused {
+        self.accept(candidate, Breakage::Nothing, bench).map_err(|error| Refused {
             status: Status::KeptWouldBreak,
             detail: match error {
                 NotAccepted::Unknown(problem) => format!(
@@ -210,15 +203,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// At a wrong instant nothing may seem to break because nothing works: ten years ahead everything has expired anyway.
-    fn clock_is_vouched(&self) -> Result<(), String> {
-        if self.clock.is_vouched() { Ok(()) } else { Err(format!("it waits for the clock: {}", self.clock)) }
-    }
-
     /// Whether the comparison before something is taken away would be complete: at a time that is vouched for, and of all add-ons
     /// that are enabled.
-    fn can_check_an_end(&self, bench: &mut Bench<'_>) -> Result<(), String> {
-        self.clock_is_vouched()?;
+    fn can_check_a_loss(&self, bench: &mut Bench<'_>) -> Result<(), String> {
+        // At a wrong instant nothing may seem to break because nothing works: ten years ahead everything has expired anyway.
+        if !self.clock.is_vouched() {
+            return Err(format!("it waits for the clock: {}", self.clock));
+        }
         let gaps = bench.gaps()?;
         let seen = bench.everything()?.seen();
         let problem = |path: &str| -> Option<String> {
@@ -251,9 +242,12 @@ impl Run<'_> {
     ) -> Result<(), NotAccepted> {
         let at = bench.at();
         let (old, new) = (self.trust(at), AddonTrust::from_enrolments(&candidate, at));
+        if old.loses(&new) {
+            self.can_check_a_loss(bench).map_err(NotAccepted::Unknown)?;
+        }
         let mut after = None;
         // Verdicts depend on these two alone: a hold must work even where add-ons cannot be read.
-        if (&old.installed, &old.distrust) != (&new.installed, &new.distrust) {
+        if (&old.pool, &old.distrust) != (&new.pool, &new.distrust) {
             let corpus = bench.everything().map_err(NotAccepted::Unknown)?;
             let before = self.judged.get_or_insert_with(|| corpus.judge(&old, at));
             let judged = corpus.judge(&new, at);

@@ -119,8 +119,7 @@ impl Projections {
         bytes.push(b'\n');
         let trust = AddonTrust::from_enrolments(&state.enrolments, now);
         let certificates = trust
-            .installed
-            .iter()
+            .installed()
             .map(|certificate| (format!("{}.pem", certificate.sha256()), certificate.to_pem().into_bytes()))
             .collect();
         Ok(Self { addons: bytes, certificates })

@@ -19,8 +19,9 @@ pub use admission::Admission;
 /// What all enrolments together put in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddonTrust {
-    /// Certificates to add to the pool: each once, none distrusted, sorted by SHA-256.
-    pub installed: Vec<Certificate>,
+    /// Certificates that paths may be built from: each once, sorted by SHA-256. One that [`Self::distrust`] refuses stays among
+    /// them, since only a path through it can tell that it was refused; see [`Self::installed`].
+    pub pool: Vec<Certificate>,
     /// What is refused wherever it comes from.
     pub distrust: Distrust,
     /// Until when no periodic pass runs; `None`: it runs.
@@ -60,16 +61,20 @@ impl AddonTrust {
                 Action::HoldVerification { .. } | Action::ReverifyAddons { .. } => {}
             }
         }
-        let allowed = |c: &&Certificate| trust.distrust.refuses(c).is_none();
-        trust.installed = certificates.into_values().filter(allowed).cloned().collect();
+        trust.pool = certificates.into_values().cloned().collect();
         trust
     }
 
+    /// The certificates that the host is given: those of the pool that are not refused.
+    pub fn installed(&self) -> impl Iterator<Item = &Certificate> {
+        self.pool.iter().filter(|certificate| self.distrust.refuses(certificate).is_none())
+    }
+
     /// Whether `next` lacks a certificate that is installed now, or holds less long: what could break an add-on later, though it breaks
-    /// none at the instant of the change.
+    /// none at the instant of the change. A certificate that `next` refuses is not lost: that is meant to break what needs it.
     #[must_use]
     pub fn loses(&self, next: &Self) -> bool {
-        next.hold_until < self.hold_until || self.installed.iter().any(|held| !next.installed.contains(held))
+        next.hold_until < self.hold_until || self.installed().any(|held| !next.pool.contains(held))
     }
 }
 
@@ -121,7 +126,7 @@ mod tests {
         let trust = AddonTrust::from_enrolments(&[install(0..2), kept], day(1));
         let mut expected = all[..3].to_vec();
         expected.sort_by_key(Certificate::sha256);
-        assert_eq!(trust.installed, expected);
+        assert_eq!(trust.installed().cloned().collect::<Vec<_>>(), expected);
         assert!(trust.distrust.is_empty() && trust.hold_until.is_none());
     }
 
@@ -141,8 +146,9 @@ mod tests {
         let one = AddonTrust::from_enrolments(&[install.clone(), distrust.clone()], day(1));
         let other = AddonTrust::from_enrolments(&[distrust, install], day(1));
         assert_eq!(one, other);
-        assert!(one.installed.iter().all(|c| c.spki_sha256() != all[1].spki_sha256() && *c != all[2]));
-        assert!(one.installed.len() <= 1);
+        assert!(one.installed().all(|c| c.spki_sha256() != all[1].spki_sha256() && *c != all[2]));
+        assert!(one.installed().count() <= 1);
+        assert_eq!(one.pool.len(), 3, "paths through what is refused must be found, to be called distrusted");
     }
 
     #[test]
@@ -164,19 +170,16 @@ mod tests {
         #[test]
         fn the_fold_knows_no_order_and_installs_nothing_distrusted(mut list in enrolments(), now in 0..60_i64) {
             let trust = AddonTrust::from_enrolments(&list, day(now));
-            prop_assert!(trust.installed.is_sorted_by(|a, b| a.sha256() < b.sha256()));
-            prop_assert!(trust.installed.iter().all(|c| trust.distrust.refuses(c).is_none()));
+            prop_assert!(trust.pool.is_sorted_by(|a, b| a.sha256() < b.sha256()));
+            prop_assert!(trust.installed().all(|c| trust.distrust.refuses(c).is_none()));
             prop_assert!(trust.hold_until.is_none_or(|until| until > day(now)));
             list.reverse();
             prop_assert_eq!(&AddonTrust::from_enrolments(&list, day(now)), &trust);
             list.pop();
             let less = AddonTrust::from_enrolments(&list, day(now));
-            // More distrust can lose certificates too; without it only taking away does.
-            if less.distrust == trust.distrust {
-                prop_assert!(!less.loses(&trust));
-            }
+            prop_assert!(!less.loses(&trust), "only taking away loses something");
             prop_assert_eq!(trust.loses(&less), less.hold_until != trust.hold_until
-                || trust.installed.iter().any(|c| !less.installed.contains(c)));
+                || trust.installed().any(|c| !less.pool.contains(c)));
         }
     }
 }

@@ -103,7 +103,7 @@ impl<'a> Preflight<'a> {
                 _ => known.clone(),
             };
             let mut after = known.clone();
-            after.extend(taken.installed.iter().cloned());
+            after.extend(taken.pool.iter().cloned());
             Trusts { at: *at, before, after, taken }
         });
         let issuers =

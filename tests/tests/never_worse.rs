@@ -103,6 +103,26 @@ fn a_clock_years_behind_and_back_disables_nothing() {
     clock_jump_disables_nothing(BEFORE_ALL);
 }
 
+/// The certificate that a recipe installed turns out to be wrong, and no add-on carries it: refusing it must be possible, and
+/// then the install may go.
+#[test]
+fn an_installed_certificate_can_be_distrusted_and_its_install_withdrawn() {
+    let world = healed();
+    let healed = world.enabled("a");
+    world.publish_distrust("wrong-one", "replacement", "issuer-and-serial");
+    world.once("a");
+    assert_eq!(world.status("a", "wrong-one"), "applied");
+    let kept = world.enabled("a");
+    assert!(kept.is_subset(&healed) && kept.len() < healed.len());
+    for addon in healed.difference(&kept) {
+        assert_eq!(world.verdict("a", addon), (false, "distrusted".into()));
+    }
+    world.withdraw("install");
+    world.once("a");
+    assert_eq!(world.status("a", "install"), "reverted");
+    assert_eq!(world.enabled("a"), kept);
+}
+
 /// An add-on nobody can read, one with 200 junk certificates, one with too many, one that expired for another reason.
 #[test]
 fn bad_add_ons_stop_neither_the_fix_for_the_others_nor_a_distrust() {
@@ -146,7 +166,7 @@ fn bad_add_ons_stop_neither_the_fix_for_the_others_nor_a_distrust() {
     assert_eq!(verdict(&world, "flood.xpi"), (false, "limit-exceeded".into()));
     assert_eq!(verdict(&world, "long-ago.xpi"), (false, "issuer-expired".into()));
 
-    world.publish_distrust("stolen");
+    world.publish_distrust("stolen", "stolen", "key");
     world.once("a");
     assert_eq!(world.status("a", "stolen"), "applied");
     for stolen in ["stolen.xpi", "junk-stolen.xpi"] {

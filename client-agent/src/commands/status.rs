@@ -132,7 +132,7 @@ pub fn run(
             .map(|(path, record)| AddonLine::of(path, record))
             .filter(|line| !line.enabled || line.verdict != "ok" || line.why == "kept-while-unreadable")
             .collect(),
-        certificates: trust.installed.len(),
+        certificates: trust.installed().count(),
     };
     show(&report, output)?;
     Ok(Exit::Yes)

@@ -214,7 +214,7 @@ impl Corpus for Inspected<'_> {
     }
 
     fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts {
-        let pool: Pool = trust.installed.iter().cloned().collect();
+        let pool: Pool = trust.pool.iter().cloned().collect();
         let context = JudgeContext {
             anchors: &self.examiner.anchors,
             pool: &pool,

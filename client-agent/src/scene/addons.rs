@@ -182,7 +182,7 @@ impl Corpus for Examined {
 
     fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts {
         let new = replacement();
-        let installed = trust.installed.contains(&new);
+        let installed = trust.installed().any(|certificate| *certificate == new);
         let distrusted = trust.distrust.refuses(&new).is_some();
         let kind = |fate: Fate| match fate {
             Fate::Fine => VerdictKind::Ok,

@@ -32,7 +32,7 @@ impl<'a> Admission<'a> {
         candidate: &AddonTrust,
         at: Timestamp,
     ) -> Result<Path, PathError> {
-        let pool: Pool = candidate.installed.iter().chain(others).cloned().collect();
+        let pool: Pool = candidate.pool.iter().chain(others).cloned().collect();
         PathBuilder {
             anchors: self.anchors,
             pool: &pool,

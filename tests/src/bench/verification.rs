@@ -120,7 +120,7 @@ impl Scene {
         Ok(Self {
             addons: RealAddons::new(folder.join("addons")),
             anchors: [parsed(&incident.anchor)?].into_iter().collect(),
-            replaced: AddonTrust { installed: vec![parsed(&incident.replacement)?], ..AddonTrust::default() },
+            replaced: AddonTrust { pool: vec![parsed(&incident.replacement)?], ..AddonTrust::default() },
             expired_at: table.expired_at,
             table,
         })

@@ -115,9 +115,10 @@ impl World {
         self.publish(slug, "hotfix", "install-certificates", expires, &body, "replacement");
     }
 
-    pub(crate) fn publish_distrust(&self, slug: &str) {
-        let body = "on_end = \"keep\"\n[arguments]\ncertificates = [\"it.pem\"]\nby = \"key\"\n";
-        self.publish(slug, "security", "distrust-certificates", "2019-06-01T00:00:00Z", body, "stolen");
+    /// `by` is `key` or `issuer-and-serial`.
+    pub(crate) fn publish_distrust(&self, slug: &str, certificate: &str, by: &str) {
+        let body = format!("on_end = \"keep\"\n[arguments]\ncertificates = [\"it.pem\"]\nby = \"{by}\"\n");
+        self.publish(slug, "security", "distrust-certificates", "2019-06-01T00:00:00Z", &body, certificate);
     }
 
     fn publish(&self, slug: &str, consent: &str, action: &str, expires: &str, body: &str, certificate: &str) {

@@ -193,6 +193,22 @@ async fn a_newer_revision_without_the_certificate_waits_for_the_clock_too() {
 }
 
 #[tokio::test]
+async fn a_newer_revision_without_the_certificate_waits_for_an_add_on_that_cannot_be_read_too() {
+    let mut scene = healed().await;
+    scene.addons.remove("old.xpi");
+    scene.addons.set_fate("other.xpi", Fate::Unreadable);
+    let mut next = hold("replace");
+    next.revision = 2;
+    scene.open(next);
+    let report = scene.run().await;
+    assert_eq!(status(&report, "replace"), Status::ApplyFailed);
+    let why = detail(&report, "replace");
+    assert!(why.contains("other.xpi is enabled and cannot be read"), "{why}");
+    scene.addons.set_fate("other.xpi", Fate::Fine);
+    assert_eq!(status(&scene.run().await, "replace"), Status::Applied);
+}
+
+#[tokio::test]
 async fn a_hold_counts_from_a_clock_that_is_vouched_for() {
     let mut scene = Scene::new();
     scene.run().await;
