@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -237,6 +238,9 @@ pub trait Hook: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// The time that has passed since some fixed moment. Nobody sets it, so it measures how long something takes.
+    fn steady(&self) -> Duration;
 
     /// Whether the clock was started elsewhere by `--clock-start`.
     fn is_shifted(&self) -> bool;

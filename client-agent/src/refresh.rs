@@ -8,6 +8,8 @@
 //! An origin that stands still can look current for as long as what it serves lives. So each is asked at least once in
 //! [`PERIOD`] (or in the first refresh after that), also when another has given a current edition.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{Next, Outcome, Refresh, RefreshReport, Reply, TrustState};
@@ -26,7 +28,7 @@ const FAILURES: u32 = 4;
 /// All origins together are asked for nothing more after this, and each of them after an equal share: one that drips each of a
 /// thousand files must not keep the others, or the rest of the run, waiting. What came is kept, and the next run asks for what
 /// is missing.
-const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// The one document that changes under its name.
 const TIMESTAMP: &str = "metadata/timestamp.json";
@@ -80,7 +82,7 @@ pub async fn refresh(
     };
     *notes = origins.all.iter().map(note).collect();
 
-    let share = i32::try_from(origins.all.len().max(1)).map_or(LONGEST, |count| LONGEST / count);
+    let share = u32::try_from(origins.all.len().max(1)).map_or(LONGEST, |count| LONGEST / count);
     let mut best: Option<Refreshed> = None;
     let mut news = false;
     for origin in origins.in_order(notes) {
@@ -129,7 +131,7 @@ pub async fn refresh(
 async fn ask(
     trust: TrustState,
     origin: &dyn Transport,
-    longest: SignedDuration,
+    longest: Duration,
     now: Timestamp,
     clock: &dyn Clock,
     limits: &Limits,
@@ -139,14 +141,14 @@ async fn ask(
     let held = trust.trusted().timestamp().map(|timestamp| timestamp.bytes().clone());
     let mut refresh = Refresh::start(trust, now, limits);
     let mut failures = 0;
-    let started = clock.now();
+    let started = clock.steady();
     while let Next::Fetch(fetch) = refresh.next() {
         if failures >= FAILURES {
             refresh
                 .supply(Reply::Failed(format!("not asked for: the origin failed {FAILURES} times in a row")));
             continue;
         }
-        if clock.now().duration_since(started) >= longest {
+        if clock.steady().saturating_sub(started) >= longest {
             let seconds = longest.as_secs();
             refresh.supply(Reply::Failed(format!("not asked for: the refresh took {seconds} s")));
             continue;

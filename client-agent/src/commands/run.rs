@@ -49,6 +49,8 @@ pub fn run(args: Args, clock: SystemClock, limits: Limits) -> Result<Exit, Failu
         .build()
         .map_err(Failure::usage)?;
     let daemon = Daemon { folder: Arc::new(folder), upper: args.settings, clock, limits };
-    runtime.block_on(daemon.run())?;
-    Ok(Exit::Yes)
+    let ended = runtime.block_on(daemon.run());
+    // A share that never answers must not hold up the end.
+    runtime.shutdown_background();
+    ended.map(|()| Exit::Yes)
 }

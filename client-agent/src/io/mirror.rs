@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,13 +21,24 @@ const TOTAL_TIME: Duration = Duration::from_secs(60);
 pub struct Mirror {
     base: Url,
     text: String,
+    /// Whether a read is under way. One that never ends keeps its thread, so there must never be a second.
+    reading: Arc<AtomicBool>,
+}
+
+/// Ends a read, however it ends.
+struct Reading(Arc<AtomicBool>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Mirror {
     /// The mirror at a `file:` address that ends with a slash. It need not be there yet: a stick comes and goes.
     #[must_use]
     pub fn new(base: Url) -> Self {
-        Self { text: base.to_string(), base }
+        Self { text: base.to_string(), base, reading: Arc::default() }
     }
 
     fn read(&self, path: &str, max_bytes: u64) -> Result<Fetched, String> {
@@ -50,8 +63,14 @@ impl Mirror {
 #[async_trait]
 impl Transport for Mirror {
     async fn get(&self, path: &str, max_bytes: u64) -> Fetched {
-        let (mirror, path) = (self.clone(), path.to_owned());
-        let read = tokio::task::spawn_blocking(move || mirror.read(&path, max_bytes));
+        if self.reading.swap(true, Ordering::SeqCst) {
+            return Fetched::Failed("the folder has not answered the last question yet".into());
+        }
+        let (mirror, path, reading) = (self.clone(), path.to_owned(), Reading(self.reading.clone()));
+        let read = tokio::task::spawn_blocking(move || {
+            let _reading = reading;
+            mirror.read(&path, max_bytes)
+        });
         match timeout(TOTAL_TIME, read).await {
             Ok(Ok(read)) => read.unwrap_or_else(Fetched::Failed),
             Ok(Err(error)) => Fetched::Failed(format!("reading ended by a mistake of this program: {error}")),
@@ -114,6 +133,18 @@ mod tests {
         assert_eq!(mirror.get("metadata/a%20b.json/x", 9).await, Fetched::Absent);
         fs::rename(&folder, parent.path().join("away")).unwrap();
         assert!(failed(mirror.get("metadata/2.root.json", 9).await).contains("cannot be used"));
+    }
+
+    #[tokio::test]
+    async fn a_share_that_does_not_answer_costs_one_thread_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = mirror(folder.path());
+        let stuck = Reading(mirror.reading.clone());
+        mirror.reading.store(true, Ordering::SeqCst);
+        assert!(failed(mirror.get("a", 9).await).contains("not answered"));
+        drop(stuck);
+        assert_eq!(mirror.get("a", 9).await, Fetched::Absent);
+        assert_eq!(mirror.get("a", 9).await, Fetched::Absent, "a read that ended makes room for the next");
     }
 
     #[tokio::test]

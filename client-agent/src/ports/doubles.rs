@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -134,21 +135,33 @@ impl Hook for RecordingHook {
 
 /// A clock that stands still until it is set.
 #[derive(Debug)]
-pub(crate) struct SetClock(Mutex<Timestamp>);
+pub(crate) struct SetClock {
+    now: Mutex<Timestamp>,
+    steady: Mutex<Duration>,
+}
 
 impl SetClock {
     pub(crate) fn at(text: &str) -> Self {
-        Self(Mutex::new(text.parse().unwrap()))
+        Self { now: Mutex::new(text.parse().unwrap()), steady: Mutex::default() }
     }
 
     pub(crate) fn set(&self, text: &str) {
-        *self.0.lock().unwrap() = text.parse().unwrap();
+        *self.now.lock().unwrap() = text.parse().unwrap();
+    }
+
+    /// Lets time pass, whatever the clock shows.
+    pub(crate) fn pass(&self, time: Duration) {
+        *self.steady.lock().unwrap() += time;
     }
 }
 
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        *self.now.lock().unwrap()
+    }
+
+    fn steady(&self) -> Duration {
+        *self.steady.lock().unwrap()
     }
 
     fn is_shifted(&self) -> bool {
