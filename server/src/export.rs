@@ -71,6 +71,14 @@ pub enum ExportError {
     /// It was written by a newer program.
     #[error("it has format {0}, this program knows {FORMAT}; use a newer program")]
     NewerFormat(u64),
+    /// It ends before the last event that the first line names.
+    #[error("{} {why}; the export was cut off, use a whole one", place(*sequence))]
+    CutOff {
+        /// The event that was to stand there; 0 for the first line.
+        sequence: u64,
+        /// How it ends.
+        why: String,
+    },
     /// An event's line.
     #[error("event {sequence} {why}; the export was damaged or altered, use another one")]
     Line {
@@ -84,14 +92,19 @@ pub enum ExportError {
     Ledger(#[from] LedgerError),
 }
 
+fn place(sequence: u64) -> String {
+    if sequence == 0 { "line 1".to_owned() } else { format!("event {sequence}") }
+}
+
 impl ExportError {
     /// The first event that is not as it should be, where one can be named.
     #[must_use]
     pub fn sequence(&self) -> Option<u64> {
         match self {
             Self::Line { sequence, .. }
+            | Self::CutOff { sequence, .. }
             | Self::Ledger(LedgerError::Broken { sequence, .. } | LedgerError::Newer { sequence, .. }) => {
-                Some(*sequence)
+                Some(*sequence).filter(|sequence| *sequence > 0)
             }
             _ => None,
         }
@@ -177,8 +190,8 @@ impl<R: BufRead> ExportReader<R> {
         let line = read_line(&mut input, MAX_HEADER_BYTES)?;
         let header = match line {
             Line::Whole(line) => Header::read(&line)?,
-            Line::End => return Err(ExportError::Header("is missing: the export is empty".to_owned())),
-            Line::Cut => return Err(ExportError::Header("is cut off".to_owned())),
+            Line::End => return Err(ExportError::CutOff { sequence: 0, why: "is missing".to_owned() }),
+            Line::Cut => return Err(ExportError::CutOff { sequence: 0, why: "is not whole".to_owned() }),
             Line::TooLong => {
                 return Err(ExportError::Header(format!("has more than {MAX_HEADER_BYTES} bytes")));
             }
@@ -212,12 +225,10 @@ impl<R: BufRead> ExportReader<R> {
             }
             Line::Whole(line) => line,
             Line::End => {
-                return refuse(format!(
-                    "is missing: the export was cut off, the first line names {} events",
-                    self.header.events
-                ));
+                let why = format!("is missing: the first line names {} events", self.header.events);
+                return Err(ExportError::CutOff { sequence, why });
             }
-            Line::Cut => return refuse("is cut off".to_owned()),
+            Line::Cut => return Err(ExportError::CutOff { sequence, why: "is not whole".to_owned() }),
             Line::TooLong => return refuse(format!("has more than {MAX_LINE_BYTES} bytes")),
         };
         let Some(entry) = read_event_line(&line) else {

@@ -97,6 +97,15 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), KeyError> {
     Ok(())
 }
 
+/// Whether both folders hold the same keys, whole and readable.
+#[must_use]
+pub fn are_same(one: &Path, other: &Path) -> bool {
+    ONLINE_ROLES.iter().all(|role| {
+        let name = format!("{role}.pem");
+        matches!((read_file(&one.join(&name)), read_file(&other.join(&name))), (Ok(a), Ok(b)) if a == b)
+    })
+}
+
 fn read_file(path: &Path) -> Result<Vec<u8>, KeyError> {
     files::read_private(path, MAX_KEY_BYTES).map_err(|error| match error {
         error if error.is_absent() => KeyError::Absent { path: path.display().to_string() },

@@ -35,12 +35,15 @@ pub struct Entry {
 /// The agent's own folders; each is removed when nothing is left in it.
 const FOLDERS: [&str; 4] = ["anchors", projections::CERTIFICATES, "tmp", "trust"];
 
-/// Whether an agent has ever made this folder its own. One that holds something else is never touched.
+/// Whether an agent has ever made this folder its own, by what no other program has: `state.json` and `lock` are common names.
+/// What is left of an uninstall that was interrupted counts, too.
 #[must_use]
 pub fn is_state_folder(root: &Path) -> bool {
-    [state::FILE, config::FILE, lock::LOCK].iter().any(|name| {
-        fs::symlink_metadata(root.join(name)).is_ok_and(|metadata| metadata.file_type().is_file())
-    })
+    let kind = |name: &str| fs::symlink_metadata(root.join(name)).ok().map(|metadata| metadata.file_type());
+    let is_file = |name: &str| kind(name).is_some_and(|kind| kind.is_file());
+    let is_folder = |name: &str| kind(name).is_some_and(|kind| kind.is_dir());
+    let begun = kind(state::FILE).is_none() && kind(config::FILE).is_none();
+    is_file("trust/current.json") || begun && is_file(lock::LOCK) && is_folder("trust")
 }
 
 /// All that is in a state folder and in the agent's folders in it, sorted by path, the lock left out. An unknown folder is
@@ -167,7 +170,7 @@ mod tests {
         for (path, _) in known {
             fs::write(root.join(path), "x").unwrap();
         }
-        assert!(!is_state_folder(&root.join("notes")));
+        assert!(is_state_folder(root));
         fs::write(root.join("lock"), "").unwrap();
         fs::write(root.join("notes/thesis"), "x").unwrap();
         // A link is none of ours, whatever it is called, and what it leads to stays.
@@ -191,5 +194,20 @@ mod tests {
             expected.into_iter().map(|(path, owner)| (path.to_owned(), owner)).collect();
         assert_eq!(left, expected);
         assert!(root.join("notes/thesis").exists());
+    }
+
+    #[test]
+    fn another_programs_folder_is_not_an_agents() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["state.json", "agent.toml", "lock"] {
+            fs::write(root.join(name), "{}").unwrap();
+            assert!(!is_state_folder(root), "{name}");
+        }
+        fs::create_dir(root.join("trust")).unwrap();
+        assert!(!is_state_folder(root), "a folder of that name alone says nothing");
+        fs::remove_file(root.join("state.json")).unwrap();
+        fs::remove_file(root.join("agent.toml")).unwrap();
+        assert!(is_state_folder(root), "an uninstall that was interrupted goes on");
     }
 }

@@ -83,25 +83,35 @@ impl Endpoint {
     }
 }
 
+/// No whole answer came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Nobody answered, or the answer broke off.
+    #[error("{0}")]
+    Broken(String),
+    /// More than may be meant.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(u64),
+}
+
 /// Sends a request and reads at most `max` bytes of the answer.
 ///
 /// # Errors
-/// A sentence: nobody answered, the answer broke off, or it is longer.
-pub async fn send(request: reqwest::RequestBuilder, max: u64) -> Result<Answer, String> {
-    let response = request.send().await.map_err(|error| causes(&error))?;
+/// [`NoAnswer`].
+pub async fn send(request: reqwest::RequestBuilder, max: u64) -> Result<Answer, NoAnswer> {
+    let response = request.send().await.map_err(|error| NoAnswer::Broken(causes(&error)))?;
     let status = response.status();
     Ok(Answer { status, body: body(response, max).await? })
 }
 
-async fn body(mut response: Response, max: u64) -> Result<Vec<u8>, String> {
-    let too_long = || format!("the answer is longer than {max} bytes");
+async fn body(mut response: Response, max: u64) -> Result<Vec<u8>, NoAnswer> {
     if response.content_length().is_some_and(|length| length > max) {
-        return Err(too_long());
+        return Err(NoAnswer::TooLong(max));
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Broken(causes(&error)))? {
         if (bytes.len() as u64).saturating_add(chunk.len() as u64) > max {
-            return Err(too_long());
+            return Err(NoAnswer::TooLong(max));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -213,7 +223,7 @@ mod tests {
         Endpoint::new(&format!("http://{address}"), Purpose::Token).unwrap()
     }
 
-    fn get(answer: &[u8], max: u64) -> Result<Answer, String> {
+    fn get(answer: &[u8], max: u64) -> Result<Answer, NoAnswer> {
         let endpoint = serve_once(answer.to_vec());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(send(endpoint.client().get(endpoint.join("x").unwrap()), max))
@@ -225,7 +235,7 @@ mod tests {
         let closed = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n12345";
         for answer in [&stated[..], closed] {
             assert_eq!(get(answer, 5).unwrap().body, b"12345");
-            assert!(get(answer, 4).unwrap_err().contains("longer than 4 bytes"));
+            assert_eq!(get(answer, 4).unwrap_err(), NoAnswer::TooLong(4));
         }
         let broken = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n12345";
         assert!(get(broken, 100).is_err(), "half an answer is none");

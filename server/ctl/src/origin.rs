@@ -3,7 +3,7 @@
 use crate::{
     failure::Failure,
     files,
-    http::{self, Endpoint},
+    http::{self, Endpoint, NoAnswer},
 };
 use jiff::Timestamp;
 use mulberry_shared::{
@@ -56,7 +56,8 @@ pub async fn fetch(endpoint: &Endpoint, wanted: &Fetch) -> Reply {
         Ok(answer) if answer.status == StatusCode::OK => Reply::Bytes(answer.body),
         Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Reply::Absent,
         Ok(answer) => Reply::Failed(format!("the origin answered {}", answer.status)),
-        Err(why) => Reply::Failed(why),
+        Err(NoAnswer::TooLong(_)) => Reply::TooLong,
+        Err(NoAnswer::Broken(why)) => Reply::Failed(why),
     }
 }
 

@@ -31,9 +31,9 @@ pub(super) async fn ledger(
     tokens: Data<LiveTokens>,
 ) -> Result<HttpResponse, ProblemAnswer> {
     let actor = authorise(&request, &tokens, Scope::Read)?;
+    let mut export = core.export_remotely()?;
     let (lines, body) = mpsc::channel(1);
     tokio::spawn(async move {
-        let mut export = core.export().await;
         loop {
             let next = export.next_lines().await.transpose();
             let Some(next) = next else {

@@ -86,6 +86,10 @@ async fn copy(layout: &Layout, out: &mut impl std::io::Write) -> Result<Header, 
         |error: std::io::Error| CommandError::failed(format!("the export cannot be written: {error}"));
     match Source::open(layout)? {
         Source::Running(connection) => {
+            let unusable = |error| match error {
+                ExportError::CutOff { .. } => server_went_away(),
+                error => unusable(error),
+            };
             let mut reader = ExportReader::open(BufReader::new(connection)).map_err(unusable)?;
             out.write_all(&reader.header().line().map_err(|error| cannot(error.into()))?).map_err(cannot)?;
             while let Some((_, entry)) = reader.next_event().map_err(unusable)? {
@@ -125,6 +129,11 @@ pub(super) fn unusable(error: ExportError) -> CommandError {
         )),
         _ => CommandError::refused(format!("the export: {error}")),
     }
+}
+
+/// Says nothing about the ledger: the server was stopped, say.
+fn server_went_away() -> CommandError {
+    CommandError::usage("the server ended the connection before the export was whole; try again")
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {

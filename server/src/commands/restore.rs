@@ -32,7 +32,7 @@ pub async fn restore(args: &RestoreArgs, limits: &Limits) -> Result<(), CommandE
     let export = File::open(&args.from)
         .map_err(|error| CommandError::usage(format!("{}: {error}", args.from.display())))?;
     let target = &args.state.state;
-    let existed = is_there(target)?;
+    let existed = is_there(target, args.keys.as_deref())?;
     let (layout, lock) = take(target)?;
     let restored = build(args, &layout, BufReader::new(export), limits).await;
     if restored.is_err() {
@@ -54,8 +54,9 @@ enum Existed {
     No,
 }
 
-/// Refuses a folder with anything in it but what a former restore left.
-fn is_there(target: &Path) -> Result<Existed, CommandError> {
+/// Refuses a folder with anything in it but what a former restore left. Keys may lie there: without `--keys` people put them
+/// in before or after, and a restore that was killed has put there what it was given.
+fn is_there(target: &Path, keys: Option<&Path>) -> Result<Existed, CommandError> {
     let unreadable = |error: std::io::Error| CommandError::usage(format!("{}: {error}", target.display()));
     let entries = match std::fs::read_dir(target) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Existed::No),
@@ -67,7 +68,8 @@ fn is_there(target: &Path) -> Result<Existed, CommandError> {
     }
     for entry in entries {
         let name = entry.map_err(unreadable)?.file_name();
-        if name != "lock" && !name.to_string_lossy().starts_with(BUILDING) {
+        let expected = name == "keys" && keys.is_none_or(|given| keys::are_same(given, &target.join("keys")));
+        if !expected && name != "lock" && !name.to_string_lossy().starts_with(BUILDING) {
             return Err(CommandError::usage(format!(
                 "{} is not empty and is left as it is; restore into a new folder, or move this one away first",
                 target.display()
@@ -111,16 +113,14 @@ async fn build(
     let state = replayed?;
     if let Some(keys) = &args.keys {
         OnlineKeys::read(keys)?.check(&state.root, &state.targets)?;
-        keys::copy(keys, &built.keys())?;
-        std::fs::rename(built.keys(), layout.keys()).map_err(cannot)?;
+        // Where there are some already, they are the same.
+        if !layout.keys().exists() {
+            keys::copy(keys, &built.keys())?;
+            std::fs::rename(built.keys(), layout.keys()).map_err(cannot)?;
+        }
     }
     // Last, so that what it needs is there.
-    std::fs::rename(built.ledger(), layout.ledger()).map_err(|error| {
-        if args.keys.is_some() {
-            let _ = std::fs::remove_dir_all(layout.keys());
-        }
-        cannot(error)
-    })?;
+    std::fs::rename(built.ledger(), layout.ledger()).map_err(cannot)?;
     File::open(&layout.folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
     Ok(state)
 }

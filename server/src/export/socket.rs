@@ -54,7 +54,7 @@ pub async fn serve(listener: UnixListener, core: Arc<Core>) {
 }
 
 async fn send(mut connection: tokio::net::UnixStream, core: &Core) -> io::Result<u64> {
-    let mut export = core.export().await;
+    let mut export = core.export();
     while let Some(lines) = export.next_lines().await.map_err(io::Error::other)? {
         tokio::time::timeout(STALLED, connection.write_all(&lines))
             .await

@@ -28,8 +28,8 @@ impl Exporter {
 
     /// The same, holding this place until it is dropped.
     #[must_use]
-    pub fn holding(self, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { _place: place, ..self }
+    pub fn holding(self, place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Some(place), ..self }
     }
 
     /// How many events it has in all.

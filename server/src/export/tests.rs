@@ -118,7 +118,7 @@ fn each_flaw_is_named_at_its_event() {
     let cases: [Case; 8] = [
         (vec![], None, "line 1 is missing"),
         (lines[1..].to_vec(), None, "line 1"),
-        (lines[..4].to_vec(), Some(4), "is missing: the export was cut off"),
+        (lines[..4].to_vec(), Some(4), "is missing: the first line names"),
         ([&lines[..], &lines[5..]].concat(), Some(6), "names only 5"),
         ([&lines[..2], &lines[3..]].concat(), Some(2), "calls itself event 3"),
         ([&lines[..3], &lines[2..]].concat(), Some(3), "calls itself event 2"),

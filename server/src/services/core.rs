@@ -31,7 +31,7 @@ use crate::served::Served;
 use crate::state::{self, FoldError, State};
 use crate::store::Store;
 
-/// How many exports of the ledger run at once; each holds a few megabytes.
+/// How many exports over the network run at once; each holds a few megabytes.
 const EXPORTS: usize = 2;
 
 /// The server's services.
@@ -176,10 +176,22 @@ impl Core {
         }
     }
 
-    /// An export of everything that is served now. Waits while too many run.
-    pub async fn export(&self) -> Exporter {
-        let place = self.exports.clone().acquire_owned().await.ok();
-        Exporter::new(self.store.clone(), self.served().state.head).holding(place)
+    /// An export of everything that is served now.
+    #[must_use]
+    pub fn export(&self) -> Exporter {
+        Exporter::new(self.store.clone(), self.served().state.head)
+    }
+
+    /// The same for somebody on the network.
+    ///
+    /// # Errors
+    /// `unavailable` while as many run as may.
+    pub fn export_remotely(&self) -> Result<Exporter, Refusal> {
+        let place = self.exports.clone().try_acquire_owned().map_err(|_| {
+            let detail = format!("{EXPORTS} exports of the ledger are running, and no more may at once");
+            Refusal::new(ProblemKind::Unavailable, detail, "try again in a minute")
+        })?;
+        Ok(self.export().holding(place))
     }
 
     /// The ceilings.

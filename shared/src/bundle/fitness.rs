@@ -66,6 +66,7 @@ impl Bundle {
                 Some(bytes) if u64::try_from(bytes.len()).is_ok_and(|length| length <= fetch.max_bytes) => {
                     Reply::Bytes(bytes.to_vec())
                 }
+                // Not `TooLong`: that is judged as what was published, and this happened to the bundle afterwards.
                 Some(bytes) => Reply::Failed(format!("it has {} bytes, more than can be meant", bytes.len())),
             });
         }

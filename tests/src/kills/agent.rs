@@ -5,6 +5,7 @@
 //! arrive exactly where undisturbed runs do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -250,6 +251,10 @@ impl Scene {
         // One that has ended already cannot be killed, and its exit code tells.
         let _ = process.kill();
         let status = process.wait().map_err(failed)?;
-        Ok(status.success())
+        match (status.signal(), status.code()) {
+            (Some(9), _) => Ok(false),
+            (_, Some(0)) => Ok(true),
+            _ => Err(StageError(format!("the agent ended by itself: {status}"))),
+        }
     }
 }

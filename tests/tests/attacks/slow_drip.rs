@@ -5,8 +5,9 @@
 //! `mulberry_agent::io::http`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mulberry_agent::config::Layer;
 use mulberry_agent::io::disk::StateFolder;
 use mulberry_agent::ports::Clock;
@@ -20,11 +21,11 @@ use mulberry_shared::limits::Limits;
 use super::scene::{CHORE, REPAIR, Victim, good, seen};
 
 /// How long a document takes: just less than an agent waits for one.
-const EACH: SignedDuration = SignedDuration::from_secs(59);
+const EACH: Duration = Duration::from_secs(59);
 /// Recipes that the origin drips; far more than fit into the time that a refresh may take.
 const RECIPES: usize = 30;
 
-/// Goes on by [`EACH`] with each document that was asked for.
+/// Lets [`EACH`] pass with each document that was asked for.
 struct SlowOrigin<'a> {
     origin: &'a HostileOrigin,
     start: Timestamp,
@@ -32,8 +33,11 @@ struct SlowOrigin<'a> {
 
 impl Clock for SlowOrigin<'_> {
     fn now(&self) -> Timestamp {
-        let asked = i32::try_from(self.origin.asked().len()).unwrap();
-        self.start + EACH * asked
+        self.start
+    }
+
+    fn steady(&self) -> Duration {
+        EACH * u32::try_from(self.origin.asked().len()).unwrap()
     }
 
     fn is_shifted(&self) -> bool {

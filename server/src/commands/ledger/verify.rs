@@ -10,7 +10,7 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::LedgerHead;
 use serde_json::json;
 
-use super::Source;
+use super::{Source, server_went_away};
 use crate::commands::{CommandError, Layout};
 use crate::config::VerifyArgs;
 use crate::edition::Edition;
@@ -31,6 +31,8 @@ struct Sound {
 enum Flaw {
     /// It is not sound.
     Bad { sequence: Option<u64>, why: String },
+    /// It ends before its last event.
+    CutOff { sequence: Option<u64>, why: String },
     /// It could not be looked at.
     Unreadable(CommandError),
 }
@@ -55,6 +57,10 @@ pub async fn verify(args: &VerifyArgs, limits: &Limits) -> Result<Exit, CommandE
             Ok(Exit::Yes)
         }
         Err(Flaw::Bad { sequence, why }) => {
+            report_bad(args, &what, sequence, &why);
+            Ok(Exit::No)
+        }
+        Err(Flaw::CutOff { sequence, why }) => {
             report_bad(args, &what, sequence, &why);
             Ok(Exit::No)
         }
@@ -92,7 +98,12 @@ async fn verify_folder(layout: &Layout, limits: &Limits) -> Result<Sound, Flaw> 
     // Before the events: what it names must be among them then, even while a server goes on.
     let edition = EditionFile(layout.edition()).load().map_err(|error| unreadable(error.into()))?;
     let sound = match Source::open(layout).map_err(unreadable)? {
-        Source::Running(connection) => read(BufReader::new(connection), limits)?,
+        Source::Running(connection) => {
+            read(BufReader::new(connection), limits).map_err(|flaw| match flaw {
+                Flaw::CutOff { .. } => unreadable(server_went_away()),
+                other => other,
+            })?
+        }
         Source::Folder(store, _lock) => {
             let (_, state, heads) = fold(store, limits).await?;
             let state = state.ok_or_else(|| Flaw::Bad {
@@ -150,6 +161,10 @@ impl From<ExportError> for Flaw {
         match error {
             ExportError::Ledger(error) => FoldError::from(error).into(),
             ExportError::Line { sequence, why } => Self::Bad { sequence: Some(sequence), why },
+            ExportError::CutOff { sequence: 0, why } => {
+                Self::CutOff { sequence: None, why: format!("Line 1 {why}: the export was cut off") }
+            }
+            ExportError::CutOff { sequence, why } => Self::CutOff { sequence: Some(sequence), why },
             ExportError::Header(why) => Self::Bad {
                 sequence: None,
                 why: format!("Line 1 {why}; this is no export of a ledger, or it was altered"),
