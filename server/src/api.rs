@@ -1,9 +1,7 @@
 //! HTTP. Two listeners: the public one serves finished bytes, the operators' one takes requests with bearer tokens.
 
 use actix_web::HttpRequest;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::web::Data;
 
 use crate::services::Core;
@@ -27,21 +25,24 @@ pub async fn method_not_allowed(request: HttpRequest) -> problem::ProblemAnswer 
 }
 
 /// Middleware that counts each request once it is answered, by what it was for, and logs it: method, path and status;
-/// neither client addresses nor headers.
-///
-/// # Errors
-/// Whatever the request ended with.
-pub async fn observe(
+/// neither client addresses nor headers. For `wrap_fn`, which boxes nothing.
+pub fn observe<S, B>(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let answer = next.call(request).await?;
-    let (asked, status) = (answer.request(), answer.status().as_u16());
-    if let Some(core) = asked.app_data::<Data<Core>>() {
-        core.metrics().count_request(asked.path(), status);
+    service: &S,
+) -> impl Future<Output = Result<ServiceResponse<B>, actix_web::Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+{
+    let answer = service.call(request);
+    async move {
+        let answer = answer.await?;
+        let (asked, status) = (answer.request(), answer.status().as_u16());
+        if let Some(core) = asked.app_data::<Data<Core>>() {
+            core.metrics().count_request(asked.path(), status);
+        }
+        tracing::debug!(method = %asked.method(), path = asked.path(), status, "request");
+        Ok(answer)
     }
-    tracing::debug!(method = %asked.method(), path = asked.path(), status, "request");
-    Ok(answer)
 }
 
 #[cfg(test)]

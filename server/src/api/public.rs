@@ -1,10 +1,14 @@
 //! The public listener: a TUF repository, the live stream, and health.
 
+use std::future::{Ready, ready};
+
+use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpResponse, Resource, ResponseError as _};
 
-use super::{dockerflow, live, method_not_allowed, not_found};
+use super::{dockerflow, live, method_not_allowed, problem};
 use crate::served::{Caching, ServedFile};
 use crate::services::Core;
 
@@ -21,11 +25,10 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// Adds the public routes.
+/// Adds the public routes. Those without a file's name are compared as they are: patterns would be matched against each poll,
+/// which takes longer than all the rest of its answer.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(readable("/metadata/{path:.*}", file))
-        .service(readable("/targets/{path:.*}", file))
         .service(
             web::resource("/api/v1/live")
                 .route(web::get().to(live::stream))
@@ -34,7 +37,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(readable("/__heartbeat__", dockerflow::heartbeat))
         .service(readable("/__lbheartbeat__", dockerflow::lbheartbeat))
         .service(readable("/__version__", dockerflow::version))
-        .default_service(web::to(not_found));
+        .default_service(fn_service(file_or_nothing));
 }
 
 /// A resource that takes GET and HEAD.
@@ -50,15 +53,29 @@ where
         .default_service(web::to(method_not_allowed))
 }
 
-async fn file(request: HttpRequest, core: Data<Core>) -> HttpResponse {
-    let served = core.served();
+/// What is at all other addresses.
+fn file_or_nothing(request: ServiceRequest) -> Ready<Result<ServiceResponse, actix_web::Error>> {
     let path = request.path();
+    let is_file = path.starts_with("/metadata/") || path.starts_with("/targets/");
+    let answer = match request.app_data::<Data<Core>>() {
+        _ if !is_file => problem::not_found(path).error_response(),
+        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => {
+            problem::method_not_allowed(request.method().as_str()).error_response()
+        }
+        Some(core) => file(path, request.headers(), core),
+        None => HttpResponse::InternalServerError().finish(),
+    };
+    ready(Ok(request.into_response(answer)))
+}
+
+fn file(path: &str, headers: &HeaderMap, core: &Core) -> HttpResponse {
+    let served = core.served();
     // Each refresh asks for the next root, which is not there, so the answer is no longer than it must be.
     let Some(file) = served.file(path.trim_start_matches('/')) else {
         return HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, NO_STORE)).finish();
     };
     // Everything below is ready: nothing is formatted, checked or copied for one answer.
-    let known = is_known(request.headers(), file);
+    let known = is_known(headers, file);
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let caching = match file.caching {
         Caching::Immutable => IMMUTABLE,

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
+use actix_web::App;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
-use actix_web::{App, middleware::from_fn};
 use mulberry_shared::operators::{
     GateResponse, GateState, Problem, ProblemKind, PublishResponse, Scope, StatusResponse,
 };
@@ -42,7 +42,7 @@ impl Lab {
         let app = App::new()
             .app_data(Data::from(self.core.clone()))
             .app_data(Data::new(self.admission.clone()))
-            .wrap(from_fn(super::observe))
+            .wrap_fn(super::observe)
             .configure(super::public::configure);
         call_service(&init_service(app).await, request.to_request()).await
     }
@@ -51,7 +51,7 @@ impl Lab {
         let app = App::new()
             .app_data(Data::from(self.core.clone()))
             .app_data(Data::new(LiveTokens::at(self.folder.path().join("tokens.json"))))
-            .wrap(from_fn(super::observe))
+            .wrap_fn(super::observe)
             .configure(super::operators::configure);
         call_service(&init_service(app).await, request.to_request()).await
     }

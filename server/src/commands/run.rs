@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
-use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use mulberry_shared::limits::Limits;
@@ -145,7 +144,7 @@ fn public_server(args: &RunArgs, core: &Arc<Core>) -> Result<(Server, SocketAddr
         App::new()
             .app_data(data.clone())
             .app_data(Data::new(Admission::for_connections(connections)))
-            .wrap(from_fn(api::observe))
+            .wrap_fn(api::observe)
             .configure(api::public::configure)
     })
     .on_connect(api::live::bound_stalls)
@@ -172,7 +171,7 @@ fn operators_server(
         App::new()
             .app_data(data.clone())
             .app_data(tokens.clone())
-            .wrap(from_fn(api::observe))
+            .wrap_fn(api::observe)
             .configure(api::operators::configure)
     })
     .workers(1)
