@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use mulberry_shared::operators::Scope;
 
+use crate::capacity::LEAST_CONNECTIONS;
+
 /// Publishes signed emergency fixes: a TUF repository over HTTP, and an interface for its operators.
 #[derive(Debug, Parser)]
 #[command(
@@ -250,9 +252,9 @@ pub struct RunArgs {
         env = "MULBERRY_SERVER_OPERATORS_TLS_KEY"
     )]
     pub operators_tls_key: Option<PathBuf>,
-    /// Most connections at once on the public listener; keep it well below the process's limit of open files
+    /// Most connections at once on the public listener; fewer where the process may not open files enough
     #[arg(long, value_name = "N", default_value_t = 800, env = "MULBERRY_SERVER_MAX_CONNECTIONS",
-        value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
+        value_parser = clap::value_parser!(u32).range(i64::from(LEAST_CONNECTIONS)..=1_000_000))]
     pub max_connections: u32,
 }
 

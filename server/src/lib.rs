@@ -10,7 +10,7 @@
 //! | [`state`] | the fold over the ledger |
 //! | [`edition`], [`keys`] | what the server signs, and with what |
 //! | [`served`] | every document as finished bytes, replaced as a whole |
-//! | [`live`] | the live stream: who is connected, and what they are told |
+//! | [`live`], [`capacity`] | the live stream: who is connected, and what they are told; how many there may be |
 //! | [`metrics`] | figures for a monitoring system |
 //! | [`services`] | publish, gate, status, and the one writer |
 //! | [`tokens`], [`files`], [`clock`] | operators' tokens, private files, the time |
@@ -18,6 +18,7 @@
 //! | [`commands`] | `init`, `token`, `run`, `ledger`, `restore`, and where concrete parts are wired |
 
 pub mod api;
+pub mod capacity;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -61,8 +61,13 @@ impl Admission {
     /// For a worker that takes this many connections at once: a quarter stays for everything else.
     #[must_use]
     pub fn for_connections(connections: usize) -> Self {
-        let most = connections.saturating_sub(connections.div_ceil(4));
-        Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+        Self(Arc::new(Semaphore::new(Self::most(connections).min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// How many places there are then.
+    #[must_use]
+    pub fn most(connections: usize) -> usize {
+        connections.saturating_sub(connections.div_ceil(4))
     }
 
     /// A place for one stream, until dropped; `None` when there is none.

@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::capacity::Capacity;
+
 /// The media type of [`Metrics::encode`]'s text.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -121,6 +123,8 @@ pub struct Metrics {
     events: Gauge,
     recipes: Gauge,
     live_connections: Gauge,
+    live_connections_limit: Gauge,
+    open_files_limit: Gauge,
     troubles: Gauge,
     expiries: Family<RoleLabels, Gauge>,
 }
@@ -148,6 +152,9 @@ impl Default for Metrics {
         );
         let recipes = gauge("recipes", "Recipes that are published");
         let live_connections = gauge("live_connections", "Open live streams");
+        let help = "How many live streams there may be at once";
+        let live_connections_limit = gauge("live_connections_limit", help);
+        let open_files_limit = gauge("open_files_limit", "How many files the process may open");
         let troubles = gauge("troubles", "Sentences in the heartbeat; 0 while all is well");
         let (changes, signing_failures, expiries) =
             (Family::default(), Counter::default(), Family::default());
@@ -165,6 +172,8 @@ impl Default for Metrics {
             events,
             recipes,
             live_connections,
+            live_connections_limit,
+            open_files_limit,
             troubles,
             expiries,
         }
@@ -188,6 +197,12 @@ impl Metrics {
             Change::Gate => "gate",
         };
         self.changes.get_or_create(&ChangeLabels { change, result }).inc();
+    }
+
+    /// Shows how much this process takes.
+    pub fn set_capacity(&self, capacity: &Capacity) {
+        self.live_connections_limit.set(i64::try_from(capacity.live_streams()).unwrap_or(i64::MAX));
+        self.open_files_limit.set(i64::try_from(capacity.open_files).unwrap_or(i64::MAX));
     }
 
     /// Counts an edition that could not be signed or made durable.

@@ -2,7 +2,7 @@
 //! files in one temporary folder. The replay and the journeys play on it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,8 @@ pub struct Stage {
     server: Option<Server>,
     /// Where the server listened first, public and operators': it comes back to the same addresses.
     addresses: Option<[String; 2]>,
+    /// Soft and hard limit of the files that the server may open.
+    open_files: Option<[u32; 2]>,
 }
 
 struct Server {
@@ -52,7 +54,7 @@ impl Stage {
         let binaries = Binaries::build().map_err(|e| StageError(e.to_string()))?;
         let folder = tempfile::Builder::new().prefix("mulberry-stage").tempdir().map_err(io)?;
         let clock = clock.map(|start| (start, Instant::now()));
-        let stage = Self { binaries, folder, clock, server: None, addresses: None };
+        let stage = Self { binaries, folder, clock, server: None, addresses: None, open_files: None };
         stage.ctl(&["init", "authority", "--no-passphrase"])?.expect_code(0)?;
         stage.server_command(&["init", "--from", "authority/server", "--state", "server"])?.expect_code(0)?;
         let said = stage.server_command(&[
@@ -91,6 +93,11 @@ impl Stage {
         self.clock = Some((start, Instant::now()));
     }
 
+    /// From now on a server that starts may open no more than `soft` files, which it may raise to `hard`.
+    pub fn limit_open_files(&mut self, soft: u32, hard: u32) {
+        self.open_files = Some([soft, hard]);
+    }
+
     /// Starts the server, on free ports the first time and on the same ones later, and waits until both its
     /// listeners answer.
     ///
@@ -101,7 +108,7 @@ impl Stage {
         let _ = std::fs::remove_file(&ready);
         let log =
             std::fs::File::options().create(true).append(true).open(self.path("server.log")).map_err(io)?;
-        let mut start = command(&self.binaries.server(), self.folder());
+        let mut start = self.server_program();
         let any = ["http://127.0.0.1:0".to_owned(), "http://127.0.0.1:0".to_owned()];
         let listen =
             self.addresses.as_ref().unwrap_or(&any).each_ref().map(|url| host_and_port(url).to_owned());
@@ -129,6 +136,16 @@ impl Stage {
         self.addresses = Some([url("public"), url("operators")]);
         self.server = Some(Server { process });
         Ok(())
+    }
+
+    /// The server, with the limits that were set: a shell sets them and becomes the server.
+    fn server_program(&self) -> Command {
+        let program = self.binaries.server();
+        let Some(limits) = self.open_files else { return command(&program, self.folder()) };
+        let script = r#"ulimit -S -n "$1" && ulimit -H -n "$2" && shift 2 && exec "$@""#;
+        let mut shell = command(Path::new("/bin/sh"), self.folder());
+        shell.args(["-c", script, "sh"]).args(limits.map(|limit| limit.to_string())).arg(program);
+        shell
     }
 
     /// The number of the server's process.

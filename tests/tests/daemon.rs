@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::{Stage, wait_for};
@@ -191,6 +191,57 @@ fn health_answers_while_every_live_stream_is_taken() {
     assert_eq!(ask("/__lbheartbeat__").0, "HTTP/1.1 200");
     drop(streams);
     wait_for("a place to be free", || Ok((ask("/api/v1/live").0 == "HTTP/1.1 200").then_some(()))).unwrap();
+}
+
+#[test]
+fn a_server_that_may_open_few_files_refuses_streams_and_stays_reachable() {
+    let (mut stage, _material) = stage();
+    stage.stop_server().unwrap();
+    stage.limit_open_files(64, 256);
+    stage.start_server().unwrap();
+    let ask = |origin: &str, path: &str, header: &str| {
+        let mut socket = TcpStream::connect(origin.trim_start_matches("http://")).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\n{header}\r\n").unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        (String::from_utf8(head).unwrap(), socket)
+    };
+    let live = || ask(stage.origin(), "/api/v1/live", "");
+    let (streams, refused): (Vec<_>, Vec<_>) =
+        (0..300).map(|_| live()).partition(|(head, _)| head.starts_with("HTTP/1.1 200 "));
+    for (head, mut socket) in refused {
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("\r\nretry-after: 60\r\n"), "{head}");
+        // It ends, although nobody asked for that: otherwise those who were refused would take the room.
+        socket.read_to_end(&mut Vec::new()).unwrap();
+    }
+
+    for path in ["/__lbheartbeat__", "/__heartbeat__", "/metadata/timestamp.json"] {
+        let (head, _) = ask(stage.origin(), path, "Connection: close\r\n");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+    }
+    publish(&stage, SLUG);
+    let token = std::fs::read_to_string(stage.path("token")).unwrap();
+    let header = format!("Authorization: Bearer {}\r\nConnection: close\r\n", token.trim());
+    let mut metrics = String::new();
+    ask(stage.operators(), "/metrics", &header).1.read_to_string(&mut metrics).unwrap();
+    let open = streams.len();
+    for line in [
+        "mulberry_open_files_limit 256".to_owned(),
+        format!("mulberry_live_connections {open}"),
+        format!("mulberry_live_connections_limit {open}"),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
+    let log = std::fs::read_to_string(stage.path("server.log")).unwrap();
+    assert!(log.contains("not all connections asked for fit") && log.contains("connections=64"), "{log}");
+
+    drop(streams);
+    wait_for("a place to be free", || Ok(live().0.starts_with("HTTP/1.1 200 ").then_some(()))).unwrap();
 }
 
 type Contents = BTreeMap<String, (SystemTime, Vec<u8>)>;

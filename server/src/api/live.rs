@@ -10,13 +10,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::Extensions;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::ConnectionType;
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, Data};
+use actix_web::{HttpResponse, ResponseError as _};
 use mulberry_shared::live::{HEARTBEAT, HEARTBEAT_SECONDS, MEDIA_TYPE, announcement};
 use mulberry_shared::operators::ProblemKind;
 use tokio::sync::OwnedSemaphorePermit;
@@ -33,19 +34,30 @@ const STALLED: Duration = Duration::from_secs(60);
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
-/// Opens a stream, where there is room for one.
-pub async fn stream(core: Data<Core>, admission: Data<Admission>) -> Result<HttpResponse, ProblemAnswer> {
-    let unavailable =
-        |detail| ProblemAnswer::new(ProblemKind::Unavailable, detail, "poll metadata/timestamp.json instead");
-    let place = admission.enter().ok_or_else(|| unavailable("all live streams of this server are taken"))?;
+/// After how many seconds to ask again for a stream that was refused. Agents wait as they see fit, spread at random.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("60");
+
+/// Opens a stream, where there is room for one. Who is refused is also disconnected: connections that wait for nothing would
+/// take the room that is kept for everything else.
+pub async fn stream(core: Data<Core>, admission: Data<Admission>) -> HttpResponse {
+    let Some(place) = admission.enter() else { return refusal("all live streams of this server are taken") };
     // Listen first, look then: an edition in between is announced twice rather than never.
-    let listener = core.live().subscribe().ok_or_else(|| unavailable("the server is stopping"))?;
+    let Some(listener) = core.live().subscribe() else { return refusal("the server is stopping") };
     let current = core.served().edition.number();
-    Ok(HttpResponse::Ok()
+    HttpResponse::Ok()
         .content_type(MEDIA_TYPE)
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .insert_header(UNBUFFERED)
-        .body(Stream::new(Connection { listener, first: Some(current), told: current, _place: place })))
+        .body(Stream::new(Connection { listener, first: Some(current), told: current, _place: place }))
+}
+
+fn refusal(detail: &str) -> HttpResponse {
+    let problem =
+        ProblemAnswer::new(ProblemKind::Unavailable, detail, "poll metadata/timestamp.json instead");
+    let mut answer = problem.error_response();
+    answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    answer.head_mut().set_connection_type(ConnectionType::Close);
+    answer
 }
 
 /// For the listener's `on_connect`: the system ends connections whose other side takes nothing any more. A stream that

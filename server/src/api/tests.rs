@@ -3,7 +3,7 @@ use std::sync::Arc;
 use actix_web::App;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, header};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
 use mulberry_shared::operators::{
@@ -282,7 +282,10 @@ async fn the_live_stream_tells_the_edition_and_is_refused_when_full_or_stopping(
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(text(&answer, header::CONTENT_TYPE), "text/event-stream");
     assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
-    assert_eq!(problem(lab.public(live()).await).await, (503, ProblemKind::Unavailable));
+    let refused = lab.public(live()).await;
+    assert_eq!(text(&refused, header::RETRY_AFTER), "60");
+    assert_eq!(refused.response().head().connection_type(), ConnectionType::Close, "it would take room");
+    assert_eq!(problem(refused).await, (503, ProblemKind::Unavailable));
     assert_eq!(
         lab.public(TestRequest::get().uri("/__lbheartbeat__")).await.status(),
         StatusCode::OK,

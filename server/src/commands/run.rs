@@ -1,6 +1,7 @@
 //! `run`: wires the concrete parts, serves, and stops in order.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CommandError, Layout};
 use crate::api;
+use crate::capacity::{Capacity, OPERATORS_CONNECTIONS, raise_open_files};
 use crate::clock::Clock;
 use crate::config::{OperatorsTransport, RunArgs};
 use crate::edition::Work;
@@ -41,9 +43,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Most connections at once on the operators' listener: people, a tool and a dashboard each.
-const OPERATORS_CONNECTIONS: usize = 64;
-
 /// Bytes of a PEM file with a certificate chain or a key.
 const MAX_PEM_BYTES: u64 = 256 << 10;
 
@@ -64,15 +63,21 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     if clock.is_shifted() {
         tracing::warn!(now = %clock.now(), "the clock was started elsewhere: this is a rehearsal");
     }
+    let open_files = raise_open_files()
+        .map_err(|error| CommandError::failed(format!("the limit of open files: {error}")))?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let capacity = Capacity::new(args.max_connections, open_files, cores);
+    capacity.log(args.max_connections);
     let keys = OnlineKeys::read(&layout.keys())?;
     let store = Arc::new(SledStore::open(&layout.ledger())?);
     let editions = Arc::new(EditionFile(layout.edition()));
     let core = Arc::new(Core::open(store.clone(), editions, keys, clock, limits).await?);
+    core.metrics().set_capacity(&capacity);
     let tokens = Data::new(LiveTokens::at(layout.tokens()));
 
     // Before anything listens, so that no signal is lost once somebody may have seen us.
     let signals = stop_signal()?;
-    let (public, public_at) = public_server(args, &core)?;
+    let (public, public_at) = public_server(args, capacity, &core)?;
     let (operators, operators_at) = operators_server(args, tls, &core, &tokens)?;
     let handles = [public.handle(), operators.handle()];
     let exports = export_server(&layout, &core);
@@ -135,10 +140,13 @@ fn export_server(layout: &Layout, core: &Arc<Core>) -> impl Future<Output = ()> 
     }
 }
 
-fn public_server(args: &RunArgs, core: &Arc<Core>) -> Result<(Server, SocketAddr), CommandError> {
+fn public_server(
+    args: &RunArgs,
+    capacity: Capacity,
+    core: &Arc<Core>,
+) -> Result<(Server, SocketAddr), CommandError> {
     let data = Data::from(core.clone());
-    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
-    let connections = usize::try_from(args.max_connections).unwrap_or(usize::MAX).div_ceil(workers);
+    let connections = capacity.each_worker();
     // Called once in each worker.
     let server = HttpServer::new(move || {
         App::new()
@@ -148,7 +156,7 @@ fn public_server(args: &RunArgs, core: &Arc<Core>) -> Result<(Server, SocketAddr
             .configure(api::public::configure)
     })
     .on_connect(api::live::bound_stalls)
-    .workers(workers)
+    .workers(capacity.workers)
     .max_connections(connections)
     .client_request_timeout(REQUEST_TIMEOUT)
     .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
