@@ -13,6 +13,7 @@
 //! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
 //! | [`forge`] | a repository whose maker holds every key, and signs anything, right or wrong |
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
+//! | [`relay`] | between an agent and its origin: what a poll weighs |
 //! | [`replay`] | the incident of May 2019 on that stage |
 //! | [`kills`] | `kill -9` of servers and agents on that stage, at every stage of their work |
 //! | [`mutate`] | a great many mutations of valid metadata, through a client |
@@ -32,6 +33,7 @@ pub mod pki;
 pub mod process;
 pub mod python_tuf;
 pub mod real;
+pub mod relay;
 pub mod replay;
 pub mod stage;
 pub mod xpi_signer;

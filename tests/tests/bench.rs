@@ -52,6 +52,11 @@ fn polls_are_measured_where_nginx_and_wrk_are_there() {
     let report = bench(&["polls", "--seconds", "1"]);
     assert!(report["polls"]["bytes"].as_u64() > Some(100));
     assert!(report["polls"]["per_second"]["mulberry-304"].as_f64() > Some(1.0));
+    let weight = &report["polls"]["poll_without_news"];
+    assert_eq!(weight["requests"], 2);
+    for side in ["request_bytes", "answer_bytes"] {
+        assert!((100..1_000).contains(&weight[side].as_u64().unwrap()), "{weight}");
+    }
     assert_ratios(&report["polls"], 2);
 }
 

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use mulberry_lab::relay::Relay;
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::{Stage, wait_for};
 use nix::sys::signal::Signal;
@@ -135,20 +135,17 @@ fn settings_are_loaded_again_on_a_signal_and_bad_ones_change_nothing() {
 fn a_poll_without_news_moves_only_headers_and_writes_nothing() {
     let (stage, _material) = stage();
     publish(&stage, SLUG);
-    let relay = Relay::to(stage.origin());
-    let once = || stage.agent("a", &["once", "--origin", &relay.address]).unwrap().expect_code(0).unwrap();
+    let relay = Relay::to(stage.origin()).unwrap();
+    let once = || stage.agent("a", &["once", "--origin", relay.origin()]).unwrap().expect_code(0).unwrap();
     once();
     once();
     relay.take();
     let before = snapshot(&stage.path("agents/a"));
     once();
     assert_eq!(snapshot(&stage.path("agents/a")), before);
-    let answers = relay.take();
-    println!("a poll without news: {} bytes of answers", answers.len());
-    let text = String::from_utf8(answers).unwrap();
-    let heads: Vec<&str> = text.split_terminator("\r\n\r\n").collect();
-    assert!(heads.len() == 2 && heads.iter().all(|head| head.starts_with("HTTP/1.1 ")), "{text}");
-    assert!(heads[0].starts_with("HTTP/1.1 404") && heads[1].starts_with("HTTP/1.1 304"), "{text}");
+    let heard = relay.take();
+    println!("a poll without news: {} bytes, answers of {}", heard.asked.len(), heard.answered.len());
+    assert_eq!(heard.statuses(), [404, 304], "{}", String::from_utf8_lossy(&heard.answered));
 }
 
 #[test]
@@ -264,45 +261,4 @@ fn snapshot(folder: &Path) -> Contents {
         }
     }
     found
-}
-
-/// Passes connections on, and keeps what the other side answered.
-struct Relay {
-    address: String,
-    answers: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Relay {
-    fn to(origin: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}/", listener.local_addr().unwrap());
-        let target = origin.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let answers = Arc::new(Mutex::new(Vec::new()));
-        let kept = answers.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&target).unwrap());
-                let (mut asks, mut answered) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || {
-                    let _ = std::io::copy(&mut asks, &mut server);
-                    let _ = server.shutdown(Shutdown::Write);
-                });
-                let kept = kept.clone();
-                std::thread::spawn(move || {
-                    let mut piece = vec![0; 64 << 10];
-                    while let Ok(length @ 1..) = answered.read(&mut piece) {
-                        kept.lock().unwrap().extend_from_slice(&piece[..length]);
-                        if client.write_all(&piece[..length]).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, answers }
-    }
-
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.answers.lock().unwrap())
-    }
 }

@@ -16,6 +16,8 @@ use serde::Serialize;
 use self::nginx::Nginx;
 use super::series::{Bound, Ratio, Series};
 use crate::LabError;
+use crate::relay::Relay;
+use crate::replay::material::Material;
 use crate::stage::{Stage, StageError};
 
 /// What a poll asks for.
@@ -32,11 +34,24 @@ pub struct Spec {
     pub connections: usize,
 }
 
+/// One poll that finds nothing new, as an agent sends it over plain HTTP: bytes above TCP.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Weight {
+    /// Requests: for the next root, which is not there, and for the timestamp, which is the same.
+    pub requests: usize,
+    /// Bytes that the agent sends.
+    pub request_bytes: usize,
+    /// Bytes that the server answers.
+    pub answer_bytes: usize,
+}
+
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Bytes of `timestamp.json`.
     pub bytes: usize,
+    /// What a poll without news weighs.
+    pub poll_without_news: Weight,
     /// Connections at once.
     pub connections: usize,
     /// Rounds.
@@ -81,6 +96,8 @@ pub fn measure(spec: &Spec, tools: &Tools, progress: &(dyn Fn(&str) + Sync)) -> 
     progress("starting mulberry-server and nginx");
     let mut stage = Stage::new(None).map_err(failed)?;
     stage.start_server().map_err(failed)?;
+    progress("weighing a poll of an agent");
+    let poll_without_news = weigh(&stage).map_err(failed)?;
     let ours = Target::new(stage.origin());
     let (etag, bytes) = ours.check()?;
     let nginx = Nginx::start(&tools.nginx, &bytes)?;
@@ -110,6 +127,7 @@ pub fn measure(spec: &Spec, tools: &Tools, progress: &(dyn Fn(&str) + Sync)) -> 
     ];
     Ok(Report {
         bytes: bytes.len(),
+        poll_without_news,
         connections: spec.connections,
         rounds: spec.rounds,
         per_second: all.map(|(name, series)| (name, series.wall())).into(),
@@ -118,6 +136,25 @@ pub fn measure(spec: &Spec, tools: &Tools, progress: &(dyn Fn(&str) + Sync)) -> 
             ours_304.ratio_to(&theirs_304, "polls without news (304) to nginx", Bound::AtLeast(0.75)),
         ],
     })
+}
+
+/// Listens to an agent that was there before and finds nothing new.
+fn weigh(stage: &Stage) -> Result<Weight, StageError> {
+    let folder = tempfile::tempdir().map_err(|error| StageError(error.to_string()))?;
+    let material = Material::laboratory(folder.path(), 1, &|_| ())?;
+    stage.init_agent("a", &material.anchor, &material.addons, &["--version", "66.0"])?;
+    let relay = Relay::to(stage.origin())?;
+    let once = || stage.agent("a", &["once", "--origin", relay.origin()])?.expect_code(0);
+    once()?;
+    relay.take();
+    once()?;
+    let heard = relay.take();
+    let statuses = heard.statuses();
+    if statuses != [404, 304] {
+        return Err(StageError(format!("a poll without news was answered {statuses:?}, not 404 and 304")));
+    }
+    let (request_bytes, answer_bytes) = (heard.asked.len(), heard.answered.len());
+    Ok(Weight { requests: statuses.len(), request_bytes, answer_bytes })
 }
 
 /// A server that is asked.

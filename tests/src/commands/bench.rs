@@ -160,6 +160,11 @@ impl Report {
                 of.bytes, of.connections, of.rounds
             );
             of.per_second.iter().for_each(|(name, rate)| text += &format!("  {name:<20} {rate:>8.0}\n"));
+            let weight = &of.poll_without_news;
+            text += &format!(
+                "an agent's poll without news: {} requests of {} bytes together, answers of {} bytes (above TCP, without TLS)\n",
+                weight.requests, weight.request_bytes, weight.answer_bytes
+            );
         }
         if let Some(of) = &self.refresh {
             text += &format!(
