@@ -3,7 +3,7 @@
 //!
 //! Flags over `MULBERRYCTL_*` over `mulberryctl.toml` over defaults. Paths in the file are relative to the file.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -146,7 +146,7 @@ impl Settings {
     pub fn root(&self) -> Result<&Path, Failure> {
         self.root.as_ref().map(|root| root.value.as_path()).ok_or_else(|| {
             Failure::usage(
-                "no-root",
+                FailureKind::NoRoot,
                 format!(
                     "No trusted root: give --root FILE, or run this in the folder that mulberryctl init made (its {FILE_NAME} \
                      names root.json)."
@@ -166,7 +166,7 @@ impl Settings {
             (Some(file), _, _) | (None, None, Some(file)) => read_token(&file.value),
             (None, Some(token), _) => check_token(token.trim(), "MULBERRYCTL_TOKEN"),
             (None, None, None) => Err(Failure::usage(
-                "no-token",
+                FailureKind::NoToken,
                 "No token for the server: give --token-file FILE or MULBERRYCTL_TOKEN. On the server, \
                  `mulberry-server token add NAME --may publish --may gate --may read` makes one.",
             )),
@@ -180,7 +180,7 @@ impl Settings {
 /// Not TOML, an unknown key (the nearest known one is named), or a value that is no string.
 pub fn parse(path: &Path, text: &str) -> Result<RawConfig, Failure> {
     let fault = |line: usize, what: String| {
-        Failure::usage("config-invalid", format!("{}:{line}: {what}", path.display()))
+        Failure::usage(FailureKind::ConfigInvalid, format!("{}:{line}: {what}", path.display()))
     };
     let line_at = |offset: Option<usize>| {
         let before = text.get(..offset.unwrap_or(0)).unwrap_or("");
@@ -213,7 +213,8 @@ pub fn parse(path: &Path, text: &str) -> Result<RawConfig, Failure> {
 }
 
 fn read(path: &Path) -> Result<RawConfig, Failure> {
-    let fault = |what: String| Failure::usage("config-unreadable", format!("{}: {what}", path.display()));
+    let fault =
+        |what: String| Failure::usage(FailureKind::ConfigUnreadable, format!("{}: {what}", path.display()));
     let bytes = crate::files::read_bounded(path, MAX_BYTES).map_err(|error| fault(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| fault("is not UTF-8".into()))?;
     parse(path, &text)
@@ -233,7 +234,7 @@ fn read_token(path: &Path) -> Result<String, Failure> {
     let fault = |what: String| {
         let remedy = "On the server, `mulberry-server token add NAME --may publish --may gate --may read > FILE` makes one";
         Failure::usage(
-            "token-file",
+            FailureKind::TokenFile,
             format!("{}: {what}. {remedy}; MULBERRYCTL_TOKEN works too.", path.display()),
         )
     };
@@ -246,7 +247,7 @@ fn read_token(path: &Path) -> Result<String, Failure> {
 fn check_token(token: &str, place: &str) -> Result<String, Failure> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Failure::usage(
-            "token-file",
+            FailureKind::TokenFile,
             format!(
                 "{place}: holds no token: one line of visible ASCII is expected, as `token add` printed it."
             ),

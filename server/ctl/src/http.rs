@@ -1,6 +1,6 @@
 //! HTTP with bounds: an answer of at most so many bytes within so much time, and no token over a line others can read.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl Endpoint {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| {
-            Failure::usage("http-client", format!("Cannot set up HTTP: {}", causes(&error)))
+            Failure::usage(FailureKind::HttpClient, format!("Cannot set up HTTP: {}", causes(&error)))
         })?;
         Ok(Self { base, client })
     }
@@ -67,7 +67,9 @@ impl Endpoint {
     pub fn join(&self, path: &str) -> Result<Url, Failure> {
         let url = self.base.join(path.trim_start_matches('/'));
         let inside = url.ok().filter(|url| url.as_str().starts_with(self.base.as_str()));
-        inside.ok_or_else(|| Failure::usage("bad-path", format!("`{path}` is no path below {}", self.base)))
+        inside.ok_or_else(|| {
+            Failure::usage(FailureKind::BadPath, format!("`{path}` is no path below {}", self.base))
+        })
     }
 
     /// The client, to build requests with.
@@ -133,7 +135,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 fn parse(text: &str, purpose: Purpose) -> Result<Url, Failure> {
-    let fault = |what: &str| Failure::usage("bad-url", format!("`{text}`: {what}"));
+    let fault = |what: &str| Failure::usage(FailureKind::BadUrl, format!("`{text}`: {what}"));
     let mut url = Url::parse(text)
         .map_err(|error| fault(&format!("is not a URL ({error}); write http(s)://host:port")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -147,7 +149,7 @@ fn parse(text: &str, purpose: Purpose) -> Result<Url, Failure> {
     }
     if purpose == Purpose::Token && url.scheme() != "https" && !is_loopback(&url) {
         return Err(Failure::usage(
-            "token-in-the-clear",
+            FailureKind::TokenInTheClear,
             format!(
                 "`{text}`: no token is sent over plain HTTP except to loopback. Use https://, or a tunnel \
                  (ssh -L 8081:127.0.0.1:8081 SERVER) and --server http://127.0.0.1:8081."

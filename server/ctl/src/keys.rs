@@ -1,7 +1,7 @@
 //! Key files: ed25519 as PKCS#8 PEM, encrypted with PBES2 (scrypt, AES-256) unless asked otherwise, readable by the owner alone.
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     files::{self, Readers},
     passphrase::{ENV, Passphrases},
 };
@@ -113,15 +113,15 @@ pub enum KeyError {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         let kind = match &error {
-            KeyError::Unreadable { .. } => "key-unreadable",
-            KeyError::TooWide { .. } => "key-permissions",
-            KeyError::Malformed { .. } => "key-malformed",
-            KeyError::NotAKey { .. } => "not-a-key",
-            KeyError::Unsupported { .. } => "key-unsupported",
-            KeyError::CostTooHigh { .. } => "key-cost",
-            KeyError::PassphraseNeeded { .. } => "passphrase-needed",
-            KeyError::WrongPassphrase { .. } => "wrong-passphrase",
-            KeyError::Unwritable { .. } => "key-unwritable",
+            KeyError::Unreadable { .. } => FailureKind::KeyUnreadable,
+            KeyError::TooWide { .. } => FailureKind::KeyPermissions,
+            KeyError::Malformed { .. } => FailureKind::KeyMalformed,
+            KeyError::NotAKey { .. } => FailureKind::NotAKey,
+            KeyError::Unsupported { .. } => FailureKind::KeyUnsupported,
+            KeyError::CostTooHigh { .. } => FailureKind::KeyCost,
+            KeyError::PassphraseNeeded { .. } => FailureKind::PassphraseNeeded,
+            KeyError::WrongPassphrase { .. } => FailureKind::WrongPassphrase,
+            KeyError::Unwritable { .. } => FailureKind::KeyUnwritable,
         };
         Self::usage(kind, error.to_string())
     }
@@ -242,7 +242,7 @@ fn fill_random(bytes: &mut [u8]) -> Result<(), Failure> {
     use rand::TryRng;
     rand::rngs::SysRng.try_fill_bytes(bytes).map_err(|error| {
         Failure::usage(
-            "no-random-numbers",
+            FailureKind::NoRandomNumbers,
             format!("The system gives no random numbers: {error}. Nothing was made."),
         )
     })
@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn kind(result: Result<SigningKey, Failure>) -> &'static str {
-        result.err().map_or("opened", |failure| failure.kind)
+        result.err().map_or("opened", |failure| failure.kind.as_str())
     }
 
     fn folder_with_key(protection: &Protection) -> (tempfile::TempDir, PathBuf, SigningKey) {

@@ -2,14 +2,19 @@
 
 use clap::Parser;
 use mulberry_shared::exit::{Exit, asks_for_json};
-use mulberryctl::{cli::Cli, commands, failure::Failure, output::Format};
+use mulberryctl::{
+    cli::Cli,
+    commands,
+    failure::{Failure, FailureKind},
+    output::Format,
+};
 
 fn main() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             if error.use_stderr() && asks_for_json(std::env::args_os()) {
-                let failure = Failure::usage(Exit::Usage.kind(), error.to_string());
+                let failure = Failure::usage(Exit::Usage, error.to_string());
                 Format::Json.print(String::new, || failure.to_json());
             }
             error.exit()
@@ -19,7 +24,9 @@ fn main() -> Exit {
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::usage("no-runtime", format!("The system gives no event loop: {error}.")))
+        .map_err(|error| {
+            Failure::usage(FailureKind::NoRuntime, format!("The system gives no event loop: {error}."))
+        })
         .and_then(|runtime| runtime.block_on(commands::run(cli)));
     match result {
         Ok(exit) => exit,

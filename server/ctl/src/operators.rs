@@ -2,7 +2,7 @@
 
 use crate::{
     config::Settings,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     http::{self, Endpoint, Purpose},
 };
 use mulberry_shared::operators::{
@@ -71,7 +71,7 @@ impl Operators {
         request = request.header(ACCEPT, "application/json");
         if let Some(body) = body {
             let bytes = serde_json::to_vec(body).map_err(|error| {
-                Failure::usage("request-unwritable", format!("Cannot write the request: {error}"))
+                Failure::usage(FailureKind::RequestUnwritable, format!("Cannot write the request: {error}"))
             })?;
             request = request.header(CONTENT_TYPE, "application/json").body(bytes);
         }
@@ -79,7 +79,7 @@ impl Operators {
             // A write whose answer is lost may have happened: say so, and how to find out.
             let doubt = if writes { " It may have been carried out all the same: look at `mulberryctl status`." } else { "" };
             Failure::unreachable(
-                "server-unreachable",
+                FailureKind::ServerUnreachable,
                 format!(
                     "The server at {} did not answer: {why}.{doubt} Check --server, and that mulberry-server runs.",
                     self.endpoint.base()
@@ -91,7 +91,7 @@ impl Operators {
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
             Failure::unreachable(
-                "answer-not-understood",
+                FailureKind::AnswerNotUnderstood,
                 format!(
                     "{} answered something else than a Mulberry server does ({error}). Check --server: it is the operators' \
                      address, not the public one.",
@@ -106,33 +106,32 @@ impl Operators {
 fn problem(status: StatusCode, body: &[u8]) -> Failure {
     let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
         return Failure::unreachable(
-            "answer-not-understood",
+            FailureKind::AnswerNotUnderstood,
             format!(
                 "The server answered {status} without saying why. Check --server: it is the operators' address."
             ),
         );
     };
-    let (kind, make): (&'static str, fn(&'static str, String) -> Failure) = match problem.kind {
-        ProblemKind::MalformedRequest => ("malformed-request", Failure::usage),
-        ProblemKind::Unauthenticated => ("unauthenticated", Failure::usage),
-        ProblemKind::Forbidden => ("forbidden", Failure::usage),
-        ProblemKind::NotFound => ("not-found", Failure::usage),
-        ProblemKind::MethodNotAllowed => ("method-not-allowed", Failure::usage),
-        ProblemKind::TooLarge => ("too-large", Failure::usage),
-        ProblemKind::UnknownRecipe => ("unknown-recipe", Failure::no),
-        ProblemKind::WouldDisappear => ("would-disappear", Failure::no),
-        ProblemKind::WithdrawMismatch => ("withdraw-mismatch", Failure::no),
-        ProblemKind::SlugTaken => ("slug-taken", Failure::no),
-        ProblemKind::NotNewer => ("not-newer", Failure::no),
-        ProblemKind::RevisionMismatch => ("revision-mismatch", Failure::no),
-        ProblemKind::GateEnded => ("gate-ended", Failure::no),
-        ProblemKind::GateRefused => ("gate-refused", Failure::no),
-        ProblemKind::RecipeRefused => ("recipe-refused", Failure::no),
-        ProblemKind::TrustRefused => ("trust-refused", Failure::refused),
-        ProblemKind::Internal => ("server-internal", Failure::unreachable),
-        ProblemKind::Unavailable => ("server-unavailable", Failure::unreachable),
-        ProblemKind::Unknown if status.is_server_error() => ("server-problem", Failure::unreachable),
-        ProblemKind::Unknown => ("server-problem", Failure::no),
+    let make: fn(ProblemKind, String) -> Failure = match problem.kind {
+        ProblemKind::MalformedRequest
+        | ProblemKind::Unauthenticated
+        | ProblemKind::Forbidden
+        | ProblemKind::NotFound
+        | ProblemKind::MethodNotAllowed
+        | ProblemKind::TooLarge => Failure::usage,
+        ProblemKind::UnknownRecipe
+        | ProblemKind::WouldDisappear
+        | ProblemKind::WithdrawMismatch
+        | ProblemKind::SlugTaken
+        | ProblemKind::NotNewer
+        | ProblemKind::RevisionMismatch
+        | ProblemKind::GateEnded
+        | ProblemKind::GateRefused
+        | ProblemKind::RecipeRefused => Failure::no,
+        ProblemKind::TrustRefused => Failure::refused,
+        ProblemKind::Internal | ProblemKind::Unavailable => Failure::unreachable,
+        ProblemKind::Unknown if status.is_server_error() => Failure::unreachable,
+        ProblemKind::Unknown => Failure::no,
     };
     let remedy = match problem.kind {
         // The server's own remedy is for those who write HTTP by hand.
@@ -143,7 +142,7 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         _ => &problem.remedy,
     };
     make(
-        kind,
+        problem.kind,
         format!("The server refused: {} {}", ended(&problem.detail), ended(remedy)).trim_end().to_owned(),
     )
 }
@@ -177,7 +176,7 @@ mod tests {
         };
         let conflict = problem(StatusCode::CONFLICT, body("not-newer").as_bytes());
         assert_eq!(conflict.sentence, "The server refused: Version 3 is not above 3. Publish again.");
-        assert_eq!((conflict.exit, conflict.kind), (Exit::No, "not-newer"));
+        assert_eq!((conflict.exit, conflict.kind.as_str()), (Exit::No, "not-newer"));
         assert_eq!(ended("emergency/fix.json has revision 3"), "emergency/fix.json has revision 3.");
         let token = problem(StatusCode::UNAUTHORIZED, body("unauthenticated").as_bytes());
         assert!(token.sentence.contains("--token-file"), "{}", token.sentence);

@@ -1,7 +1,7 @@
 //! The public repository: the sans-io trust workflow, driven over HTTP with bounds.
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     files,
     http::{self, Endpoint, NoAnswer},
 };
@@ -20,13 +20,13 @@ use std::path::Path;
 pub fn pinned(path: &Path, limits: &Limits) -> Result<TrustState, Failure> {
     let bytes = files::read_bounded(path, limits.trust.root_bytes).map_err(|error| {
         Failure::usage(
-            "root-unreadable",
+            FailureKind::RootUnreadable,
             format!("{}: {error}. Give --root FILE: the root.json of mulberryctl init.", path.display()),
         )
     })?;
     TrustState::pinned(&bytes, limits).map_err(|error| {
         Failure::refused(
-            error.kind.as_str(),
+            error.kind,
             format!("{}: {error}. Give the root.json of mulberryctl init.", path.display()),
         )
     })
@@ -67,11 +67,11 @@ pub fn failure(endpoint: &Endpoint, error: &TrustError) -> Failure {
     let base = endpoint.base();
     match report::outcome_of(error) {
         Outcome::Unreachable => Failure::unreachable(
-            "origin-unreachable",
+            FailureKind::OriginUnreachable,
             format!("The origin {base} cannot be read: {error}. Check --origin, and that the server runs."),
         ),
         _ => Failure::refused(
-            error.kind.as_str(),
+            error.kind,
             format!("What the origin {base} serves was refused: {error}. Check --origin and --root."),
         ),
     }

@@ -1,6 +1,6 @@
 //! Where passphrases come from: files, the environment, a prompt on the terminal.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use std::{io::IsTerminal, path::Path};
 use zeroize::Zeroizing;
 
@@ -94,7 +94,7 @@ impl Passphrases {
         }
         if self.prompt == Prompt::Never {
             return Err(Failure::usage(
-                "no-passphrase-source",
+                FailureKind::NoPassphraseSource,
                 format!(
                     "The keys of people are encrypted and no passphrase was given. Use --passphrase-file FILE (once for \
                      all, or once for each person), {ENV}, a terminal, or --no-passphrase for a rehearsal."
@@ -119,7 +119,7 @@ impl Passphrases {
 
 fn wrong_count(given: usize, people: usize) -> Failure {
     Failure::usage(
-        "passphrase-count",
+        FailureKind::PassphraseCount,
         format!(
             "{given} passphrases for {people} people: give one for all, or one for each in the same order."
         ),
@@ -129,7 +129,7 @@ fn wrong_count(given: usize, people: usize) -> Failure {
 fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
     rpassword::prompt_password(text).map(Zeroizing::new).map_err(|error| {
         Failure::usage(
-            "no-passphrase-source",
+            FailureKind::NoPassphraseSource,
             format!("The terminal could not be read ({error}). Use --passphrase-file FILE or {ENV}."),
         )
     })
@@ -138,7 +138,7 @@ fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
 fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let fault = |what: &str| {
         Failure::usage(
-            "passphrase-file",
+            FailureKind::PassphraseFile,
             format!("{}: {what}. A passphrase file holds the passphrase on its first line.", path.display()),
         )
     };

@@ -1,6 +1,9 @@
 //! Recipe folders on disk: finding them, and reading one with the files beside it.
 
-use crate::{failure::Failure, files};
+use crate::{
+    failure::{Failure, FailureKind},
+    files,
+};
 use mulberry_shared::{
     limits::Limits,
     recipe::{
@@ -47,7 +50,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
         if below.is_empty() {
             return Err(Failure::usage(
-                "no-recipe",
+                FailureKind::NoRecipe,
                 format!(
                     "{}: no {FILE_NAME} in it. Name a recipe's folder, such as recipes/SLUG.",
                     path.display()
@@ -66,8 +69,9 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 pub fn load(file: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     let max = u64::try_from(limits.recipe.bytes).unwrap_or(u64::MAX);
     let bytes = files::read_bounded(file, max).map_err(|error| unreadable(file, &error))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::usage("recipe-unreadable", format!("{}: is not UTF-8.", file.display())))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::usage(FailureKind::RecipeUnreadable, format!("{}: is not UTF-8.", file.display()))
+    })?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let max = u64::try_from(limits.recipe.file).unwrap_or(u64::MAX);
     let mut beside =
@@ -85,7 +89,7 @@ pub fn load(file: &Path, limits: &Limits) -> Result<Loaded, Failure> {
 pub fn load_good(file: &Path, limits: &Limits) -> Result<Recipe, Failure> {
     match load(file, limits)? {
         Loaded::Good(recipe) => Ok(*recipe),
-        Loaded::Bad(problems) => Err(Failure::no("recipe-invalid", problems.to_string())),
+        Loaded::Bad(problems) => Err(Failure::no(FailureKind::RecipeInvalid, problems.to_string())),
     }
 }
 
@@ -110,7 +114,7 @@ fn walk(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> Result<()
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(
-        "recipe-unreadable",
+        FailureKind::RecipeUnreadable,
         format!("{}: {error}. Name a recipe's folder, such as recipes/SLUG.", path.display()),
     )
 }

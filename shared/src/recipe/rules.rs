@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::source::SourceProblemKind;
 use super::{Action, ConsentKind, DistrustEntry, Lane, Recipe};
 use crate::limits::RecipeLimits;
 use crate::x509::Certificate;
@@ -17,6 +18,8 @@ use crate::x509::Certificate;
 pub struct Breach {
     /// The key in the recipe at which it shows.
     pub key: &'static str,
+    /// What kind of mistake it is.
+    pub kind: SourceProblemKind,
     /// What is wrong.
     pub what: String,
     /// What to do about it.
@@ -24,8 +27,13 @@ pub struct Breach {
 }
 
 impl Breach {
-    fn new(key: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { key, what: what.into(), remedy: remedy.into() }
+    fn new(
+        key: &'static str,
+        kind: SourceProblemKind,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { key, kind, what: what.into(), remedy: remedy.into() }
     }
 }
 
@@ -49,13 +57,28 @@ pub fn lane_consent_action(lane: Option<Lane>, consent: ConsentKind, action: &st
     match (consent, lane) {
         (ConsentKind::Hotfix | ConsentKind::Security, _) => Vec::new(),
         (ConsentKind::Study, Some(Lane::Emergency)) => {
-            vec![Breach::new("consent", "the emergency lane never carries a study", remedy)]
+            vec![Breach::new(
+                "consent",
+                SourceProblemKind::Consent,
+                "the emergency lane never carries a study",
+                remedy,
+            )]
         }
         (ConsentKind::Study, _) => {
-            vec![Breach::new("consent", format!("a study may not do {action:?}"), remedy)]
+            vec![Breach::new(
+                "consent",
+                SourceProblemKind::Consent,
+                format!("a study may not do {action:?}"),
+                remedy,
+            )]
         }
         (ConsentKind::Message, _) => {
-            vec![Breach::new("consent", format!("a message may not do {action:?}"), remedy)]
+            vec![Breach::new(
+                "consent",
+                SourceProblemKind::Consent,
+                format!("a message may not do {action:?}"),
+                remedy,
+            )]
         }
     }
 }
@@ -66,6 +89,7 @@ pub fn dates(starts: Option<Timestamp>, expires: Option<Timestamp>) -> Vec<Breac
     match (starts, expires) {
         (Some(starts), Some(expires)) if starts >= expires => vec![Breach::new(
             "expires",
+            SourceProblemKind::Dates,
             format!("it expires at {expires}, not after it starts at {starts}"),
             "give a later date, or leave starts out to start at once",
         )],
@@ -97,12 +121,14 @@ fn install(certificates: &[Certificate], limits: &RecipeLimits) -> Vec<Breach> {
         if certificate.is_self_issued() {
             breaches.push(Breach::new(
                 "certificates",
+                SourceProblemKind::BadCertificate,
                 format!("the certificate {name} is self-issued, so it is a root and no intermediate"),
                 "a recipe cannot bring a new trust anchor; give an intermediate that an anchor issued",
             ));
         } else if !certificate.is_ca() {
             breaches.push(Breach::new(
                 "certificates",
+                SourceProblemKind::BadCertificate,
                 format!("the certificate {name} is a leaf: not a CA's, so it can be nobody's issuer"),
                 "give the intermediate that issued the add-ons' certificates",
             ));
@@ -110,6 +136,7 @@ fn install(certificates: &[Certificate], limits: &RecipeLimits) -> Vec<Breach> {
         if !seen.insert(certificate) {
             breaches.push(Breach::new(
                 "certificates",
+                SourceProblemKind::Twice,
                 format!("the certificate {name} stands twice"),
                 "leave one out",
             ));
@@ -121,7 +148,12 @@ fn install(certificates: &[Certificate], limits: &RecipeLimits) -> Vec<Breach> {
 fn distrust(by: &[DistrustEntry], limits: &RecipeLimits) -> Vec<Breach> {
     let mut breaches = number("certificates", by.len(), limits);
     if by.iter().collect::<BTreeSet<_>>().len() < by.len() {
-        breaches.push(Breach::new("certificates", "one entry stands twice", "leave one out"));
+        breaches.push(Breach::new(
+            "certificates",
+            SourceProblemKind::Twice,
+            "one entry stands twice",
+            "leave one out",
+        ));
     }
     breaches
 }
@@ -129,9 +161,19 @@ fn distrust(by: &[DistrustEntry], limits: &RecipeLimits) -> Vec<Breach> {
 fn number(key: &'static str, count: usize, limits: &RecipeLimits) -> Vec<Breach> {
     let most = limits.certificates;
     match count {
-        0 => vec![Breach::new(key, "the list is empty", "give at least one entry")],
+        0 => vec![Breach::new(
+            key,
+            SourceProblemKind::EmptyList,
+            "the list is empty",
+            "give at least one entry",
+        )],
         n if n > most => {
-            vec![Breach::new(key, format!("{n} entries, more than {most}"), "split the recipe")]
+            vec![Breach::new(
+                key,
+                SourceProblemKind::TooLarge,
+                format!("{n} entries, more than {most}"),
+                "split the recipe",
+            )]
         }
         _ => Vec::new(),
     }
@@ -151,6 +193,7 @@ fn hold(
     {
         breaches.push(Breach::new(
             "until",
+            SourceProblemKind::Dates,
             format!("the hold lasts until {until}, beyond the recipe's end at {expires}"),
             "let the recipe expire later, or the hold end earlier",
         ));
@@ -161,12 +204,14 @@ fn hold(
         if until <= starts {
             breaches.push(Breach::new(
                 "until",
+                SourceProblemKind::Dates,
                 format!("the hold ends at {until}, not after the recipe starts at {starts}"),
                 "give a later date",
             ));
         } else if latest.is_ok_and(|latest| until > latest) {
             breaches.push(Breach::new(
                 "until",
+                SourceProblemKind::Dates,
                 format!("the hold lasts more than {days} days after the recipe starts at {starts}"),
                 "end it earlier; a longer need is a new recipe, signed again",
             ));

@@ -14,9 +14,11 @@ use crate::limits::Limits;
 use crate::targeting::Targeting;
 
 mod arguments;
+mod kind;
 mod nearest;
 mod reader;
 
+pub use kind::SourceProblemKind;
 use reader::{Need, Reader, Section};
 
 /// One thing that is wrong with a recipe's source.
@@ -28,6 +30,8 @@ pub struct Problem {
     pub line: usize,
     /// The key, with its table: `targeting.versions`.
     pub key: String,
+    /// What kind of mistake it is.
+    pub kind: SourceProblemKind,
     /// What is wrong.
     pub what: String,
     /// What to do about it.
@@ -36,7 +40,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, key, what, remedy } = self;
+        let Self { file, line, key, what, remedy, .. } = self;
         write!(f, "{file}:{line}: {key}: {what}; {remedy}")
     }
 }
@@ -79,14 +83,20 @@ pub fn read(
     let mut reader = Reader::new(file_name, toml_text);
     if toml_text.len() > limits.recipe.bytes {
         let what = format!("the file has {} bytes, more than {}", toml_text.len(), limits.recipe.bytes);
-        reader.problem(None, "recipe.toml", what, "shorten it");
+        reader.problem(None, "recipe.toml", SourceProblemKind::TooLarge, what, "shorten it");
         return Err(reader.into_errors());
     }
     let document = match Document::parse(toml_text) {
         Ok(document) => document,
         Err(error) => {
             let remedy = "correct the syntax (https://toml.io); other problems are looked for after that";
-            reader.problem(error.span(), "recipe.toml", error.message().replace('\n', ", "), remedy);
+            reader.problem(
+                error.span(),
+                "recipe.toml",
+                SourceProblemKind::Syntax,
+                error.message().replace('\n', ", "),
+                remedy,
+            );
             return Err(reader.into_errors());
         }
     };
@@ -95,7 +105,13 @@ pub fn read(
         let size = published::write(recipe).len();
         if size > limits.recipe.bytes {
             let what = format!("published, it would have {size} bytes, more than {}", limits.recipe.bytes);
-            reader.problem(None, "recipe.toml", what, "use fewer or smaller certificates");
+            reader.problem(
+                None,
+                "recipe.toml",
+                SourceProblemKind::TooLarge,
+                what,
+                "use fewer or smaller certificates",
+            );
         }
     }
     match recipe {
@@ -119,6 +135,7 @@ fn recipe(
         top.problem(
             reader,
             "schema_version",
+            SourceProblemKind::UnknownValue,
             "is not known",
             &format!("write {SCHEMA_VERSION}, or leave it out"),
         );
@@ -127,7 +144,13 @@ fn recipe(
         top.parsed(reader, "slug", "choose a short name, such as \"replace-intermediate\"");
     let revision = top.integer(reader, "revision", Need::Required);
     if revision == Some(0) {
-        top.problem(reader, "revision", "is 0", "begin at 1 and raise it by 1 with every change");
+        top.problem(
+            reader,
+            "revision",
+            SourceProblemKind::BadValue,
+            "is 0",
+            "begin at 1 and raise it by 1 with every change",
+        );
     }
     let name = top.word(reader, "name", Need::Required, bounds.name);
     let lane: Option<Lane> = top.choice(reader, "lane", Need::Required, &Lane::ALL.map(|v| (v.as_str(), v)));
@@ -163,11 +186,11 @@ fn recipe(
         breaches.extend(rules::lane_consent_action(lane, consent, name));
     }
     for breach in breaches {
-        top.problem(reader, breach.key, &breach.what, &breach.remedy);
+        top.problem(reader, breach.key, breach.kind, &breach.what, &breach.remedy);
     }
     if let (Some(action), Some(arguments)) = (&action, &arguments) {
         for breach in rules::action(action, starts, expires, bounds) {
-            arguments.problem(reader, breach.key, &breach.what, &breach.remedy);
+            arguments.problem(reader, breach.key, breach.kind, &breach.what, &breach.remedy);
         }
     }
 
@@ -213,6 +236,7 @@ fn targeting(
             section.problem(
                 reader,
                 "locales",
+                SourceProblemKind::BadValue,
                 &format!("{locale:?} is not a language tag"),
                 "write it such as \"de\" or \"de-AT\"",
             );
@@ -223,6 +247,7 @@ fn targeting(
             section.problem(
                 reader,
                 "countries",
+                SourceProblemKind::BadValue,
                 &format!("{country:?} is not a country code"),
                 "write two capital letters, such as \"AT\"",
             );

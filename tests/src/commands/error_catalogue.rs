@@ -8,9 +8,11 @@ use mulberry_shared::explain::Explain;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::pass::Why;
 use mulberry_shared::preflight::FindingKind;
+use mulberry_shared::recipe::source::SourceProblemKind;
 use mulberry_shared::status::Status;
 use mulberry_shared::trust::{Outcome, TrustErrorKind};
 use mulberry_shared::xpi::VerdictKind;
+use mulberryctl::failure::FailureKind;
 use serde::Serialize;
 
 use crate::LabError;
@@ -93,8 +95,23 @@ pub fn text() -> String {
     section(
         out,
         "Problems of the operators' interface",
-        "`kind` of a problem document, `urn:mulberry:problem:KIND`, with the HTTP status; `error.kind` of `mulberryctl`.",
+        "`kind` of a problem document, `urn:mulberry:problem:KIND`, with the HTTP status; `error.kind` of `mulberryctl`, where \
+         `internal`, `unavailable` and `unknown` are `server-internal`, `server-unavailable` and `server-problem`.",
         |kind: ProblemKind| serde_name(kind),
+    );
+    section(
+        out,
+        "Failures of mulberryctl",
+        "`error.kind` of `mulberryctl --json`, beside those of the operators' interface, of refused metadata, and of the exit \
+         codes.",
+        |kind: FailureKind| format!("`{}`", kind.as_str()),
+    );
+    section(
+        out,
+        "Problems of a recipe's source",
+        "`recipes[].problems[].kind` of `mulberryctl recipe check --json`. Each has its file, line and key, and a sentence and a \
+         remedy of its own.",
+        |kind: SourceProblemKind| serde_name(kind),
     );
     section(
         out,

@@ -3,7 +3,7 @@
 use crate::{
     cli,
     config::Settings,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     files::{self, Existing},
     http::{Endpoint, Purpose},
     origin,
@@ -88,7 +88,7 @@ pub async fn run(
     prove(&bytes, &pinned, &state, now, limits)?;
     files::write_whole(&command.out, &bytes, existing).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => exists(&command.out),
-        _ => Failure::usage("file-unwritable", format!("{}: {error}.", command.out.display())),
+        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", command.out.display())),
     })?;
     let edition = state.edition(limits).ok_or_else(|| faulty("there is no edition in it"))?;
     let written = written(&command.out, &bytes, &bundle, &edition, limits);
@@ -127,7 +127,7 @@ async fn collect(
         output::warn(&error.to_string());
     }
     let bundle = Bundle::new(entries, &limits.bundle)
-        .map_err(|error| Failure::no("no-bundle", format!("{error}.")))?;
+        .map_err(|error| Failure::no(FailureKind::NoBundle, format!("{error}.")))?;
     Ok((bundle, state))
 }
 
@@ -155,7 +155,7 @@ async fn older_roots(
             _ => {
                 let base = endpoint.base();
                 let sentence = format!("{} could not be fetched from {base}; try again.", wanted.path);
-                return Err(Failure::unreachable("origin-unreachable", sentence));
+                return Err(Failure::unreachable(FailureKind::OriginUnreachable, sentence));
             }
         }
     }
@@ -171,7 +171,7 @@ fn prove(
     limits: &Limits,
 ) -> Result<(), Failure> {
     let bundle = Bundle::read(bytes, &limits.bundle).map_err(|error| faulty(&error.to_string()))?;
-    let refused = |error: TrustError| Failure::refused(error.kind.as_str(), error.to_string());
+    let refused = |error: TrustError| Failure::refused(error.kind, error.to_string());
     let first =
         roots(&bundle).min().and_then(|version| bundle.get(&location::metadata("root", Some(version))));
     let mut clients = vec![pinned.clone()];
@@ -181,7 +181,7 @@ fn prove(
     for client in &clients {
         let (taken, _) = bundle.take(client, now, &Waiver::NONE, limits).map_err(|unfit| {
             Failure::refused(
-                "roots-do-not-follow",
+                FailureKind::RootsDoNotFollow,
                 format!(
                     "A client with version {} of the root could not import it: {unfit}. The origin serves roots that do not \
                      follow one another.",
@@ -282,12 +282,12 @@ fn words(written: &Written, now: Timestamp) -> String {
 fn exists(path: &Path) -> Failure {
     let sentence =
         format!("{} exists. Name another file, or say --replace to write over it.", path.display());
-    Failure::usage("file-exists", sentence)
+    Failure::usage(FailureKind::FileExists, sentence)
 }
 
 fn faulty(problem: &str) -> Failure {
     Failure::no(
-        "bundle-faulty",
+        FailureKind::BundleFaulty,
         format!("The bundle could not be read back: {problem}. Nothing was written."),
     )
 }

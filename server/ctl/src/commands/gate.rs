@@ -5,13 +5,13 @@
 use crate::{
     cli::GateCommand,
     config::Settings,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     operators::Operators,
     output::{self, Format},
 };
 use mulberry_shared::{
     exit::Exit,
-    operators::{GateRequest, GateResponse, GateState, RecipeStatus},
+    operators::{GateRequest, GateResponse, GateState, ProblemKind, RecipeStatus},
 };
 
 /// Finds the published revision, sets its gate, says what holds now.
@@ -33,7 +33,7 @@ pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> 
     let revision = revision.unwrap_or(recipe.revision);
     if revision != recipe.revision {
         return Err(Failure::no(
-            "revision-mismatch",
+            ProblemKind::RevisionMismatch,
             format!(
                 "Revision {} of `{slug}` is published, not {revision}. A gate speaks for the published revision only.",
                 recipe.revision
@@ -54,7 +54,10 @@ fn given(reason: Option<&str>, ask: &mut dyn FnMut(&str) -> Option<String>) -> R
     };
     let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     reason.ok_or_else(|| {
-        Failure::usage("no-reason", "Say why with --reason TEXT: it stands in the ledger and in status.")
+        Failure::usage(
+            FailureKind::NoReason,
+            "Say why with --reason TEXT: it stands in the ledger and in status.",
+        )
     })
 }
 
@@ -63,7 +66,7 @@ fn find<'a>(recipes: &'a [RecipeStatus], slug: &str) -> Result<&'a RecipeStatus,
         let known: Vec<&str> = recipes.iter().map(|recipe| recipe.slug.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Failure::no(
-            "unknown-recipe",
+            ProblemKind::UnknownRecipe,
             format!("No recipe `{slug}` is published. Published: {known}. Publish it first: mulberryctl publish RECIPE --key FILE …"),
         )
     })

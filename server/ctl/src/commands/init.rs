@@ -6,7 +6,7 @@
 use crate::{
     cli,
     config::{DEFAULT_ORIGIN, DEFAULT_SERVER, FILE_NAME},
-    failure::Failure,
+    failure::{Failure, FailureKind},
     files::{self, Readers},
     http::{Endpoint, Purpose},
     keys::{self, Protection},
@@ -112,7 +112,7 @@ fn people(named: &[String]) -> Result<Vec<String>, Failure> {
     }
     if named.len() > MAX_PEOPLE {
         return Err(Failure::usage(
-            "too-many-people",
+            FailureKind::TooManyPeople,
             format!("{} people: at most {MAX_PEOPLE} hold keys.", named.len()),
         ));
     }
@@ -122,7 +122,7 @@ fn people(named: &[String]) -> Result<Vec<String>, Failure> {
         let starts = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
         if !starts || name.len() > 64 || !name.bytes().all(legal) {
             return Err(Failure::usage(
-                "person-name",
+                FailureKind::PersonName,
                 format!(
                     "--person {name:?}: a name is a folder: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit."
                 ),
@@ -130,7 +130,7 @@ fn people(named: &[String]) -> Result<Vec<String>, Failure> {
         }
         if !seen.insert(name.to_ascii_lowercase()) {
             return Err(Failure::usage(
-                "person-twice",
+                FailureKind::PersonTwice,
                 format!(
                     "--person {name} is named twice. Two keys of one person would let one person reach the threshold alone."
                 ),
@@ -143,7 +143,7 @@ fn people(named: &[String]) -> Result<Vec<String>, Failure> {
 fn threshold(wanted: u64, people: usize) -> Result<u32, Failure> {
     u32::try_from(wanted).ok().filter(|wanted| (1..=people).contains(&(*wanted as usize))).ok_or_else(|| {
         Failure::usage(
-            "threshold",
+            FailureKind::Threshold,
             format!("--threshold {wanted} of {people} people is impossible: choose 1 to {people}; 2 of 3 is the usual choice."),
         )
     })
@@ -154,7 +154,7 @@ fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
             Some(_) => Err(Failure::usage(
-                "not-empty",
+                FailureKind::NotEmpty,
                 format!(
                     "{}: is not empty. Name a folder that does not exist yet; keys are never overwritten.",
                     folder.display()
@@ -162,9 +162,10 @@ fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
             )),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => {
-            Err(Failure::usage("not-empty", format!("{}: {error}. Name an empty folder.", folder.display())))
-        }
+        Err(error) => Err(Failure::usage(
+            FailureKind::NotEmpty,
+            format!("{}: {error}. Name an empty folder.", folder.display()),
+        )),
     }
 }
 
@@ -195,7 +196,7 @@ fn fill(
     }
     let [root_signers, targets_signers, emergency, routine] = &by_role;
     let [snapshot, timestamp, gates] = online.as_slice() else {
-        return Err(Failure::usage("internal", "The server's keys were not made."));
+        return Err(Failure::usage(FailureKind::Internal, "The server's keys were not made."));
     };
 
     let holders =
@@ -260,10 +261,7 @@ fn sign<T: metadata::Body>(body: &T, signers: &Signers) -> Result<Vec<u8>, Failu
 }
 
 fn faulty(error: TrustError) -> Failure {
-    Failure::refused(
-        error.kind.as_str(),
-        format!("What was made does not verify, so nothing was kept: {error}"),
-    )
+    Failure::refused(error.kind, format!("What was made does not verify, so nothing was kept: {error}"))
 }
 
 fn make_folder(path: &Path) -> Result<(), Failure> {
@@ -275,7 +273,10 @@ fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Failure> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::usage("unwritable", format!("{}: {error}. Name a folder that you may write to.", path.display()))
+    Failure::usage(
+        FailureKind::Unwritable,
+        format!("{}: {error}. Name a folder that you may write to.", path.display()),
+    )
 }
 
 fn words(folder: &Path, people: &[String], threshold: u32, plain: bool, root: &[u8]) -> String {

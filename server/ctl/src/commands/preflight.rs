@@ -7,7 +7,7 @@ mod print;
 
 use crate::{
     cli,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     files,
     output::{self, Format},
     record, source,
@@ -96,7 +96,7 @@ fn recipe(path: &Path, limits: &Limits) -> Result<(PathBuf, Recipe), Failure> {
             Ok((file, recipe))
         }
         (_, others) => Err(Failure::usage(
-            "several-recipes",
+            FailureKind::SeveralRecipes,
             format!("{}: has {} recipes in it; name one of them.", path.display(), others + 1),
         )),
     }
@@ -109,7 +109,7 @@ fn times(command: &cli::Preflight, recipe: &Recipe) -> Result<Vec<Timestamp>, Fa
             "--expect-disabled is for a distrust; this recipe does {} and may disable nothing.",
             recipe.action.name()
         );
-        return Err(Failure::usage("expect-disabled", sentence));
+        return Err(Failure::usage(FailureKind::ExpectDisabled, sentence));
     }
     let mut times = command.at.clone();
     times.sort_unstable();
@@ -117,7 +117,7 @@ fn times(command: &cli::Preflight, recipe: &Recipe) -> Result<Vec<Timestamp>, Fa
     if times.len() > MAX_TIMES {
         let sentence =
             format!("--at: {} times, more than {MAX_TIMES}. Run it again for the others.", times.len());
-        return Err(Failure::usage("too-many-times", sentence));
+        return Err(Failure::usage(FailureKind::TooManyTimes, sentence));
     }
     Ok(times)
 }
@@ -126,7 +126,7 @@ fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, 
     let mut all = Vec::new();
     for path in paths {
         let problem = |what: &dyn std::fmt::Display| {
-            Failure::usage("certificate-unreadable", format!("{}: {what}.", path.display()))
+            Failure::usage(FailureKind::CertificateUnreadable, format!("{}: {what}.", path.display()))
         };
         let max = u64::try_from(limits.x509.pem_bytes).unwrap_or(u64::MAX);
         let bytes = files::read_bounded(path, max).map_err(|error| problem(&error))?;

@@ -7,7 +7,7 @@ mod signers;
 use crate::{
     cli::{self, LaneName},
     config::Settings,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     http::{Endpoint, Purpose},
     operators::Operators,
     origin,
@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
-    operators::{Base64, GateState, PublishRequest, PublishResponse, RecipeStatus},
+    operators::{Base64, GateState, ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
     recipe::{Lane, Recipe, Slug, published},
     trust::{
         Signer, TrustState,
@@ -57,8 +57,7 @@ pub async fn run(
 
     let mut draft = LaneDraft::new(lane, Some(&base.lane));
     let mut recipes = BTreeMap::new();
-    let drafted =
-        |error: mulberry_shared::trust::TrustError| Failure::refused(error.kind.as_str(), error.to_string());
+    let drafted = |error: mulberry_shared::trust::TrustError| Failure::refused(error.kind, error.to_string());
     for (path, change) in &plan {
         match change {
             Change::New(recipe) | Change::Changed { to: recipe, .. } => {
@@ -85,13 +84,13 @@ pub async fn run(
     if !command.yes {
         if !output::can_ask() {
             return Err(Failure::usage(
-                "nobody-to-ask",
+                FailureKind::NobodyToAsk,
                 "Nothing was published: there is no terminal here to ask at. Read what would be published above, then run \
                  the command again with --yes.",
             ));
         }
         if !output::confirm(&format!("Publish this to {}?", settings.server.value)) {
-            return Err(Failure::no("not-confirmed", "Not confirmed: nothing was published."));
+            return Err(Failure::no(FailureKind::NotConfirmed, "Not confirmed: nothing was published."));
         }
     }
     output::progress(&format!("Handing version {} of the {lane} lane to the server", body.version()));
@@ -115,7 +114,7 @@ fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, 
         let recipe = source::load_good(&file, limits)?;
         if let Some((first, _)) = wishes.iter().find(|(_, other)| other.slug == recipe.slug) {
             return Err(Failure::usage(
-                "slug-twice",
+                FailureKind::SlugTwice,
                 format!("{} and {} have the same slug `{}`.", first.display(), file.display(), recipe.slug),
             ));
         }
@@ -127,7 +126,7 @@ fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, 
 fn slugs(texts: &[String]) -> Result<Vec<Slug>, Failure> {
     let parse = |text: &String| {
         text.parse().map_err(|error| {
-            Failure::usage("slug", format!("--withdraw {text:?}: {error}. Give the slug alone."))
+            Failure::usage(FailureKind::Slug, format!("--withdraw {text:?}: {error}. Give the slug alone."))
         })
     };
     texts.iter().map(parse).collect()
@@ -152,7 +151,7 @@ fn lane(
             None if !lanes.is_empty() => {}
             None => {
                 return Err(Failure::no(
-                    "unknown-recipe",
+                    ProblemKind::UnknownRecipe,
                     format!("--withdraw {slug}: no such recipe is published."),
                 ));
             }
@@ -163,7 +162,7 @@ fn lane(
     match lanes.as_slice() {
         [lane] => Ok(*lane),
         _ => Err(Failure::usage(
-            "several-lanes",
+            FailureKind::SeveralLanes,
             "These recipes are in both lanes, and each lane has its own keys. Publish one lane after the other, the emergency \
              lane first.",
         )),

@@ -5,7 +5,7 @@ mod template;
 
 use crate::{
     cli::RecipeCommand,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     output::{Format, distance},
     source::{self, Loaded},
 };
@@ -13,7 +13,11 @@ use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
-    recipe::{Recipe, published, words},
+    recipe::{
+        Recipe, published,
+        source::{Problem, SourceProblemKind},
+        words,
+    },
 };
 use serde_json::json;
 use std::{
@@ -49,10 +53,11 @@ fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> 
         if let Some(recipe) = &recipe
             && let Some(first) = slugs.insert(recipe.slug.to_string(), file.clone())
         {
-            problems.push(mulberry_shared::recipe::source::Problem {
+            problems.push(Problem {
                 file: file.display().to_string(),
                 line: 1,
                 key: "slug".to_owned(),
+                kind: SourceProblemKind::SlugTwice,
                 what: format!("{:?} is also the slug of {}", recipe.slug.as_str(), first.display()),
                 remedy: "rename one of them: a slug names one recipe in all lanes".to_owned(),
             });
@@ -73,7 +78,7 @@ fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> 
         || {
             let recipes = checked.iter().map(|(file, recipe, problems)| {
                 let problems = problems.iter().map(|problem| {
-                    json!({"file": problem.file, "line": problem.line, "key": problem.key, "what": problem.what,
+                    json!({"file": problem.file, "line": problem.line, "key": problem.key, "kind": problem.kind, "what": problem.what,
                         "remedy": problem.remedy})
                 });
                 let problems: Vec<_> = problems.collect();
@@ -101,7 +106,7 @@ fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<
     let files = source::find(&[path.to_owned()])?;
     let [file] = files.as_slice() else {
         return Err(Failure::usage(
-            "several-recipes",
+            FailureKind::SeveralRecipes,
             format!("{}: has {} recipes in it; name one of them.", path.display(), files.len()),
         ));
     };

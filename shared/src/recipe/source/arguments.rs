@@ -1,6 +1,7 @@
 //! The action and its arguments; certificates come from files beside the recipe.
 
 use super::super::{Action, DistrustEntry, WhichAddons};
+use super::SourceProblemKind as Kind;
 use super::nearest::{listed, nearest};
 use super::reader::{Need, Reader, Section};
 use crate::digest::Sha256Digest;
@@ -18,7 +19,7 @@ pub(super) fn name(reader: &mut Reader<'_>, top: &mut Section<'_>) -> Option<&'s
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("write {}", listed(&Action::NAMES)),
         };
-        top.problem(reader, "action", &format!("{text:.64?} is not known"), &remedy);
+        top.problem(reader, "action", Kind::UnknownValue, &format!("{text:.64?} is not known"), &remedy);
     }
     known
 }
@@ -56,7 +57,7 @@ pub(super) fn action(
 
 fn missing(reader: &mut Reader<'_>, section: &Section<'_>) {
     let remedy = "name the PEM files beside recipe.toml: certificates = [\"replacement.pem\"]";
-    section.problem(reader, "certificates", "is missing", remedy);
+    section.problem(reader, "certificates", Kind::MissingKey, "is missing", remedy);
 }
 
 /// How source names what is distrusted about a certificate.
@@ -114,7 +115,7 @@ fn keys(
             }
             Err(error) => {
                 let remedy = "write the SHA-256 of the key's SubjectPublicKeyInfo in DER";
-                section.problem(reader, "spki_sha256", &format!("{word:?}: {error}"), remedy);
+                section.problem(reader, "spki_sha256", Kind::BadValue, &format!("{word:?}: {error}"), remedy);
                 digests = None;
             }
         }
@@ -139,6 +140,7 @@ fn certificates(
         section.problem(
             reader,
             "certificates",
+            Kind::TooLarge,
             &format!("{count} files, more than {most}"),
             "split the recipe",
         );
@@ -152,8 +154,8 @@ fn certificates(
                     list.extend(found);
                 }
             }
-            Err((what, remedy)) => {
-                section.problem(reader, "certificates", &format!("{name}: {what}"), remedy);
+            Err((kind, what, remedy)) => {
+                section.problem(reader, "certificates", kind, &format!("{name}: {what}"), remedy);
                 all = None;
             }
         }
@@ -165,16 +167,16 @@ fn read_file(
     name: &str,
     files: &mut Files<'_>,
     limits: &Limits,
-) -> Result<Vec<Certificate>, (String, &'static str)> {
+) -> Result<Vec<Certificate>, (Kind, String, &'static str)> {
     if name.contains(['/', '\\', ':']) || name.starts_with('.') {
         let remedy = "put the file beside recipe.toml and give its bare name";
-        return Err(("is not the name of a file beside recipe.toml".to_owned(), remedy));
+        return Err((Kind::BadFile, "is not the name of a file beside recipe.toml".to_owned(), remedy));
     }
-    let bytes =
-        files(name).map_err(|why| (why, "put the PEM file beside recipe.toml, or correct its name"))?;
+    let bytes = files(name)
+        .map_err(|why| (Kind::BadFile, why, "put the PEM file beside recipe.toml, or correct its name"))?;
     if bytes.len() > limits.recipe.file {
         let what = format!("{} bytes, more than {}", bytes.len(), limits.recipe.file);
-        return Err((what, "give a file with nothing but the certificate"));
+        return Err((Kind::TooLarge, what, "give a file with nothing but the certificate"));
     }
     Certificate::parse_pem(&bytes, &limits.x509).map_err(|error| {
         let remedy = match error.kind {
@@ -184,6 +186,6 @@ fn read_file(
             CertificateErrorKind::NotPem => "give a certificate in PEM (openssl x509 -inform der -in FILE)",
             _ => "check what it is with: openssl x509 -in FILE -noout -text",
         };
-        (error.to_string(), remedy)
+        (Kind::BadFile, error.to_string(), remedy)
     })
 }

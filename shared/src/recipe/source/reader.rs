@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use toml_edit::{Item, Table, TableLike, Value};
 
+use super::SourceProblemKind as Kind;
 use super::nearest::{listed, nearest};
 use super::{Problem, SourceErrors};
 use crate::limits::RecipeLimits;
@@ -43,6 +44,7 @@ impl<'a> Reader<'a> {
         &mut self,
         at: Span,
         key: &str,
+        kind: Kind,
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) {
@@ -51,6 +53,7 @@ impl<'a> Reader<'a> {
             file: self.file.to_owned(),
             line: 1 + before.matches('\n').count(),
             key: key.to_owned(),
+            kind,
             what: what.into(),
             remedy: remedy.into(),
         });
@@ -89,6 +92,7 @@ impl<'a> Section<'a> {
             self.problem(
                 reader,
                 key,
+                Kind::WrongType,
                 &format!("is {}, not a table", kind(item)),
                 &format!("write [{key}] and its keys below"),
             );
@@ -117,6 +121,7 @@ impl<'a> Section<'a> {
             reader.problem(
                 self.key_span(key),
                 &format!("{}{shown}", self.prefix),
+                Kind::UnknownKey,
                 "the key is not known",
                 remedy,
             );
@@ -124,9 +129,9 @@ impl<'a> Section<'a> {
     }
 
     /// A problem with the value at `key`.
-    pub(super) fn problem(&self, reader: &mut Reader<'_>, key: &str, what: &str, remedy: &str) {
+    pub(super) fn problem(&self, reader: &mut Reader<'_>, key: &str, kind: Kind, what: &str, remedy: &str) {
         let span = self.key_span(key).or_else(|| self.span.clone());
-        reader.problem(span, &format!("{}{key}", self.prefix), what, remedy);
+        reader.problem(span, &format!("{}{key}", self.prefix), kind, what, remedy);
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -138,7 +143,14 @@ impl<'a> Section<'a> {
         let item = self.item(reader, key, need, remedy)?;
         let number = item.as_integer().and_then(|n| u64::try_from(n).ok());
         if number.is_none() {
-            self.problem(reader, key, &format!("is {}, not a whole number of 0 or more", kind(item)), remedy);
+            let wrong = if item.as_integer().is_some() { Kind::BadValue } else { Kind::WrongType };
+            self.problem(
+                reader,
+                key,
+                wrong,
+                &format!("is {}, not a whole number of 0 or more", kind(item)),
+                remedy,
+            );
         }
         number
     }
@@ -148,7 +160,7 @@ impl<'a> Section<'a> {
         let item = self.item(reader, key, need, &remedy)?;
         let text = item.as_str();
         if text.is_none() {
-            self.problem(reader, key, &format!("is {}, not text", kind(item)), &remedy);
+            self.problem(reader, key, Kind::WrongType, &format!("is {}, not text", kind(item)), &remedy);
         }
         text
     }
@@ -161,7 +173,9 @@ impl<'a> Section<'a> {
         remedy: &str,
     ) -> Option<T> {
         let text = self.text(reader, key, Need::Required)?;
-        text.parse().map_err(|e: T::Err| self.problem(reader, key, &e.to_string(), remedy)).ok()
+        text.parse()
+            .map_err(|e: T::Err| self.problem(reader, key, Kind::BadValue, &e.to_string(), remedy))
+            .ok()
     }
 
     /// A line of text.
@@ -177,7 +191,7 @@ impl<'a> Section<'a> {
             return Some(text.to_owned());
         }
         let remedy = format!("write one line of 1 to {most} bytes");
-        self.problem(reader, key, "is empty, too long, or has control characters", &remedy);
+        self.problem(reader, key, Kind::BadValue, "is empty, too long, or has control characters", &remedy);
         None
     }
 
@@ -191,7 +205,7 @@ impl<'a> Section<'a> {
         let text = self.text(reader, key, Need::Optional)?;
         if !is_comment(text, most) {
             let remedy = format!("write text of at most {most} bytes");
-            self.problem(reader, key, "is too long or has control characters", &remedy);
+            self.problem(reader, key, Kind::BadValue, "is too long or has control characters", &remedy);
         }
         Some(text.to_owned())
     }
@@ -211,7 +225,8 @@ impl<'a> Section<'a> {
         if found.is_none() {
             let what = text
                 .map_or_else(|| format!("is {}, not text", kind(item)), |t| format!("{t:.64?} is not known"));
-            self.problem(reader, key, &what, &suggestion(text.unwrap_or_default(), &names));
+            let wrong = if text.is_some() { Kind::UnknownValue } else { Kind::WrongType };
+            self.problem(reader, key, wrong, &what, &suggestion(text.unwrap_or_default(), &names));
         }
         found
     }
@@ -227,7 +242,13 @@ impl<'a> Section<'a> {
         let words = self.words(reader, key, limits).unwrap_or_default();
         for word in &words {
             if !choices.contains(&word.as_str()) {
-                self.problem(reader, key, &format!("{word:?} is not known"), &suggestion(word, choices));
+                self.problem(
+                    reader,
+                    key,
+                    Kind::UnknownValue,
+                    &format!("{word:?} is not known"),
+                    &suggestion(word, choices),
+                );
             }
         }
         words
@@ -243,16 +264,16 @@ impl<'a> Section<'a> {
         let item = self.item(reader, key, Need::Optional, "")?;
         let Some(array) = item.as_array() else {
             let remedy = format!("write {key} = [\"…\"]");
-            self.problem(reader, key, &format!("is {}, not a list", kind(item)), &remedy);
+            self.problem(reader, key, Kind::WrongType, &format!("is {}, not a list", kind(item)), &remedy);
             return None;
         };
         if array.is_empty() {
             let remedy = "leave the key out to mean any, or list at least one";
-            self.problem(reader, key, "the list is empty", remedy);
+            self.problem(reader, key, Kind::EmptyList, "the list is empty", remedy);
         }
         if array.len() > limits.list {
             let what = format!("the list has {} entries, more than {}", array.len(), limits.list);
-            self.problem(reader, key, &what, "target by something broader");
+            self.problem(reader, key, Kind::TooLarge, &what, "target by something broader");
             return None;
         }
         let mut words: Vec<String> = Vec::new();
@@ -261,7 +282,7 @@ impl<'a> Section<'a> {
             let name = format!("{}{key}", self.prefix);
             match value.as_str() {
                 Some(word) if words.iter().any(|w| w == word) => {
-                    reader.problem(at, &name, format!("{word:?} stands twice"), "leave one out");
+                    reader.problem(at, &name, Kind::Twice, format!("{word:?} stands twice"), "leave one out");
                 }
                 Some(word) if is_word(word, limits.word) => words.push(word.to_owned()),
                 Some(_) => {
@@ -269,13 +290,14 @@ impl<'a> Section<'a> {
                     reader.problem(
                         at,
                         &name,
+                        Kind::BadValue,
                         "an entry is empty, too long, or has control characters",
                         remedy,
                     );
                 }
                 None => {
                     let what = format!("an entry is {}, not text", value_kind(value));
-                    reader.problem(at, &name, what, "put it in quotation marks");
+                    reader.problem(at, &name, Kind::WrongType, what, "put it in quotation marks");
                 }
             }
         }
@@ -287,7 +309,9 @@ impl<'a> Section<'a> {
         let text = self.text(reader, key, Need::Optional)?;
         let remedy = "write bounds with commas between, such as \">=60, <67\"; \"60.*\" means every 60";
         text.parse()
-            .map_err(|e: <VersionRange as FromStr>::Err| self.problem(reader, key, &e.to_string(), remedy))
+            .map_err(|e: <VersionRange as FromStr>::Err| {
+                self.problem(reader, key, Kind::BadValue, &e.to_string(), remedy)
+            })
             .ok()
     }
 
@@ -304,7 +328,7 @@ impl<'a> Section<'a> {
             Some(Value::Datetime(time)) => time.value().to_string(),
             Some(Value::String(text)) => text.value().clone(),
             _ => {
-                self.problem(reader, key, &format!("is {}, not a time", kind(item)), remedy);
+                self.problem(reader, key, Kind::WrongType, &format!("is {}, not a time", kind(item)), remedy);
                 return None;
             }
         };
@@ -313,7 +337,7 @@ impl<'a> Section<'a> {
         }
         let without_offset = text.parse::<jiff::civil::DateTime>().is_ok();
         let what = if without_offset { "the time has no offset" } else { "is not a time" };
-        self.problem(reader, key, &format!("{what}: {text:.64?}"), remedy);
+        self.problem(reader, key, Kind::BadValue, &format!("{what}: {text:.64?}"), remedy);
         None
     }
 
@@ -327,7 +351,8 @@ impl<'a> Section<'a> {
         let percent = text.trim().parse().ok().filter(|_| number && !text.contains('%'));
         if percent.is_none() {
             let found = if number { format!("{text:.40} is") } else { format!("is {},", kind(item)) };
-            self.problem(reader, key, &format!("{found} not a percentage"), remedy);
+            let wrong = if number { Kind::BadValue } else { Kind::WrongType };
+            self.problem(reader, key, wrong, &format!("{found} not a percentage"), remedy);
         }
         percent
     }
@@ -342,7 +367,8 @@ impl<'a> Section<'a> {
         self.known.push(key);
         let item = self.table.get(key);
         if item.is_none() && need == Need::Required {
-            reader.problem(self.span.clone(), &format!("{}{key}", self.prefix), "is missing", remedy);
+            let name = format!("{}{key}", self.prefix);
+            reader.problem(self.span.clone(), &name, Kind::MissingKey, "is missing", remedy);
         }
         item
     }

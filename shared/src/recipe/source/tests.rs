@@ -1,8 +1,10 @@
 //! Sources, good and bad, and what is said about them.
 
 use super::*;
+use crate::explain::Explain as _;
 use crate::recipe::{Action, arbitrary};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 const GOOD: &str = r#"
 slug = "example"
@@ -52,6 +54,7 @@ fn a_recipe_reads_with_its_defaults() {
 /// One replacement in the good recipe, and what must be said: line, key, words of the problem and of the remedy.
 #[test]
 fn each_problem_has_its_line_key_and_remedy() {
+    let mut kinds = BTreeSet::from([SourceProblemKind::SlugTwice]);
     for (from, to, line, key, what, remedy) in [
         ("revision = 2", "revison = 2", 3, "revison", "not known", "did you mean \"revision\"?"),
         ("revision = 2", "", 1, "revision", "missing", "whole number"),
@@ -163,7 +166,10 @@ fn each_problem_has_its_line_key_and_remedy() {
             .iter()
             .any(|p| p.line == line && p.key == key && p.what.contains(what) && p.remedy.contains(remedy));
         assert!(found, "{from} -> {to}: {problems:#?}");
+        kinds.extend(problems.iter().map(|problem| problem.kind));
     }
+    // Two recipes with one slug are found where recipes are checked together; all others are above.
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), SourceProblemKind::ALL);
 }
 
 #[test]

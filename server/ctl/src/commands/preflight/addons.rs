@@ -1,7 +1,7 @@
 //! Which add-ons a command line means, and reading one.
 
 use super::memory::Budget;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use mulberry_shared::{
     limits::Limits,
     preflight::Unread,
@@ -35,7 +35,10 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
     let mut folders = Vec::new();
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| {
-            Failure::usage("addons-unreadable", format!("{}: {error}. Check --addons.", path.display()))
+            Failure::usage(
+                FailureKind::AddonsUnreadable,
+                format!("{}: {error}. Check --addons.", path.display()),
+            )
         })?;
         if metadata.is_dir() {
             folders.push((path.clone(), 0));
@@ -50,14 +53,14 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
         }
         if found.files.len() > MAX_ADDONS {
             let sentence = format!("More than {MAX_ADDONS} add-ons: name a part of them with --addons.");
-            return Err(Failure::usage("too-many-addons", sentence));
+            return Err(Failure::usage(FailureKind::TooManyAddons, sentence));
         }
     }
     found.files.sort_unstable();
     found.files.dedup();
     if found.files.is_empty() {
         let sentence = "No add-on found; --addons takes files, and folders of .xpi and .zip files.";
-        return Err(Failure::usage("no-addons", sentence));
+        return Err(Failure::usage(FailureKind::NoAddons, sentence));
     }
     Ok(found)
 }

@@ -1,10 +1,14 @@
 //! What a publish changes, as a value; and that value in words. Pure: what is live and what is wished comes in.
 
 use super::base::Base;
-use crate::{failure::Failure, output};
+use crate::{
+    failure::{Failure, FailureKind, Kind},
+    output,
+};
 use jiff::Timestamp;
 use mulberry_shared::{
     gates::GateState,
+    operators::ProblemKind,
     recipe::{Action, Lane, OnEnd, Recipe, RecipePath, Slug, published, words},
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -45,11 +49,14 @@ pub(super) fn make(
 ) -> Result<Plan, Failure> {
     let mut plan: Plan = base.recipes.keys().map(|path| (path.clone(), Change::Unchanged)).collect();
     for (file, recipe) in wishes {
-        let fault = |kind, what: String| Err(Failure::no(kind, format!("{}: {what}", file.display())));
+        let fault = |kind: Kind, what: String| Err(Failure::no(kind, format!("{}: {what}", file.display())));
         let (path, slug, revision) = (recipe.path(), recipe.slug.as_str(), recipe.revision);
         if recipe.expires <= now {
             let expired = output::instant(recipe.expires);
-            return fault("recipe-expired", format!("expires: it expired at {expired}; give a later date."));
+            return fault(
+                FailureKind::RecipeExpired.into(),
+                format!("expires: it expired at {expired}; give a later date."),
+            );
         }
         let elsewhere = |other: &Lane| {
             let path = format!("{other}/{slug}.json");
@@ -58,7 +65,10 @@ pub(super) fn make(
         if let Some(other) = Lane::ALL.into_iter().find(elsewhere) {
             let remedy =
                 format!("choose another slug, or first: mulberryctl publish --withdraw {slug} --key FILE …");
-            return fault("slug-taken", format!("slug: {slug:?} is published in the {other} lane; {remedy}"));
+            return fault(
+                ProblemKind::SlugTaken.into(),
+                format!("slug: {slug:?} is published in the {other} lane; {remedy}"),
+            );
         }
         let change = match base.recipes.get(&path) {
             None => Change::New(Box::new(recipe.clone())),
@@ -66,7 +76,7 @@ pub(super) fn make(
             Some(Ok(live)) if revision <= live.revision => {
                 let (live, next) = (live.revision, live.revision.saturating_add(1));
                 return fault(
-                    "revision-not-raised",
+                    FailureKind::RevisionNotRaised.into(),
                     format!(
                         "revision: it says {revision}, and revision {live} is published with other content. Set revision = \
                          {next}: a gate speaks for one revision, and a changed one must start closed."
@@ -81,11 +91,11 @@ pub(super) fn make(
         let path = RecipePath { lane, slug: slug.clone() };
         if wishes.iter().any(|(_, recipe)| recipe.slug == *slug) {
             let sentence = format!("`{slug}` is both published and withdrawn: leave out one of the two.");
-            return Err(Failure::usage("withdraw-mismatch", sentence));
+            return Err(Failure::usage(ProblemKind::WithdrawMismatch, sentence));
         }
         let Some(live) = base.recipes.get(&path) else {
             return Err(Failure::no(
-                "unknown-recipe",
+                ProblemKind::UnknownRecipe,
                 format!("--withdraw {slug}: {path} is not published."),
             ));
         };
@@ -93,7 +103,7 @@ pub(super) fn make(
     }
     if !renew && plan.values().all(|change| *change == Change::Unchanged) {
         return Err(Failure::no(
-            "nothing-changes",
+            FailureKind::NothingChanges,
             format!(
                 "Nothing changes: what you name is published already, revision and content. To sign the lane anew before it \
                  expires: mulberryctl publish --renew {lane} --key FILE …"
@@ -250,7 +260,7 @@ mod tests {
     }
 
     fn kind(result: Result<Plan, Failure>) -> &'static str {
-        result.err().map_or("planned", |failure| failure.kind)
+        result.err().map_or("planned", |failure| failure.kind.as_str())
     }
 
     #[test]

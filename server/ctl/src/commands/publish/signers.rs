@@ -1,6 +1,10 @@
 //! People's keys: who signed, who is missing, and keys that do not belong here.
 
-use crate::{failure::Failure, keys, passphrase::Passphrases};
+use crate::{
+    failure::{Failure, FailureKind},
+    keys,
+    passphrase::Passphrases,
+};
 use mulberry_shared::{
     recipe::Lane,
     trust::{Ed25519Signer, Key, Root, Signer, Targets, TrustError, TrustErrorKind, threshold::Authority},
@@ -29,7 +33,7 @@ pub(super) fn load(
         let public = signer.key().public();
         if signers.iter().any(|known| known.key().public() == public) {
             return Err(Failure::usage(
-                "key-twice",
+                FailureKind::KeyTwice,
                 format!(
                     "{}: this key is given twice, and one key signs once. Give another person's key.",
                     file.display()
@@ -63,7 +67,7 @@ pub(super) fn explain(
     let needed = authority.role_keys.threshold;
     let missing = needed.saturating_sub(u32::try_from(signers.len()).unwrap_or(u32::MAX));
     Failure::refused(
-        "threshold-not-met",
+        TrustErrorKind::Threshold,
         format!(
             "{needed} people must sign the {lane} lane. Signed: {}. Missing: {missing} of {}. Nothing was published; run it \
              again with their --key FILE (people/NAME/{lane}.pem) added.",
@@ -107,12 +111,12 @@ fn foreign(file: &Path, lane: Lane, key: &Key, targets: &Targets, root: &Root) -
             format!("this key belongs to no role of the trusted metadata, so it cannot sign the {lane} lane")
         }
     };
-    Failure::usage("key-of-another-role", format!("{}: {what}. Give the right --key FILE.", file.display()))
+    Failure::usage(
+        FailureKind::KeyOfAnotherRole,
+        format!("{}: {what}. Give the right --key FILE.", file.display()),
+    )
 }
 
 fn refused(error: TrustError) -> Failure {
-    Failure::refused(
-        error.kind.as_str(),
-        format!("The new metadata was refused before it was sent: {error}."),
-    )
+    Failure::refused(error.kind, format!("The new metadata was refused before it was sent: {error}."))
 }

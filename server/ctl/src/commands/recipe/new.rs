@@ -3,7 +3,7 @@
 use super::template::{self, Blanks, action_name, short_name};
 use crate::{
     cli::{ActionName, RecipeNew},
-    failure::Failure,
+    failure::{Failure, FailureKind},
     files::{self, Readers},
     output::{self, Format},
     source::FILE_NAME,
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
+    operators::ProblemKind,
     recipe::{Slug, source},
     x509::{Certificate, CertificateErrorKind},
 };
@@ -52,7 +53,7 @@ pub(super) fn run(
                 .map(|problem| format!("{}; {}", problem.what, problem.remedy))
                 .collect();
             Failure::no(
-                "recipe-refused",
+                ProblemKind::RecipeRefused,
                 format!("No recipe can be made from this: {}.", problems.join("\n")),
             )
         })?;
@@ -90,7 +91,7 @@ fn action(command: &RecipeNew) -> Result<ActionName, Failure> {
         (None, false) => ActionName::InstallCertificates,
         (None, true) => {
             return Err(Failure::usage(
-                "no-action",
+                FailureKind::NoAction,
                 "Give --certificate FILE to install it, or --action hold-verification, reverify-addons, or \
                  distrust-certificates (with --certificate).",
             ));
@@ -99,11 +100,11 @@ fn action(command: &RecipeNew) -> Result<ActionName, Failure> {
     let needs = matches!(action, ActionName::InstallCertificates | ActionName::DistrustCertificates);
     match (needs, command.certificate.is_empty()) {
         (true, true) => Err(Failure::usage(
-            "no-certificate",
+            FailureKind::NoCertificate,
             format!("--action {} needs --certificate FILE.", action_name(action)),
         )),
         (false, false) => Err(Failure::usage(
-            "certificate-unused",
+            FailureKind::CertificateUnused,
             format!("--action {} takes no --certificate.", action_name(action)),
         )),
         _ => Ok(action),
@@ -135,20 +136,20 @@ fn read(path: &Path, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
     let fault = |kind, what: String| Failure::usage(kind, format!("{}: {what}", path.display()));
     let max = u64::try_from(limits.recipe.file).unwrap_or(u64::MAX);
     let bytes = files::read_bounded(path, max)
-        .map_err(|error| fault("certificate-unreadable", format!("{error}.")))?;
+        .map_err(|error| fault(FailureKind::CertificateUnreadable, format!("{error}.")))?;
     Certificate::parse_pem_or_der(&bytes, &limits.x509).map_err(|error| match error.kind {
         CertificateErrorKind::PrivateKey => fault(
-            "private-key",
+            FailureKind::PrivateKey,
             format!("{error}. Give the certificate alone, and treat a key that lay beside it as possibly seen by others."),
         ),
         // PKCS#8 and PKCS#1 keys are a SEQUENCE that begins with an INTEGER, a certificate one that begins with a SEQUENCE.
         CertificateErrorKind::Malformed | CertificateErrorKind::NotPem if der_begins_with_integer(&bytes) => fault(
-            "private-key",
+            FailureKind::PrivateKey,
             "this is no certificate; it looks like a private key in DER. Give the certificate, and keep the key away from \
              recipes."
                 .to_owned(),
         ),
-        _ => fault("certificate-malformed", format!("{error}. Look at it with: openssl x509 -in FILE -noout -text")),
+        _ => fault(FailureKind::CertificateMalformed, format!("{error}. Look at it with: openssl x509 -in FILE -noout -text")),
     })
 }
 
@@ -175,7 +176,7 @@ fn slug(
         }
         (None, None) => action_name(action).to_owned(),
     };
-    text.parse().map_err(|error| Failure::usage("slug", format!("--slug {text:?}: {error}")))
+    text.parse().map_err(|error| Failure::usage(FailureKind::Slug, format!("--slug {text:?}: {error}")))
 }
 
 /// A name as lower-case words with hyphens between them, at most `most` characters.
@@ -193,7 +194,7 @@ fn write(folder: &Path, text: &str, certificates: &[(String, Certificate)]) -> R
         } else {
             "Name a folder that you may write to."
         };
-        Failure::usage("unwritable", format!("{}: {error}. {next}", path.display()))
+        Failure::usage(FailureKind::Unwritable, format!("{}: {error}. {next}", path.display()))
     };
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent).map_err(|error| fault(parent, error))?;
