@@ -32,8 +32,10 @@ const MAX_BYTES: u64 = 128 << 20;
 const CONTACT_GRAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the agent remembers.
+///
+/// A later agent may add keys at this level without a new format number, as long as one that does not read them stays right.
+/// Everything below is strict: an enrolment or a decision that is half understood is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct State {
     /// The format's number.
     pub format: u64,
@@ -57,6 +59,9 @@ pub struct State {
     pub waived: Option<WaivedImport>,
     /// The last run; its time is behind by up to an hour where runs change nothing.
     pub last_run: Option<LastRun>,
+    /// What a later agent wrote beside these, kept for its return: going back to this agent must not cost the state.
+    #[serde(flatten)]
+    pub unknown: BTreeMap<String, serde_json::Value>,
 }
 
 /// One add-on as the agent knows it.
@@ -259,6 +264,7 @@ impl State {
             last_contact: None,
             waived: None,
             last_run: None,
+            unknown: BTreeMap::new(),
         }
     }
 
@@ -376,6 +382,28 @@ mod tests {
             disk.write(FILE, bad.as_bytes()).unwrap();
             assert!(matches!(State::load(&disk), Err(StateError::Damaged(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_a_later_agent_added_is_kept_and_what_it_changed_is_refused() {
+        let disk = MemoryDisk::default();
+        let mut state = State::new("x".into(), None);
+        state.origins = vec![OriginNote::never("o")];
+        state.save(&disk).unwrap();
+        let written = String::from_utf8(disk.read(FILE, MAX_BYTES).unwrap().unwrap()).unwrap();
+        let later = written.replacen('{', r#"{"learnt_later":{"a":[1,"b"]},"#, 1);
+        disk.write(FILE, later.as_bytes()).unwrap();
+        let mut read = State::load(&disk).unwrap();
+        read.last_contact = Some(time("2019-05-05T00:00:00Z"));
+        read.save(&disk).unwrap();
+        let kept = State::load(&disk).unwrap();
+        assert_eq!(kept, read);
+        assert_eq!(kept.unknown["learnt_later"], serde_json::json!({"a": [1, "b"]}));
+        assert_eq!(kept.origins, state.origins);
+        let inside = written.replace(r#"{"origin":"#, r#"{"learnt_later":1,"origin":"#);
+        assert_ne!(inside, written);
+        disk.write(FILE, inside.as_bytes()).unwrap();
+        assert!(matches!(State::load(&disk), Err(StateError::Damaged(_))));
     }
 
     #[test]
