@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_lab::binaries::Binaries;
+use mulberry_lab::binaries::{Binaries, workspace};
 use mulberry_lab::corpus::{self, CorpusSpec};
 use mulberry_lab::pki::name::end_entity_name;
 use mulberry_lab::pki::{
@@ -332,6 +332,16 @@ fn publish_shows_the_preflight_of_exactly_these_bytes() {
     let unasked = unasked.expect_code(2).unwrap();
     assert!(unasked.stderr.contains("Nothing was published: there is no terminal"), "{}", unasked.stderr);
     assert_eq!(stage.ctl(&["status", "--json"]).unwrap().json().unwrap()["recipes"], serde_json::json!([]));
+
+    let text = fs::read_to_string(fix.join(".preflight.json")).unwrap();
+    let formats = fs::read_to_string(workspace().join("shared/docs/formats.md")).unwrap();
+    let (_, example) = formats.split_once("```json preflight\n").unwrap();
+    let (example, _) = example.split_once("\n```").unwrap();
+    let members = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split_once(':').map_or(line, |(key, _)| key).to_owned()).collect()
+    };
+    assert_eq!(members(&text), members(example), "shared/docs/formats.md shows another form");
+    serde_json::from_str::<Value>(example).unwrap();
 
     let said = stage.publish("emergency", "recipes/fix").unwrap().stdout;
     assert!(said.contains("preflight  emergency/fix.json: passed "), "{said}");
