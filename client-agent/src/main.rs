@@ -136,7 +136,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
             });
             status::run(&folder, daemon, clock, &limits, args.output.into())
         }
-        Command::Why(args) => why::run(&args.state.open()?, &args.slug, args.output.into()),
+        Command::Why(args) => why::run(&args.state.open()?, &args.recipe, args.output.into()),
         Command::Verify(args) => verify::run(&args, clock.now()),
         Command::Tuf(args) => tuf::run(&args, clock, &limits),
         Command::Config(config_show::Command::Show(args)) => {

@@ -13,13 +13,16 @@ use crate::x509::Certificate;
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod named;
 mod names;
+mod nearest;
 pub mod published;
 pub mod rules;
 pub mod source;
 mod text;
 pub mod words;
 
+pub use named::{NotAName, NotOne, RecipeName};
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
 pub(crate) use text::is_comment;
 

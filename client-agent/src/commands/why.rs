@@ -1,10 +1,10 @@
-//! `mulberry-agent why SLUG`: why a recipe does what it does here, and what would change that.
+//! `mulberry-agent why RECIPE`: why a recipe does what it does here, and what would change that.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use mulberry_shared::exit::Exit;
-use mulberry_shared::recipe::{RecipePath, Slug};
+use mulberry_shared::recipe::{RecipeName, RecipePath};
 use mulberry_shared::status::Status;
 use serde::Serialize;
 
@@ -21,9 +21,9 @@ Examples:
   mulberry-agent why replacement-intermediate --state ./agent
   mulberry-agent why replacement-intermediate --state ./agent --json")]
 pub struct Args {
-    /// The recipe's slug
-    #[arg(value_name = "SLUG")]
-    pub slug: Slug,
+    /// The recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+    #[arg(value_name = "RECIPE")]
+    pub recipe: RecipeName,
     /// The state folder.
     #[command(flatten)]
     pub state: StateArg,
@@ -47,26 +47,24 @@ struct Answer<'a> {
 ///
 /// # Errors
 /// The folder holds no state that this agent can read, or the last run knew no such recipe.
-pub fn run(disk: &dyn Disk, slug: &Slug, output: Output) -> Result<Exit, Failure> {
+pub fn run(disk: &dyn Disk, name: &RecipeName, output: Output) -> Result<Exit, Failure> {
     let state = State::load(disk).map_err(Failure::usage)?;
     let Some(run) = &state.last_run else {
         return Err(no(format!(
-            "nothing is known of {slug}: this agent has not run yet; run: mulberry-agent once"
+            "nothing is known of {name}: this agent has not run yet; run: mulberry-agent once"
         )));
     };
     if run.recipes.is_empty() {
         return Err(no(format!(
-            "nothing is known of {slug}: the last run ({:.0}) had no recipe at all; its refresh from {}: {}",
+            "nothing is known of {name}: the last run ({:.0}) had no recipe at all; its refresh from {}: {}",
             run.at, run.refresh.origin, run.refresh.detail
         )));
     }
-    let Some(result) = run.recipes.iter().find(|result| result.path.slug == *slug) else {
-        let known: Vec<String> = run.recipes.iter().map(|result| result.path.slug.to_string()).collect();
-        return Err(no(format!(
-            "the edition of the last run ({:.0}) has no recipe {slug}; it has: {}",
-            run.at,
-            known.join(", ")
-        )));
+    let path = name
+        .among(run.recipes.iter().map(|result| &result.path))
+        .map_err(|error| no(format!("in the edition of the last run ({:.0}) {error}", run.at)))?;
+    let Some(result) = run.recipes.iter().find(|result| result.path == path) else {
+        return Err(no(format!("nothing is known of {path}")));
     };
     let answer = Answer {
         format: FORMAT,

@@ -3,6 +3,7 @@
 use crate::{config::Overrides, output::Format};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use mulberry_shared::recipe::RecipeName;
 use std::path::PathBuf;
 
 mod preflight;
@@ -226,9 +227,9 @@ pub struct Publish {
     /// A person's key of the lane; repeats, one for each signer
     #[arg(long, value_name = "FILE", required = true)]
     pub key: Vec<PathBuf>,
-    /// A published recipe that shall disappear; repeats
-    #[arg(long, value_name = "SLUG")]
-    pub withdraw: Vec<String>,
+    /// A published recipe that shall disappear: SLUG, LANE/SLUG or LANE/SLUG.json; repeats
+    #[arg(long, value_name = "RECIPE")]
+    pub withdraw: Vec<RecipeName>,
     /// Sign a lane anew though nothing in it changes: its metadata is about to expire
     #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
     pub renew: Option<LaneName>,
@@ -260,8 +261,8 @@ pub enum GateCommand {
                       Example:\n  mulberryctl gate open replacement --percent 5 --reason \"canary\"\n  \
                       mulberryctl gate open replacement --percent 100 --reason \"canary is green\"")]
     Open {
-        /// The published recipe
-        slug: String,
+        /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+        recipe: RecipeName,
         /// Share of the agents it is for, 0 to 100, at most two decimals
         #[arg(long, value_name = "N", value_parser = parse_percent)]
         percent: u16,
@@ -275,8 +276,8 @@ pub enum GateCommand {
     /// No new enrolments; nothing is undone
     #[command(after_help = "Example:\n  mulberryctl gate pause replacement --reason \"reports of crashes\"")]
     Pause {
-        /// The published recipe
-        slug: String,
+        /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+        recipe: RecipeName,
         /// Why, for the ledger and for people [default: asked on a terminal]
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -287,8 +288,8 @@ pub enum GateCommand {
     /// Final for this revision: no new enrolments; with on_end = "revert", agents undo what breaks nothing
     #[command(after_help = "Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\"")]
     End {
-        /// The published recipe
-        slug: String,
+        /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+        recipe: RecipeName,
         /// Why, for the ledger and for people [default: asked on a terminal]
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,

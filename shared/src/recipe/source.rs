@@ -15,7 +15,6 @@ use crate::targeting::Targeting;
 
 mod arguments;
 mod kind;
-mod nearest;
 mod reader;
 
 pub use kind::SourceProblemKind;

@@ -12,6 +12,7 @@ use crate::{
 use mulberry_shared::{
     exit::Exit,
     operators::{GateRequest, GateResponse, GateState, ProblemKind, RecipeStatus},
+    recipe::{RecipeName, RecipePath},
 };
 
 /// Finds the published revision, sets its gate, says what holds now.
@@ -19,23 +20,25 @@ use mulberry_shared::{
 /// # Errors
 /// No such recipe, another revision, or what the server refuses.
 pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> Result<Exit, Failure> {
-    let (slug, state, percent, reason, revision) = match command {
-        GateCommand::Open { slug, percent, reason, revision } => {
-            (slug, GateState::Open, Some(*percent), reason, revision)
+    let (name, state, percent, reason, revision) = match command {
+        GateCommand::Open { recipe, percent, reason, revision } => {
+            (recipe, GateState::Open, Some(*percent), reason, revision)
         }
-        GateCommand::Pause { slug, reason, revision } => (slug, GateState::Paused, None, reason, revision),
-        GateCommand::End { slug, reason, revision } => (slug, GateState::Ended, None, reason, revision),
+        GateCommand::Pause { recipe, reason, revision } => {
+            (recipe, GateState::Paused, None, reason, revision)
+        }
+        GateCommand::End { recipe, reason, revision } => (recipe, GateState::Ended, None, reason, revision),
     };
     let reason = given(reason.as_deref(), &mut output::ask_line)?;
     let server = Operators::new(settings)?;
     let status = server.status().await?;
-    let recipe = find(&status.recipes, slug)?;
+    let recipe = find(&status.recipes, name)?;
     let revision = revision.unwrap_or(recipe.revision);
     if revision != recipe.revision {
         return Err(Failure::no(
             ProblemKind::RevisionMismatch,
             format!(
-                "Revision {} of `{slug}` is published, not {revision}. A gate speaks for the published revision only.",
+                "Revision {} of `{name}` is published, not {revision}. A gate speaks for the published revision only.",
                 recipe.revision
             ),
         ));
@@ -61,15 +64,16 @@ fn given(reason: Option<&str>, ask: &mut dyn FnMut(&str) -> Option<String>) -> R
     })
 }
 
-fn find<'a>(recipes: &'a [RecipeStatus], slug: &str) -> Result<&'a RecipeStatus, Failure> {
-    recipes.iter().find(|recipe| recipe.slug == slug).ok_or_else(|| {
-        let known: Vec<&str> = recipes.iter().map(|recipe| recipe.slug.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Failure::no(
-            ProblemKind::UnknownRecipe,
-            format!("No recipe `{slug}` is published. Published: {known}. Publish it first: mulberryctl publish RECIPE --key FILE …"),
-        )
-    })
+fn find<'a>(recipes: &'a [RecipeStatus], name: &RecipeName) -> Result<&'a RecipeStatus, Failure> {
+    let paths: Vec<RecipePath> = recipes.iter().filter_map(|recipe| recipe.path.parse().ok()).collect();
+    let unknown = |why: &dyn std::fmt::Display| {
+        let sentence = format!(
+            "Among what is published {why}. To publish one: mulberryctl publish recipes/SLUG --key FILE …"
+        );
+        Failure::no(ProblemKind::UnknownRecipe, sentence)
+    };
+    let path = name.among(&paths).map_err(|error| unknown(&error))?.to_string();
+    recipes.iter().find(|recipe| recipe.path == path).ok_or_else(|| unknown(&path))
 }
 
 fn words(response: &GateResponse) -> String {
@@ -169,10 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_slug_names_what_is_published() {
+    fn an_unknown_name_shows_what_is_published() {
         let recipes = [response(GateState::Open, 1, 1, 1).recipe];
-        assert_eq!(find(&recipes, "fix").unwrap().revision, 2);
-        let error = find(&recipes, "fux").unwrap_err();
-        assert!(error.sentence.contains("Published: fix."), "{error}");
+        for name in ["fix", "emergency/fix", "emergency/fix.json"] {
+            assert_eq!(find(&recipes, &name.parse().unwrap()).unwrap().revision, 2);
+        }
+        let error = find(&recipes, &"fux".parse().unwrap()).unwrap_err();
+        assert!(error.sentence.contains("no recipe fux; did you mean emergency/fix.json?"), "{error}");
     }
 }

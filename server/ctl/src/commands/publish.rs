@@ -20,7 +20,7 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::{Base64, GateState, ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
-    recipe::{Lane, Recipe, Slug, published},
+    recipe::{Lane, Recipe, RecipeName, Slug, published},
     trust::{
         Signer, TrustState,
         metadata::Body,
@@ -43,7 +43,7 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let wishes = wishes(&command.recipes, limits)?;
-    let withdraw = slugs(&command.withdraw)?;
+    let withdraw: Vec<Slug> = command.withdraw.iter().map(|name| name.slug().clone()).collect();
     let pinned = origin::pinned(settings.root()?, limits)?;
     // Found out now rather than after people have typed passphrases.
     let server = Operators::new(settings)?;
@@ -51,7 +51,7 @@ pub async fn run(
 
     output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
     let state = base::refresh(&endpoint, pinned, now, limits).await?;
-    let lane = lane(command.renew, &wishes, &withdraw, &state)?;
+    let lane = lane(command.renew, &wishes, &command.withdraw, &state)?;
     let base = base::current(&endpoint, &state, lane, now, limits).await?;
     let plan = plan::make(lane, &base, &wishes, &withdraw, command.renew.is_some(), now)?;
 
@@ -123,20 +123,11 @@ fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, 
     Ok(wishes)
 }
 
-fn slugs(texts: &[String]) -> Result<Vec<Slug>, Failure> {
-    let parse = |text: &String| {
-        text.parse().map_err(|error| {
-            Failure::usage(FailureKind::Slug, format!("--withdraw {text:?}: {error}. Give the slug alone."))
-        })
-    };
-    texts.iter().map(parse).collect()
-}
-
 /// The one lane that all wishes are for.
 fn lane(
     renew: Option<LaneName>,
     wishes: &[(PathBuf, Recipe)],
-    withdraw: &[Slug],
+    withdraw: &[RecipeName],
     state: &TrustState,
 ) -> Result<Lane, Failure> {
     let mut lanes: Vec<Lane> = wishes.iter().map(|(_, recipe)| recipe.lane).collect();
@@ -144,15 +135,17 @@ fn lane(
         LaneName::Emergency => Lane::Emergency,
         LaneName::Routine => Lane::Routine,
     }));
-    for slug in withdraw {
-        match base::lane_of(state, slug.as_str()) {
-            Some(lane) => lanes.push(lane),
-            // An expired lane is not in the verified state; the plan says so when the slug is not there either.
-            None if !lanes.is_empty() => {}
-            None => {
+    let listed = base::listed(state);
+    for name in withdraw {
+        match (name.among(&listed), name.lane()) {
+            (Ok(path), _) => lanes.push(path.lane),
+            // An expired lane is not in the verified state; the plan says so when the recipe is not there either.
+            (Err(_), Some(lane)) => lanes.push(lane),
+            (Err(_), None) if !lanes.is_empty() => {}
+            (Err(error), None) => {
                 return Err(Failure::no(
                     ProblemKind::UnknownRecipe,
-                    format!("--withdraw {slug}: no such recipe is published."),
+                    format!("--withdraw: among what is published {error}."),
                 ));
             }
         }

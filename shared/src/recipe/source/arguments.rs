@@ -2,10 +2,10 @@
 
 use super::super::{Action, DistrustEntry, WhichAddons};
 use super::SourceProblemKind as Kind;
-use super::nearest::{listed, nearest};
 use super::reader::{Need, Reader, Section};
 use crate::digest::Sha256Digest;
 use crate::limits::{Limits, RecipeLimits};
+use crate::recipe::nearest::{listed, nearest};
 use crate::x509::{Certificate, CertificateErrorKind};
 
 type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use toml_edit::{Item, Table, TableLike, Value};
 
 use super::SourceProblemKind as Kind;
-use super::nearest::{listed, nearest};
 use super::{Problem, SourceErrors};
 use crate::limits::RecipeLimits;
+use crate::recipe::nearest::{listed, nearest};
 use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
 use crate::version::VersionRange;

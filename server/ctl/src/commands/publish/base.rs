@@ -49,13 +49,10 @@ pub(super) async fn refresh(
     Ok(state)
 }
 
-/// The lane that lists a slug.
-pub(super) fn lane_of(state: &TrustState, slug: &str) -> Option<Lane> {
-    let lists = |lane: &Lane| {
-        let path = format!("{lane}/{slug}.json");
-        state.trusted().targets(lane.as_str()).is_some_and(|metadata| metadata.targets.contains_key(&path))
-    };
-    Lane::ALL.into_iter().find(lists)
+/// What the lanes of the verified state list.
+pub(super) fn listed(state: &TrustState) -> Vec<RecipePath> {
+    let lanes = Lane::ALL.into_iter().filter_map(|lane| state.trusted().targets(lane.as_str()));
+    lanes.flat_map(|metadata| metadata.targets.keys()).filter_map(|path| path.parse().ok()).collect()
 }
 
 /// Everything that the next version of `lane` builds on.
