@@ -34,8 +34,19 @@ pub struct Stage {
     open_files: Option<[u32; 2]>,
 }
 
-struct Server {
+/// A running server. Dropping it ends it without warning.
+pub struct Server {
     process: Child,
+    /// Public and operators'.
+    addresses: [String; 2],
+}
+
+impl Server {
+    /// Its public address.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.addresses[0]
+    }
 }
 
 impl Drop for Server {
@@ -104,15 +115,34 @@ impl Stage {
     /// # Errors
     /// When it ends instead, or is not ready in time.
     pub fn start_server(&mut self) -> Result<(), StageError> {
-        let ready = self.path("server/listening.json");
+        let any = ["http://127.0.0.1:0".to_owned(), "http://127.0.0.1:0".to_owned()];
+        let server = self.run_server("server", self.addresses.as_ref().unwrap_or(&any))?;
+        self.take_over(server);
+        Ok(())
+    }
+
+    /// Starts another server on the state folder called `state`, beside the one that may run, on free ports.
+    ///
+    /// # Errors
+    /// As [`Self::start_server`].
+    pub fn start_another_server(&self, state: &str) -> Result<Server, StageError> {
+        self.run_server(state, &["http://127.0.0.1:0".to_owned(), "http://127.0.0.1:0".to_owned()])
+    }
+
+    /// From now on `server` is the stage's; the former one ends as in a power cut.
+    pub fn take_over(&mut self, server: Server) {
+        self.addresses = Some(server.addresses.clone());
+        self.server = Some(server);
+    }
+
+    fn run_server(&self, state: &str, addresses: &[String; 2]) -> Result<Server, StageError> {
+        let ready = self.path(state).join("listening.json");
         let _ = std::fs::remove_file(&ready);
         let log =
             std::fs::File::options().create(true).append(true).open(self.path("server.log")).map_err(io)?;
         let mut start = self.server_program();
-        let any = ["http://127.0.0.1:0".to_owned(), "http://127.0.0.1:0".to_owned()];
-        let listen =
-            self.addresses.as_ref().unwrap_or(&any).each_ref().map(|url| host_and_port(url).to_owned());
-        start.args(["run", "--state", "server", "--listen", &listen[0], "--operators-listen", &listen[1]]);
+        let listen = addresses.each_ref().map(|url| host_and_port(url).to_owned());
+        start.args(["run", "--state", state, "--listen", &listen[0], "--operators-listen", &listen[1]]);
         start.args(self.clock_arguments()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut process = start.spawn().map_err(io)?;
         let told = wait_for("the server to listen", || {
@@ -133,9 +163,7 @@ impl Stage {
             }
         };
         let url = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
-        self.addresses = Some([url("public"), url("operators")]);
-        self.server = Some(Server { process });
-        Ok(())
+        Ok(Server { addresses: [url("public"), url("operators")], process })
     }
 
     /// The server, with the limits that were set: a shell sets them and becomes the server.
