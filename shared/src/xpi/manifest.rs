@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memchr;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -127,13 +128,13 @@ impl<'a> Parser<'a, '_> {
             ManifestKind::SignatureFile => ("Signature-Version", "-Manifest"),
         };
         match self.attribute()? {
-            Some(line) if is_attribute(&line, version_key, "1.0") => {}
+            Some(Attribute { key, value }) if key.eq_ignore_ascii_case(version_key) && value == "1.0" => {}
             _ => return Err(self.fault(&format!("does not begin with \"{version_key}: 1.0\""))),
         }
         let mut manifest = Manifest::default();
-        while let Some(line) = self.attribute()? {
+        while let Some(attribute) = self.attribute()? {
             if !digest_suffix.is_empty() {
-                self.digest(&line, digest_suffix, &mut manifest.whole)?;
+                self.digest(&attribute, digest_suffix, &mut manifest.whole)?;
             }
         }
         while self.skip_empty_lines() {
@@ -154,21 +155,15 @@ impl<'a> Parser<'a, '_> {
         let start = self.position;
         let mut end = start;
         let (mut name, mut digests) = (None, Digests::default());
-        while let Some(line) = self.attribute()? {
+        while let Some(attribute) = self.attribute()? {
             end = self.position;
-            let (key, value) = split(&line).unwrap_or_default();
-            if key.eq_ignore_ascii_case("Name") {
-                let value = match &line {
-                    // The value of a line in one piece is borrowed from the manifest; only continued lines are copied.
-                    Cow::Borrowed(line) => split(line).map(|(_, value)| Cow::Borrowed(value)),
-                    Cow::Owned(_) => Some(Cow::Owned(value.to_owned())),
-                };
+            if attribute.key.eq_ignore_ascii_case("Name") {
                 if name.is_some() {
                     return Err(self.fault("has a section with two names"));
                 }
-                name = value.filter(|name| !name.is_empty());
+                name = Some(attribute.value).filter(|name| !name.is_empty());
             } else {
-                self.digest(&line, "", &mut digests)?;
+                self.digest(&attribute, "", &mut digests)?;
             }
         }
         let Some(name) = name else {
@@ -184,8 +179,12 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Takes up a digest if the attribute is one of ours.
-    fn digest(&self, line: &str, suffix: &str, digests: &mut Digests) -> Result<(), Fault> {
-        let Some((key, value)) = split(line) else { return Ok(()) };
+    fn digest(
+        &self,
+        Attribute { key, value }: &Attribute<'_>,
+        suffix: &str,
+        digests: &mut Digests,
+    ) -> Result<(), Fault> {
         let Some(algorithm) = without_end(key, suffix).and_then(|key| without_end(key, "-Digest")) else {
             return Ok(());
         };
@@ -211,7 +210,7 @@ impl<'a> Parser<'a, '_> {
 
     /// The next attribute of this section with its continuations, checked to be one; `None` at the section's end, which is
     /// consumed.
-    fn attribute(&mut self) -> Result<Option<Cow<'a, str>>, Fault> {
+    fn attribute(&mut self) -> Result<Option<Attribute<'a>>, Fault> {
         let Some(first) = self.line()?.filter(|line| !line.is_empty()) else {
             return Ok(None);
         };
@@ -221,10 +220,18 @@ impl<'a> Parser<'a, '_> {
             whole.to_mut().push_str(more);
             self.check_len(whole.len())?;
         }
-        match split(&whole) {
-            Some((key, _)) if is_key(key) => Ok(Some(whole)),
-            _ => Err(self.fault("has a line that is no \"Key: value\"")),
-        }
+        let attribute = match &whole {
+            // A line in one piece is borrowed from the manifest; only continued lines are copied.
+            Cow::Borrowed(line) => {
+                split(line).map(|(key, value)| Attribute { key: key.into(), value: value.into() })
+            }
+            Cow::Owned(line) => split(line)
+                .map(|(key, value)| Attribute { key: key.to_owned().into(), value: value.to_owned().into() }),
+        };
+        attribute
+            .filter(|attribute| is_key(&attribute.key))
+            .ok_or_else(|| self.fault("has a line that is no \"Key: value\""))
+            .map(Some)
     }
 
     /// The next line without its end (LF or CRLF); `None` at the end of the bytes.
@@ -233,7 +240,7 @@ impl<'a> Parser<'a, '_> {
         if rest.is_empty() {
             return Ok(None);
         }
-        let (line, used) = match rest.iter().position(|byte| *byte == b'\n') {
+        let (line, used) = match memchr(b'\n', rest) {
             Some(end) => (rest.get(..end).unwrap_or_default(), end + 1),
             None => (rest, rest.len()),
         };
@@ -274,9 +281,16 @@ impl<'a> Parser<'a, '_> {
     }
 }
 
+/// One line of a section, with its continuations.
+struct Attribute<'a> {
+    key: Cow<'a, str>,
+    value: Cow<'a, str>,
+}
+
 /// Key and value around the first colon; one space after it is the separator's.
 fn split(line: &str) -> Option<(&str, &str)> {
-    let (key, value) = line.split_once(':')?;
+    let colon = memchr(b':', line.as_bytes())?;
+    let (key, value) = (line.get(..colon)?, line.get(colon + 1..)?);
     Some((key, value.strip_prefix(' ').unwrap_or(value)))
 }
 
@@ -286,10 +300,11 @@ fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(end).then_some(rest)
 }
 
-/// Most lines are ASCII, and bytes are looked at several times faster than characters.
+/// Most lines are ASCII, and bytes are looked at several times faster than characters; all of them, many at once, faster than
+/// one by one up to the first that is found.
 fn has_control_character(line: &str) -> bool {
     if line.is_ascii() {
-        line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')
+        line.bytes().fold(false, |found, byte| found | (byte.is_ascii_control() & (byte != b'\t')))
     } else {
         line.contains(|c: char| c.is_control() && c != '\t')
     }
@@ -297,10 +312,6 @@ fn has_control_character(line: &str) -> bool {
 
 fn is_key(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-fn is_attribute(line: &str, key: &str, value: &str) -> bool {
-    split(line).is_some_and(|(k, v)| k.eq_ignore_ascii_case(key) && v == value)
 }
 
 #[cfg(test)]

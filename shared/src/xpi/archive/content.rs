@@ -1,11 +1,14 @@
 //! The content of entries, through buffers of fixed size.
 
+use std::io;
+
 use libdeflater::{Crc, DecompressionError, Decompressor};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
 use super::{Directory, Entry, Method, Stop};
 use crate::xpi::ReadAt;
+use crate::xpi::read_at::bytes_at;
 use crate::xpi::verdict::Fault;
 
 /// Entries up to this size, stored and expanded, are inflated whole: twice as fast. Larger ones stream.
@@ -30,14 +33,36 @@ pub struct ContentReader<'a> {
     inflater: Decompressor,
     stream: Option<Box<InflateState>>,
     input: Vec<u8>,
-    output: Vec<u8>,
+    output: Output,
+}
+
+/// Room for what is inflated: made once, as large as the largest piece will be, rather than grown and copied.
+struct Output {
+    most: usize,
+    bytes: Vec<u8>,
+}
+
+impl Output {
+    /// For all pieces of `directory`.
+    fn new(directory: &Directory) -> Self {
+        let sizes = directory.entries().iter().map(|entry| entry.uncompressed as usize);
+        let most = sizes.filter(|size| *size <= WHOLE).max().unwrap_or(0);
+        Self { most: most.max(CHUNK), bytes: Vec::new() }
+    }
+
+    fn room(&mut self, size: usize) -> &mut [u8] {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; self.most];
+        }
+        self.bytes.get_mut(..size).unwrap_or_default()
+    }
 }
 
 impl<'a> ContentReader<'a> {
     /// A reader of the entries of `directory`, which is that of `archive`.
     #[must_use]
     pub fn new(archive: &'a dyn ReadAt, directory: &'a Directory) -> Self {
-        let (input, output) = (Vec::new(), Vec::new());
+        let (input, output) = (Vec::new(), Output::new(directory));
         Self { archive, directory, inflater: Decompressor::new(), stream: None, input, output }
     }
 
@@ -81,22 +106,21 @@ impl<'a> ContentReader<'a> {
     }
 
     fn stored(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
-        let mut done: u64 = 0;
-        let len = u64::from(entry.compressed);
-        while done < len {
-            let piece = self.fill_input(entry, done, CHUNK)?;
-            sink(&self.input);
-            done += piece;
+        let mut done = 0;
+        while done < u64::from(entry.compressed) {
+            let piece = piece(self.archive, entry, done, &mut self.input)?;
+            done += piece.len() as u64;
+            sink(piece);
         }
         Ok(())
     }
 
     fn inflated_whole(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
-        self.fill_input(entry, 0, WHOLE)?;
-        self.output.resize(entry.uncompressed as usize, 0);
-        match self.inflater.deflate_decompress(&self.input, &mut self.output) {
-            Ok(len) if len == self.output.len() => {
-                sink(&self.output);
+        let input = bytes_at(self.archive, entry.data, entry.compressed as usize, &mut self.input)?;
+        let output = self.output.room(entry.uncompressed as usize);
+        match self.inflater.deflate_decompress(input, output) {
+            Ok(len) if len == output.len() => {
+                sink(output);
                 Ok(())
             }
             Ok(_) | Err(DecompressionError::InsufficientSpace) => Err(self.wrong_size(entry)),
@@ -119,20 +143,20 @@ impl<'a> ContentReader<'a> {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Stop> {
         let (mut read, mut written): (u64, u64) = (0, 0);
-        self.output.resize(CHUNK, 0);
         loop {
-            let filled = self.fill_input(entry, read, CHUNK)?;
-            read += filled;
+            let piece = piece(self.archive, entry, read, &mut self.input)?;
+            let output = self.output.room(CHUNK);
+            read += piece.len() as u64;
             let mut consumed = 0;
             loop {
-                let input = self.input.get(consumed..).unwrap_or_default();
-                let step = inflate(state, input, &mut self.output, MZFlush::None);
+                let input = piece.get(consumed..).unwrap_or_default();
+                let step = inflate(state, input, output, MZFlush::None);
                 consumed += step.bytes_consumed;
                 written += step.bytes_written as u64;
                 if written > u64::from(entry.uncompressed) {
                     return Err(self.wrong_size(entry));
                 }
-                sink(self.output.get(..step.bytes_written).unwrap_or_default());
+                sink(output.get(..step.bytes_written).unwrap_or_default());
                 match step.status {
                     Ok(MZStatus::StreamEnd) if written == u64::from(entry.uncompressed) => return Ok(()),
                     Ok(MZStatus::StreamEnd) => return Err(self.wrong_size(entry)),
@@ -142,18 +166,10 @@ impl<'a> ContentReader<'a> {
                     Err(_) => return Err(self.bad_data(entry)),
                 }
             }
-            if filled == 0 || consumed < self.input.len() {
+            if piece.is_empty() || consumed < piece.len() {
                 return Err(self.bad_data(entry));
             }
         }
-    }
-
-    /// Fills `input` with the stored bytes of `entry` from `from` on, at most `max`; answers how many.
-    fn fill_input(&mut self, entry: &Entry, from: u64, max: usize) -> Result<u64, Stop> {
-        let len = u64::from(entry.compressed).saturating_sub(from).min(max as u64);
-        self.input.resize(len as usize, 0);
-        self.archive.read_exact_at(&mut self.input, entry.data.saturating_add(from))?;
-        Ok(len)
     }
 
     fn wrong_size(&self, entry: &Entry) -> Stop {
@@ -164,4 +180,15 @@ impl<'a> ContentReader<'a> {
     fn bad_data(&self, entry: &Entry) -> Stop {
         Fault::archive(format!("{:?}: its compressed data is damaged", self.directory.name(entry))).into()
     }
+}
+
+/// The next piece of the stored bytes of `entry`, from `from` on.
+fn piece<'a>(
+    archive: &'a dyn ReadAt,
+    entry: &Entry,
+    from: u64,
+    buffer: &'a mut Vec<u8>,
+) -> io::Result<&'a [u8]> {
+    let len = u64::from(entry.compressed).saturating_sub(from).min(CHUNK as u64);
+    bytes_at(archive, entry.data.saturating_add(from), len as usize, buffer)
 }

@@ -6,6 +6,7 @@ use super::record::{Central, Common, Cursor, End, Local, extra_is_suspect};
 use super::{Stop, name};
 use crate::limits::XpiLimits;
 use crate::xpi::ReadAt;
+use crate::xpi::read_at::bytes_at;
 use crate::xpi::verdict::Fault;
 
 /// How an entry's content is stored.
@@ -38,7 +39,8 @@ pub struct Entry {
 /// The directory of an archive whose structure holds: names are plain, unique, and each entry's local header agrees.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    raw: Vec<u8>,
+    /// The names one after another.
+    names: String,
     /// In the directory's order.
     entries: Vec<Entry>,
     /// Indices into `entries`, by name.
@@ -52,10 +54,10 @@ impl Directory {
     /// The medium fails, a ceiling is reached, or the structure is not the strict subset that the module describes.
     pub fn read(archive: &dyn ReadAt, limits: &XpiLimits) -> Result<Self, Stop> {
         let end = read_end(archive, limits)?;
-        let mut raw = vec![0; end.directory_len as usize];
-        archive.read_exact_at(&mut raw, end.directory_offset.into())?;
-        let entries = read_entries(&raw, end.entries[0].into(), limits)?;
-        let mut directory = Self { sorted: (0..entries.len()).collect(), raw, entries };
+        let mut buffer = Vec::new();
+        let raw = bytes_at(archive, end.directory_offset.into(), end.directory_len as usize, &mut buffer)?;
+        let (entries, names) = read_entries(raw, end.entries[0].into(), limits)?;
+        let mut directory = Self { sorted: (0..entries.len()).collect(), names, entries };
         directory.sort_by_name()?;
         directory.check_layout(archive, end.directory_offset.into())?;
         Ok(directory)
@@ -70,7 +72,7 @@ impl Directory {
     /// The name of one of this directory's entries.
     #[must_use]
     pub fn name(&self, entry: &Entry) -> &str {
-        self.raw.get(entry.name.clone()).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        self.names.get(entry.name.clone()).unwrap_or_default()
     }
 
     /// The entry with exactly this name.
@@ -114,9 +116,10 @@ impl Directory {
         if start != 0 {
             return Err(Fault::archive(format!("{start} bytes before the first entry")).into());
         }
+        let mut buffer = Vec::new();
         for (index, end) in by_offset.into_iter().zip(ends) {
             let Some(entry) = self.entries.get(index) else { continue };
-            let data = check_local(archive, entry, self.name(entry), end)?;
+            let data = check_local(archive, entry, self.name(entry), end, &mut buffer)?;
             if let Some(entry) = self.entries.get_mut(index) {
                 entry.data = data;
             }
@@ -205,18 +208,22 @@ fn read_end(archive: &dyn ReadAt, limits: &XpiLimits) -> Result<End, Stop> {
     Ok(end)
 }
 
-fn read_entries(raw: &[u8], count: usize, limits: &XpiLimits) -> Result<Vec<Entry>, Fault> {
+/// The entries, and their names one after another.
+fn read_entries(raw: &[u8], count: usize, limits: &XpiLimits) -> Result<(Vec<Entry>, String), Fault> {
     let mut cursor = Cursor(raw);
     // Each record has at least 46 bytes, so the directory's size bounds what a false count can reserve.
     let mut entries = Vec::with_capacity(count.min(raw.len() / 46));
+    let mut names = String::with_capacity(raw.len().saturating_sub(count.saturating_mul(46)));
     let mut total: u64 = 0;
     for number in 1..=count {
         let record = Central::read(&mut cursor)
             .ok_or_else(|| Fault::archive(format!("record {number} of the zip directory cannot be read")))?;
-        let name_end = raw.len() - cursor.0.len() - record.comment.len() - record.extra.len();
-        let name_start = name_end - record.name.len();
         total = total.saturating_add(record.common.uncompressed.into());
-        entries.push(check_record(&record, name_start..name_end, limits)?);
+        let name = name::plain(record.name, limits.name_bytes)
+            .map_err(|what| Fault::archive(format!("the entry name {:?} {what}", shown(record.name))))?;
+        let start = names.len();
+        names.push_str(name);
+        entries.push(check_record(&record, start..names.len(), limits)?);
     }
     if !cursor.is_empty() {
         return Err(Fault::archive(format!("the zip directory holds more than the {count} records it says")));
@@ -227,15 +234,16 @@ fn read_entries(raw: &[u8], count: usize, limits: &XpiLimits) -> Result<Vec<Entr
             limits.content_bytes
         )));
     }
-    Ok(entries)
+    Ok((entries, names))
+}
+
+/// A name as sentences have it.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).chars().take(200).collect()
 }
 
 fn check_record(record: &Central<'_>, name: Range<usize>, limits: &XpiLimits) -> Result<Entry, Fault> {
-    let shown: String = String::from_utf8_lossy(record.name).chars().take(200).collect();
-    if let Some(what) = name::fault(record.name, limits.name_bytes) {
-        return Err(Fault::archive(format!("the entry name {shown:?} {what}")));
-    }
-    let refuse = |what: &str| Err(Fault::archive(format!("{shown:?} {what}")));
+    let refuse = |what: &str| Err(Fault::archive(format!("{:?} {what}", shown(record.name))));
     let Common { flags, method, compressed, uncompressed, crc32 } = record.common;
     if flags & FLAGS_REFUSED != 0 {
         return refuse("is encrypted or patch data");
@@ -268,7 +276,8 @@ fn check_record(record: &Central<'_>, name: Range<usize>, limits: &XpiLimits) ->
     let ceiling = u64::from(compressed).saturating_mul(limits.ratio);
     if u64::from(uncompressed) > ceiling && uncompressed > limits.ratio_free_bytes {
         return Err(Fault::limit(format!(
-            "{shown:?} would expand from {compressed} to {uncompressed} bytes, more than {} times",
+            "{:?} would expand from {compressed} to {uncompressed} bytes, more than {} times",
+            shown(record.name),
             limits.ratio
         )));
     }
@@ -284,15 +293,20 @@ fn is_link(record: &Central<'_>) -> bool {
 
 /// Checks the local header and the data descriptor of `entry`, whose bytes must end exactly at `end`; answers where its
 /// content begins.
-fn check_local(archive: &dyn ReadAt, entry: &Entry, name: &str, end: u64) -> Result<u64, Stop> {
+fn check_local(
+    archive: &dyn ReadAt,
+    entry: &Entry,
+    name: &str,
+    end: u64,
+    buffer: &mut Vec<u8>,
+) -> Result<u64, Stop> {
     let refuse = |what: &str| Err(Stop::Fault(Fault::archive(format!("{name:?}: {what}"))));
     let header = u64::from(entry.header);
-    let mut bytes = vec![0; Local::LEN + name.len()];
-    if header + bytes.len() as u64 > end {
+    let len = Local::LEN + name.len();
+    if header + len as u64 > end {
         return refuse("its local header overlaps what follows");
     }
-    archive.read_exact_at(&mut bytes, header)?;
-    let mut cursor = Cursor(&bytes);
+    let mut cursor = Cursor(bytes_at(archive, header, len, buffer)?);
     let Some(local) = Local::read(&mut cursor) else {
         return refuse("there is no local header where the directory says");
     };
@@ -302,23 +316,21 @@ fn check_local(archive: &dyn ReadAt, entry: &Entry, name: &str, end: u64) -> Res
     if !agrees(&local.common, entry) {
         return refuse("its local header and the directory disagree");
     }
-    let data = header + bytes.len() as u64 + u64::from(local.extra_len);
+    let data = header + len as u64 + u64::from(local.extra_len);
     let data_end = data + u64::from(entry.compressed);
     if data_end > end {
         return refuse("its content overlaps what follows");
     }
-    let mut extra = vec![0; usize::from(local.extra_len)];
-    archive.read_exact_at(&mut extra, header + bytes.len() as u64)?;
-    if extra_is_suspect(&extra) {
+    let extra = bytes_at(archive, header + len as u64, local.extra_len.into(), buffer)?;
+    if extra_is_suspect(extra) {
         return refuse("its local header has extra data that is malformed, of zip64, or another name");
     }
     let rest = end - data_end;
     match (entry.has_descriptor(), rest) {
         (false, 0) => Ok(data),
         (true, 12 | 16) => {
-            let mut descriptor = vec![0; rest as usize];
-            archive.read_exact_at(&mut descriptor, data_end)?;
-            if descriptor_agrees(&descriptor, entry) {
+            let descriptor = bytes_at(archive, data_end, rest as usize, buffer)?;
+            if descriptor_agrees(descriptor, entry) {
                 Ok(data)
             } else {
                 refuse("its data descriptor and the directory disagree")

@@ -1,10 +1,12 @@
 //! Which names entries may have.
 
-/// What is wrong with a name, if anything.
-pub(super) fn fault(name: &[u8], max_len: usize) -> Option<&'static str> {
-    let Ok(text) = std::str::from_utf8(name) else {
-        return Some("is not UTF-8");
-    };
+/// The name as text, or what is wrong with it.
+pub(super) fn plain(name: &[u8], max_len: usize) -> Result<&str, &'static str> {
+    let text = std::str::from_utf8(name).map_err(|_| "is not UTF-8")?;
+    fault(text, max_len).map_or(Ok(text), Err)
+}
+
+fn fault(text: &str, max_len: usize) -> Option<&'static str> {
     if text.is_empty() {
         return Some("is empty");
     }
@@ -53,9 +55,9 @@ mod tests {
             b"\xff",
         ];
         for name in tricks {
-            assert!(fault(name, 100).is_some(), "{:?}", String::from_utf8_lossy(name));
+            assert!(plain(name, 100).is_err(), "{:?}", String::from_utf8_lossy(name));
         }
-        assert!(fault(&[b'a'; 101], 100).is_some());
+        assert!(plain(&[b'a'; 101], 100).is_err());
     }
 
     #[test]
@@ -63,7 +65,7 @@ mod tests {
         for name in
             ["a", "META-INF/manifest.mf", "dir/", "a..b/.c", "lib/ünï.js", "x y.txt", "#manifest.json#"]
         {
-            assert_eq!(fault(name.as_bytes(), 100), None, "{name}");
+            assert_eq!(plain(name.as_bytes(), 100), Ok(name));
         }
     }
 }
