@@ -22,6 +22,7 @@
 mod certificate;
 mod distrust;
 mod error;
+mod intern;
 mod memo;
 mod name_constraints;
 mod parse;
@@ -34,6 +35,7 @@ mod usage;
 pub use certificate::Certificate;
 pub use distrust::{Distrust, DistrustReason};
 pub use error::{CertificateError, CertificateErrorKind, PathError, PathErrorKind};
+pub use intern::CertificateMemo;
 pub use memo::SignatureMemo;
 pub use path::{EndEntityTime, Path, PathBuilder};
 pub use pool::{Anchors, Pool};

@@ -44,7 +44,7 @@ pub fn memory_ceiling(archive_len: u64, limits: &XpiLimits) -> u64 {
         .saturating_add(at_most(limits.identity_bytes, 1).saturating_mul(IDENTITY))
 }
 
-pub use inspection::{Inspection, archive_digest, inspect};
+pub use inspection::{Inspection, archive_digest, inspect, inspect_among};
 pub use judge::JudgeContext;
 pub use policy::{NotInTheList, Policy, SignatureMode, WeakestDigest};
 pub use read_at::ReadAt;

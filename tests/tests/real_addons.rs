@@ -15,7 +15,9 @@ use mulberry_lab::binaries::Binaries;
 use mulberry_lab::real;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool, SignatureMemo};
+use mulberry_shared::x509::{
+    Anchors, Certificate, CertificateMemo, Distrust, EndEntityTime, Pool, SignatureMemo,
+};
 use mulberry_shared::xpi::archive::{ContentReader, Directory};
 use mulberry_shared::xpi::cose::Cose;
 use mulberry_shared::xpi::pkcs7::Pkcs7;
@@ -324,10 +326,24 @@ fn damaged_real_signatures_are_judged() {
     let (rsa, sf) = (file("META-INF/mozilla.rsa"), file("META-INF/mozilla.sf"));
     let (sig, manifest) = (file("META-INF/cose.sig"), file("META-INF/cose.manifest"));
     let pkcs7 = |bytes: &[u8]| {
-        Some(Pkcs7::parse(bytes, &limits).ok()?.verify(&sf, WeakestDigest::Sha1).ok()?.clone())
+        Some(
+            Pkcs7::parse(bytes, &limits, &CertificateMemo::none())
+                .ok()?
+                .verify(&sf, WeakestDigest::Sha1)
+                .ok()?
+                .clone(),
+        )
     };
     let cose = |bytes: &[u8]| {
-        Some(Cose::parse(bytes, &limits).ok()?.verify(&manifest).ok()?.first().copied()?.clone())
+        Some(
+            Cose::parse(bytes, &limits, &CertificateMemo::none())
+                .ok()?
+                .verify(&manifest)
+                .ok()?
+                .first()
+                .copied()?
+                .clone(),
+        )
     };
     let (signer, cose_signer) = (pkcs7(&rsa).unwrap(), cose(&sig).unwrap());
     for at in 0..rsa.len() {

@@ -8,9 +8,9 @@ use mulberry_shared::addon_trust::{AddonTrust, Admission};
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::Action;
-use mulberry_shared::x509::{Anchors, Pool, SignatureMemo};
+use mulberry_shared::x509::{Anchors, CertificateMemo, Pool, SignatureMemo};
 use mulberry_shared::xpi::{
-    Inspection, JudgeContext, Policy, ReadAt, archive_digest, inspect, memory_ceiling,
+    Inspection, JudgeContext, Policy, ReadAt, archive_digest, inspect_among, memory_ceiling,
 };
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
@@ -29,6 +29,7 @@ pub struct Archives {
     policy: Policy,
     limits: Limits,
     memo: SignatureMemo,
+    certificates: CertificateMemo,
     remembered: Remembered,
 }
 
@@ -36,8 +37,9 @@ impl Archives {
     /// An examiner that remembers nothing yet.
     #[must_use]
     pub fn new(anchors: Anchors, policy: Policy, limits: Limits) -> Self {
+        let certificates = CertificateMemo::new(CertificateMemo::USUAL_BYTES, limits.x509.clone());
         let (memo, remembered) = (SignatureMemo::default(), Remembered::new(REMEMBERED));
-        Self { anchors, policy, limits, memo, remembered }
+        Self { anchors, policy, limits, memo, certificates, remembered }
     }
 
     /// Looks at one add-on, of which this much is known.
@@ -118,7 +120,7 @@ impl Archives {
         {
             return Ok(Some((known.sha256, known.inspection.clone())));
         }
-        let inspection = inspect(archive, &self.policy, &self.limits)?;
+        let inspection = inspect_among(archive, &self.policy, &self.limits, &self.certificates)?;
         Ok(inspection.sha256.map(|sha256| (sha256, Arc::new(inspection))))
     }
 }

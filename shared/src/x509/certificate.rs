@@ -1,5 +1,6 @@
 //! One certificate, parsed once and cheap to clone.
 
+use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -156,11 +157,8 @@ impl Certificate {
 
     /// The last (most specific) common name of its subject.
     #[must_use]
-    pub fn common_name(&self) -> Option<String> {
-        let name = Name::from_der(self.subject_der()).ok()?;
-        let mut attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
-        let attribute = attributes.rfind(|attribute| attribute.oid == const_oid::db::rfc4519::CN)?;
-        directory_string(&attribute.value)
+    pub fn common_name(&self) -> Option<&str> {
+        self.0.common_name.as_deref()
     }
 
     /// Its subject key identifier.
@@ -215,13 +213,15 @@ impl Certificate {
     /// Name (its first 200 characters) and serial as sentences have them: `"signingca1.addons.mozilla.org" (serial 100004)`.
     #[must_use]
     pub fn described(&self) -> String {
-        let name: String = self.common_name().unwrap_or_else(|| self.subject()).chars().take(200).collect();
-        format!("{name:?} (serial {})", self.serial_hex())
+        let name = self.common_name().map_or_else(|| self.subject().into(), Cow::Borrowed);
+        let end = name.char_indices().nth(200).map_or(name.len(), |(end, _)| end);
+        format!("{:?} (serial {})", name.get(..end).unwrap_or_default(), self.serial_hex())
     }
 
     /// The most memory in bytes that it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Parsed>() + 2 * self.der().len() + self.extensions().memory_bytes()
+        let common_name = self.common_name().map_or(0, str::len);
+        size_of::<Parsed>() + 2 * self.der().len() + common_name + self.extensions().memory_bytes()
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
@@ -231,6 +231,13 @@ impl Certificate {
 
 fn name_text(der: &[u8]) -> String {
     Name::from_der(der).map(|name| name.to_string()).unwrap_or_default()
+}
+
+/// The last (most specific) common name in a name.
+pub(super) fn common_name(name: &Name) -> Option<String> {
+    let mut attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
+    let attribute = attributes.rfind(|attribute| attribute.oid == const_oid::db::rfc4519::CN)?;
+    directory_string(&attribute.value)
 }
 
 /// The text of an attribute value, in the string types that names have.
@@ -253,6 +260,13 @@ impl PartialEq for Certificate {
 }
 
 impl Eq for Certificate {}
+
+/// So that a set of certificates can be asked for bytes: they are what equality and hash are of.
+impl Borrow<[u8]> for Certificate {
+    fn borrow(&self) -> &[u8] {
+        self.der()
+    }
+}
 
 impl PartialOrd for Certificate {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

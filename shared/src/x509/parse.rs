@@ -37,6 +37,8 @@ pub(super) struct Parsed {
     /// Content of the key's AlgorithmIdentifier, without its header.
     pub(super) key_algorithm: Range<usize>,
     pub(super) key: Range<usize>,
+    /// The last common name of the subject.
+    pub(super) common_name: Option<Box<str>>,
     pub(super) serial: Box<[u8]>,
     pub(super) version: Version,
     pub(super) not_before: Timestamp,
@@ -94,6 +96,7 @@ pub(super) fn certificate(der: &[u8], limits: &X509Limits) -> Result<Parsed, Cer
         key_algorithm: range(content(key_algorithm)?)?,
         key: range(key)?,
         der: der.into(),
+        common_name: super::certificate::common_name(&tbs.subject).map(Into::into),
         serial: tbs.serial_number.as_bytes().into(),
         version: tbs.version,
         not_before: timestamp(tbs.validity.not_before),

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::signed_by::{self, Algorithm, Checked};
 use super::verdict::Fault;
 use crate::limits::Limits;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, CertificateMemo};
 
 /// A parsed COSE signature. Nothing is verified yet.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Cose {
     /// # Errors
     /// Too large, too deep, not CBOR of this structure, content inside, no signer or too many, a certificate that does
     /// not parse. (They are signed, unlike those in PKCS#7, so none is junk.)
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Fault> {
+    pub fn parse(bytes: &[u8], limits: &Limits, certificates: &CertificateMemo) -> Result<Self, Fault> {
         if bytes.len() > limits.xpi.signature_bytes {
             let max = limits.xpi.signature_bytes;
             return Err(Fault::limit(format!("cose.sig is larger than the {max} bytes that are read")));
@@ -70,12 +70,12 @@ impl Cose {
         Ok(Self {
             intermediates: intermediates
                 .into_iter()
-                .map(|value| certificate(value, limits))
+                .map(|value| certificate(value, limits, certificates))
                 .collect::<Result<_, _>>()?,
             body_protected,
             signers: signers
                 .into_iter()
-                .map(|value| Signer::read(value, limits))
+                .map(|value| Signer::read(value, limits, certificates))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -91,7 +91,7 @@ impl Cose {
 
 impl Signer {
     /// RFC 9052 section 4.1, COSE_Signature.
-    fn read(value: Value, limits: &Limits) -> Result<Self, Fault> {
+    fn read(value: Value, limits: &Limits, certificates: &CertificateMemo) -> Result<Self, Fault> {
         let parts = match value {
             Value::Array(parts) => <[Value; 3]>::try_from(parts).ok(),
             _ => None,
@@ -106,23 +106,25 @@ impl Signer {
         let Some(kid) = header.kid else {
             return Err(malformed("a signer names no certificate"));
         };
-        Ok(Self { end_entity: certificate(kid, limits)?, algorithm, protected, signature })
+        Ok(Self { end_entity: certificate(kid, limits, certificates)?, algorithm, protected, signature })
     }
 
     fn verify(&self, body_protected: &[u8], content: &[u8]) -> Result<&Certificate, Fault> {
-        let name = self.end_entity.described();
+        let name = || self.end_entity.described();
         // RFC 9053 section 2.1; PS256 is RFC 8230's.
         let algorithm = match self.algorithm {
             -7 => Algorithm::Es256,
             -35 => Algorithm::Es384,
             -37 => {
                 return Err(Fault::algorithm(format!(
-                    "the COSE signature of {name} is PS256, which is refused"
+                    "the COSE signature of {} is PS256, which is refused",
+                    name()
                 )));
             }
             other => {
                 return Err(Fault::algorithm(format!(
-                    "the COSE signature of {name} uses algorithm {other}; ES256 (-7) and ES384 (-35) are accepted"
+                    "the COSE signature of {} uses algorithm {other}; ES256 (-7) and ES384 (-35) are accepted",
+                    name()
                 )));
             }
         };
@@ -130,10 +132,11 @@ impl Signer {
         match signed_by::check(&self.end_entity, algorithm, &signed, &self.signature) {
             Checked::Holds => Ok(&self.end_entity),
             Checked::Fails => {
-                Err(Fault::bad_signature(format!("the COSE signature of {name} does not verify")))
+                Err(Fault::bad_signature(format!("the COSE signature of {} does not verify", name())))
             }
             Checked::OtherKey => Err(Fault::algorithm(format!(
-                "the COSE signature's algorithm does not go with the key of {name}"
+                "the COSE signature's algorithm does not go with the key of {}",
+                name()
             ))),
         }
     }
@@ -188,11 +191,11 @@ impl Header {
     }
 }
 
-fn certificate(value: Value, limits: &Limits) -> Result<Certificate, Fault> {
+fn certificate(value: Value, limits: &Limits, certificates: &CertificateMemo) -> Result<Certificate, Fault> {
     let Value::Bytes(der) = value else {
         return Err(malformed("a certificate is no byte string"));
     };
-    Certificate::parse_der(&der, &limits.x509).map_err(malformed)
+    certificates.parse_der(&der, &limits.x509).map_err(malformed)
 }
 
 /// Decodes exactly one CBOR item.
@@ -217,7 +220,7 @@ mod tests {
     use crate::xpi::VerdictKind;
 
     fn kind(bytes: &[u8]) -> VerdictKind {
-        Cose::parse(bytes, &Limits::default()).unwrap_err().kind
+        Cose::parse(bytes, &Limits::default(), &CertificateMemo::none()).unwrap_err().kind
     }
 
     fn encoded(value: &Value) -> Vec<u8> {
@@ -244,7 +247,9 @@ mod tests {
             let parts = vec![protected, Value::Map(vec![]), content, Value::Array(vec![])];
             encoded(&Value::Tag(98, Box::new(Value::Array(parts))))
         };
-        let sentence = |bytes: &[u8]| Cose::parse(bytes, &Limits::default()).unwrap_err().sentence;
+        let sentence = |bytes: &[u8]| {
+            Cose::parse(bytes, &Limits::default(), &CertificateMemo::none()).unwrap_err().sentence
+        };
         assert!(sentence(&sign(header(vec![kid()]), Value::Null)).contains("0 signers"));
         assert!(sentence(&sign(header(vec![kid(), kid()]), Value::Null)).contains("twice"));
         assert!(
@@ -264,7 +269,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Cose::parse(&bytes, &Limits::default());
+            let _ = Cose::parse(&bytes, &Limits::default(), &CertificateMemo::none());
         }
     }
 }

@@ -11,12 +11,13 @@ use super::identity::{Identity, check_id};
 use super::manifest::{Manifest, ManifestKind};
 use super::pkcs7::Pkcs7;
 use super::policy::{Policy, WeakestDigest};
+use super::read_at::bytes_at;
 use super::signature_files::{COSE_MANIFEST, SignatureFiles};
 use super::verdict::Fault;
 use super::{ReadAt, VerdictKind};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, CertificateMemo};
 
 /// What the bytes of one add-on say, under one policy: independent of pools, distrust and time, so that it can be
 /// [judged](Inspection::judge) again and again without reading the archive.
@@ -78,6 +79,19 @@ impl Inspection {
 /// # Errors
 /// Only those of the medium: whatever is wrong with the archive is part of the inspection.
 pub fn inspect(archive: &dyn ReadAt, policy: &Policy, limits: &Limits) -> io::Result<Inspection> {
+    inspect_among(archive, policy, limits, &CertificateMemo::none())
+}
+
+/// [`inspect`] for one of many archives: certificates that others held too are parsed, and held in memory, once.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_among(
+    archive: &dyn ReadAt,
+    policy: &Policy,
+    limits: &Limits,
+    certificates: &CertificateMemo,
+) -> io::Result<Inspection> {
     let mut inspection = Inspection {
         id: None,
         version: None,
@@ -87,7 +101,7 @@ pub fn inspect(archive: &dyn ReadAt, policy: &Policy, limits: &Limits) -> io::Re
         identity_fault: None,
     };
     inspection.sha256 = archive_digest(archive, limits)?;
-    match fill(&mut inspection, archive, policy, limits) {
+    match fill(&mut inspection, archive, policy, limits, certificates) {
         Ok(()) => {}
         Err(Stop::Io(error)) => return Err(error),
         Err(Stop::Fault(fault)) => {
@@ -103,6 +117,7 @@ fn fill(
     archive: &dyn ReadAt,
     policy: &Policy,
     limits: &Limits,
+    certificates: &CertificateMemo,
 ) -> Result<(), Stop> {
     let directory = Directory::read(archive, &limits.xpi)?;
     let mut reader = ContentReader::new(archive, &directory);
@@ -113,7 +128,7 @@ fn fill(
         Err(io) => return Err(io),
     }
     let files = SignatureFiles::find(&directory, policy.signature)?;
-    inspection.chains = verify(&directory, &mut reader, &files, &held, policy, limits)?;
+    inspection.chains = verify(&directory, &mut reader, &files, &held, policy, limits, certificates)?;
     if inspection.identity_fault.is_none() {
         inspection.identity_fault =
             check_identity(&mut inspection.id, &inspection.chains, limits.xpi.identity_text).err();
@@ -129,6 +144,7 @@ fn verify(
     identity_files: &[(&str, Vec<u8>)],
     policy: &Policy,
     limits: &Limits,
+    certificates: &CertificateMemo,
 ) -> Result<Vec<Chain>, Stop> {
     let max = &limits.xpi;
     let pkcs7_bytes = match &files.pkcs7 {
@@ -145,7 +161,7 @@ fn verify(
         Some((names, manifest, signature_file, block)) => Some((
             Manifest::parse(manifest, ManifestKind::Files, names.manifest, max)?,
             Manifest::parse(signature_file, ManifestKind::SignatureFile, names.signature_file, max)?,
-            Pkcs7::parse(block, limits)?,
+            Pkcs7::parse(block, limits, certificates)?,
         )),
     };
     let cose_bytes = match &files.cose {
@@ -159,7 +175,7 @@ fn verify(
         None => None,
         Some((manifest, signature)) => Some((
             Manifest::parse(manifest, ManifestKind::Files, COSE_MANIFEST, max)?,
-            Cose::parse(signature, limits)?,
+            Cose::parse(signature, limits, certificates)?,
         )),
     };
 
@@ -222,13 +238,11 @@ pub fn archive_digest(archive: &dyn ReadAt, limits: &Limits) -> io::Result<Optio
         return Ok(None);
     }
     let (mut hasher, mut offset, len) = (Sha256::new(), 0, archive.len());
-    let mut buffer = vec![0; len.min(256 << 10) as usize];
+    let mut buffer = Vec::new();
     while offset < len {
-        let piece = (len - offset).min(buffer.len() as u64);
-        let piece = buffer.get_mut(..piece as usize).unwrap_or_default();
-        archive.read_exact_at(piece, offset)?;
-        hasher.update(&*piece);
-        offset += piece.len() as u64;
+        let piece = (len - offset).min(256 << 10);
+        hasher.update(bytes_at(archive, offset, piece as usize, &mut buffer)?);
+        offset += piece;
     }
     Ok(Some(Sha256Digest(hasher.finalize().into())))
 }
@@ -270,10 +284,10 @@ fn check_identity(id: &mut Option<String>, chains: &[Chain], longest: usize) -> 
     for chain in chains {
         let name = chain.end_entity.common_name();
         match id {
-            Some(id) => check_id(id, name.as_deref())?,
+            Some(id) => check_id(id, name)?,
             None => {
-                name.as_deref().map_or(Ok(()), |name| check_length("id", name, longest))?;
-                *id = name;
+                name.map_or(Ok(()), |name| check_length("id", name, longest))?;
+                *id = name.map(str::to_owned);
             }
         }
     }

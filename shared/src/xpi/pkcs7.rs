@@ -5,7 +5,6 @@
 //! key made the signature.
 
 use cms::cert::IssuerAndSerialNumber;
-use cms::content_info::ContentInfo;
 use cms::signed_data::{EncapsulatedContentInfo, SignedAttributes, SignerIdentifier, SignerInfo};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_DATA, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
@@ -22,7 +21,7 @@ use super::policy::WeakestDigest;
 use super::signed_by::{self, Algorithm, Checked};
 use super::verdict::Fault;
 use crate::limits::Limits;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, CertificateMemo};
 
 /// A parsed PKCS#7 signature. Nothing is verified yet.
 #[derive(Clone, Debug)]
@@ -45,7 +44,7 @@ impl Pkcs7 {
     /// # Errors
     /// Too large, not DER of this structure, content inside, other than exactly one signer, no certificate of it, malformed
     /// signed attributes; an algorithm that is not known.
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Fault> {
+    pub fn parse(bytes: &[u8], limits: &Limits, known: &CertificateMemo) -> Result<Self, Fault> {
         if bytes.len() > limits.xpi.signature_bytes {
             let max = limits.xpi.signature_bytes;
             return Err(Fault::limit(format!(
@@ -55,7 +54,7 @@ impl Pkcs7 {
         let parts =
             Parts::read(bytes).map_err(|error| malformed(format!("it is not strict DER: {error}")))??;
         let signer = parts.the_signer()?;
-        let certificates = parts.certificates(limits);
+        let certificates = parts.certificates(limits, known);
         let candidates = candidates(&certificates, &signer.sid, limits.xpi.signer_candidates)?;
         let (digest, algorithm) = algorithms(&signer)?;
         let attributes = signer.signed_attrs.as_ref().map(signed_attributes).transpose()?;
@@ -112,19 +111,26 @@ impl Pkcs7 {
 
 /// The parts of SignedData that matter, undecoded. (`cms`'s own type would sort sets of outside bytes in quadratic time, and
 /// would encode certificates anew instead of keeping their bytes.)
-struct Parts {
-    certificates: Option<Vec<u8>>,
-    signers: Vec<u8>,
+struct Parts<'a> {
+    certificates: Option<&'a [u8]>,
+    signers: &'a [u8],
 }
 
-impl Parts {
-    /// RFC 5652 section 5.1. The outer error is DER's, the inner one says what else is wrong.
-    fn read(bytes: &[u8]) -> der::Result<Result<Self, Fault>> {
-        let info = ContentInfo::from_der(bytes)?;
-        if info.content_type != ID_SIGNED_DATA || info.content.tag() != Tag::Sequence {
+impl<'a> Parts<'a> {
+    /// RFC 5652 sections 3 and 5.1. The outer error is DER's, the inner one says what else is wrong.
+    fn read(bytes: &'a [u8]) -> der::Result<Result<Self, Fault>> {
+        let mut reader = SliceReader::new(bytes)?;
+        let (content_type, wrapped) =
+            reader.sequence(|reader| Ok((ObjectIdentifier::decode(reader)?, AnyRef::decode(reader)?)))?;
+        reader.finish(())?;
+        if wrapped.tag() != context(TagNumber::N0) {
+            return Err(wrapped.tag().value_error());
+        }
+        let content = AnyRef::from_der(wrapped.value())?;
+        if content_type != ID_SIGNED_DATA || content.tag() != Tag::Sequence {
             return Ok(Err(malformed("it is no SignedData")));
         }
-        let mut reader = SliceReader::new(info.content.value())?;
+        let mut reader = SliceReader::new(content.value())?;
         let (_version, _digests) = (u8::decode(&mut reader)?, AnyRef::decode(&mut reader)?);
         let content = EncapsulatedContentInfo::decode(&mut reader)?;
         if content.econtent_type != ID_DATA || content.econtent.is_some() {
@@ -133,7 +139,7 @@ impl Parts {
         let mut certificates = None;
         let mut part = AnyRef::decode(&mut reader)?;
         if part.tag() == context(TagNumber::N0) {
-            certificates = Some(part.value().to_vec());
+            certificates = Some(part.value());
             part = AnyRef::decode(&mut reader)?;
         }
         if part.tag() == context(TagNumber::N1) {
@@ -142,41 +148,38 @@ impl Parts {
         if part.tag() != Tag::Set || !reader.is_finished() {
             return Ok(Err(malformed("its signer is not where it must be")));
         }
-        Ok(Ok(Self { certificates, signers: part.value().to_vec() }))
+        Ok(Ok(Self { certificates, signers: part.value() }))
     }
 
     fn the_signer(&self) -> Result<SignerInfo, Fault> {
         /// SignerInfo with its attributes takes below 1 KB, or a few with a time stamp; sets in it are sorted in quadratic time.
         const MAX: usize = 16 << 10;
-        let mut signers = elements(&self.signers);
+        let mut signers = elements(self.signers);
         match (signers.next(), signers.next()) {
-            (Some(Ok(signer)), None) if signer.value().len() > MAX => {
+            (Some(Ok(signer)), None) if signer.len() > MAX => {
                 Err(Fault::limit(format!("the PKCS#7 signer information is larger than {MAX} bytes")))
             }
-            (Some(Ok(signer)), None) => {
-                let der = signer.to_der().and_then(|der| SignerInfo::from_der(&der));
-                der.map_err(|error| malformed(format!("its signer is not strict DER: {error}")))
-            }
+            (Some(Ok(signer)), None) => SignerInfo::from_der(signer)
+                .map_err(|error| malformed(format!("its signer is not strict DER: {error}"))),
             (None, _) => Err(malformed("it has no signer")),
             _ => Err(malformed("it has more than one signer")),
         }
     }
 
-    fn certificates(&self, limits: &Limits) -> Vec<Certificate> {
-        elements(self.certificates.as_deref().unwrap_or_default())
+    fn certificates(&self, limits: &Limits, known: &CertificateMemo) -> Vec<Certificate> {
+        elements(self.certificates.unwrap_or_default())
             .map_while(Result::ok)
-            .filter_map(|element| element.to_der().ok())
-            .filter_map(|der| Certificate::parse_der(&der, &limits.x509).ok())
+            .filter_map(|der| known.parse_der(der, &limits.x509).ok())
             .collect()
     }
 }
 
-/// The DER elements one after another in `bytes`; ends after the first error.
-fn elements(bytes: &[u8]) -> impl Iterator<Item = der::Result<AnyRef<'_>>> {
+/// The DER elements one after another in `bytes`, each with its header; ends after the first error.
+fn elements(bytes: &[u8]) -> impl Iterator<Item = der::Result<&[u8]>> {
     let mut reader = SliceReader::new(bytes).ok();
     std::iter::from_fn(move || {
         let element = match &mut reader {
-            Some(open) if !open.is_finished() => AnyRef::decode(open),
+            Some(open) if !open.is_finished() => open.tlv_bytes(),
             _ => return None,
         };
         if element.is_err() {
@@ -281,7 +284,7 @@ mod tests {
     use crate::xpi::VerdictKind;
 
     fn kind(bytes: &[u8]) -> VerdictKind {
-        Pkcs7::parse(bytes, &Limits::default()).unwrap_err().kind
+        Pkcs7::parse(bytes, &Limits::default(), &CertificateMemo::none()).unwrap_err().kind
     }
 
     #[test]
@@ -307,7 +310,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Pkcs7::parse(&bytes, &Limits::default());
+            let _ = Pkcs7::parse(&bytes, &Limits::default(), &CertificateMemo::none());
             let _ = elements(&bytes).count();
         }
     }

@@ -2,7 +2,7 @@
 
 use mulberry_lab::pki::{Extension, KeyKind, key, mozilla_name};
 use mulberry_shared::limits::X509Limits;
-use mulberry_shared::x509::{Certificate, CertificateErrorKind};
+use mulberry_shared::x509::{Certificate, CertificateErrorKind, CertificateMemo};
 
 use crate::bench::{AFTER, Bench, ca_spec, read};
 
@@ -30,6 +30,29 @@ fn no_flipped_bit_and_no_cut_survives_verification() {
     let mut longer = der.to_vec();
     longer.push(0);
     assert_eq!(refusal(&longer, &limits), CertificateErrorKind::Malformed);
+}
+
+#[test]
+fn a_memory_of_certificates_shows_in_no_answer() {
+    let bench = Bench::new();
+    let (limits, memo) = (X509Limits::default(), CertificateMemo::default());
+    for certificate in [&bench.expiring, &bench.end_entity] {
+        let plain = |der: &[u8]| Certificate::parse_der(der, &limits);
+        let remembered = |der: &[u8]| memo.parse_der(der, &limits);
+        for byte in 0..certificate.der().len() {
+            let mut damaged = certificate.der().to_vec();
+            damaged[byte] ^= 1 << (byte % 8);
+            assert_eq!(remembered(certificate.der()).as_ref(), Ok(certificate));
+            assert_eq!(remembered(&damaged), plain(&damaged), "byte {byte}");
+            assert_eq!(remembered(&damaged).map(|c| c.sha256()), plain(&damaged).map(|c| c.sha256()));
+        }
+    }
+    let place =
+        |certificate: &Certificate| memo.parse_der(certificate.der(), &limits).unwrap().der().as_ptr();
+    let first = memo.parse_der(bench.expiring.der(), &limits).unwrap();
+    assert_eq!(first.der().as_ptr(), place(&bench.expiring), "an intermediate is held once");
+    let first = memo.parse_der(bench.end_entity.der(), &limits).unwrap();
+    assert_ne!(first.der().as_ptr(), place(&bench.end_entity), "an end entity takes no room");
 }
 
 #[test]
@@ -71,7 +94,7 @@ fn text_forms_come_back_as_the_same_certificate() {
 fn names_serials_and_dates_are_told() {
     let bench = Bench::new();
     let certificate = &bench.expiring;
-    assert_eq!(certificate.common_name().as_deref(), Some("signingca1.addons.example.org"));
+    assert_eq!(certificate.common_name(), Some("signingca1.addons.example.org"));
     assert_eq!(
         certificate.subject(),
         "CN=signingca1.addons.example.org,OU=Laboratory Signing Service,O=Mulberry Laboratory,C=US"

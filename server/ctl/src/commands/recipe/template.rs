@@ -115,7 +115,7 @@ pub(super) fn action_name(action: ActionName) -> &'static str {
 
 /// What people call a certificate.
 pub(super) fn short_name(certificate: &Certificate) -> String {
-    certificate.common_name().unwrap_or_else(|| certificate.subject())
+    certificate.common_name().map_or_else(|| certificate.subject(), str::to_owned)
 }
 
 fn arguments(blanks: &Blanks<'_>) -> String {
