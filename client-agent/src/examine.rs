@@ -17,6 +17,7 @@ mod archives;
 mod remembered;
 
 pub use archives::Archives;
+pub use remembered::Settling;
 
 /// One add-on after it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

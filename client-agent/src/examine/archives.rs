@@ -14,7 +14,7 @@ use mulberry_shared::xpi::{
 };
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::remembered::{Known, REMEMBERED, Remembered, is_settled};
+use super::remembered::{Known, REMEMBERED, Remembered, Settling, is_settled};
 use super::{Content, Corpus, Examiner, Reread, Seen, Verdicts};
 use crate::memory::{Budget, MEMORY};
 use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
@@ -31,6 +31,7 @@ pub struct Archives {
     memo: SignatureMemo,
     certificates: CertificateMemo,
     remembered: Remembered,
+    settling: Settling,
 }
 
 impl Archives {
@@ -39,7 +40,13 @@ impl Archives {
     pub fn new(anchors: Anchors, policy: Policy, limits: Limits) -> Self {
         let certificates = CertificateMemo::new(CertificateMemo::USUAL_BYTES, limits.x509.clone());
         let (memo, remembered) = (SignatureMemo::default(), Remembered::new(REMEMBERED));
-        Self { anchors, policy, limits, memo, certificates, remembered }
+        Self { anchors, policy, limits, memo, certificates, remembered, settling: Settling::default() }
+    }
+
+    /// The same, with another idea of when a file's stamp is believed.
+    #[must_use]
+    pub fn with_settling(self, settling: Settling) -> Self {
+        Self { settling, ..self }
     }
 
     /// Looks at one add-on, of which this much is known.
@@ -84,7 +91,7 @@ impl Archives {
         }
         match read {
             Some((sha256, inspection)) => {
-                let settled = is_settled(&before, look.began);
+                let settled = is_settled(&before, look.began, self.settling);
                 Looked::Known(Arc::new(Known { stamp: before, settled, sha256, inspection }))
             }
             None => {

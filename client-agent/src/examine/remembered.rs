@@ -17,8 +17,25 @@ use crate::ports::Stamp;
 /// each time.
 pub(super) const REMEMBERED: u64 = 32 << 20;
 
-/// How long a file must have been left alone before its stamp is believed. File systems count in steps of up to 2 s.
-const SETTLED_NS: i64 = 3_000_000_000;
+/// How long a file must have been left alone before its stamp is believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Settling {
+    /// Three seconds: file systems count in steps of up to 2 s.
+    #[default]
+    ThreeSeconds,
+    /// Not at all. Right only where nobody writes the files any more when the first of them is read: a change within the step
+    /// of the file system's clock in which it was read would never be noticed.
+    AtOnce,
+}
+
+impl Settling {
+    const fn ns(self) -> i64 {
+        match self {
+            Self::ThreeSeconds => 3_000_000_000,
+            Self::AtOnce => 0,
+        }
+    }
+}
 
 /// An add-on as it was inspected.
 #[derive(Debug)]
@@ -41,9 +58,9 @@ impl Known {
 }
 
 /// Whether at `now` (nanoseconds since 1970, by the clock that makes stamps) a file had been left alone long enough.
-pub(super) fn is_settled(stamp: &Stamp, now: i64) -> bool {
+pub(super) fn is_settled(stamp: &Stamp, now: i64, settling: Settling) -> bool {
     let touched = stamp.modified_ns.max(stamp.changed_ns);
-    now.saturating_sub(touched) >= SETTLED_NS
+    now.saturating_sub(touched) >= settling.ns()
 }
 
 /// A bounded memory by path.
@@ -149,12 +166,14 @@ mod tests {
 
     #[test]
     fn a_stamp_is_believed_only_where_it_was_old_and_is_the_same() {
-        let now = 100 * SETTLED_NS;
-        assert!(is_settled(&stamp(now - SETTLED_NS), now));
-        assert!(!is_settled(&stamp(now - SETTLED_NS + 1), now));
-        assert!(!is_settled(&stamp(now + SETTLED_NS), now), "the clock went back");
-        let changed_late = Stamp { modified_ns: 0, ..stamp(now) };
-        assert!(!is_settled(&changed_late, now), "the time of the content was set back");
+        let (now, age) = (1_000_000_000_000, 3_000_000_000);
+        let usual = |stamp: Stamp| is_settled(&stamp, now, Settling::default());
+        assert!(usual(stamp(now - age)));
+        assert!(!usual(stamp(now - age + 1)));
+        assert!(!usual(stamp(now + age)), "the clock went back");
+        assert!(!usual(Stamp { modified_ns: 0, ..stamp(now) }), "the time of the content was set back");
+        assert!(is_settled(&stamp(now), now, Settling::AtOnce));
+        assert!(!is_settled(&stamp(now + 1), now, Settling::AtOnce), "the clock went back");
 
         assert!(known(b"a", true).is_of(&stamp(0)));
         assert!(!known(b"a", false).is_of(&stamp(0)));

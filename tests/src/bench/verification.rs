@@ -13,10 +13,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_agent::examine::{Archives, Corpus, Examiner, Reread};
+use mulberry_agent::examine::{Archives, Corpus, Examiner, Reread, Settling};
 use mulberry_agent::io::folder::RealAddons;
 use mulberry_agent::ports::AddonFolder;
 use mulberry_shared::addon_trust::AddonTrust;
@@ -33,9 +32,6 @@ use crate::pki::{Incident, KeyKind, LabCertificate};
 
 /// Threads of everything that is measured.
 const THREADS: usize = 2;
-
-/// How old a file must be for an agent to believe its stamp, with room.
-const SETTLED: Duration = Duration::from_millis(3_500);
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -84,9 +80,6 @@ pub fn measure(spec: &Spec, progress: &(dyn Fn(&str) + Sync)) -> Result<Report, 
         .iter()
         .map(|addon| Plan::of(folder.path().join(&addon.file)))
         .collect::<Result<_, _>>()?;
-    // Younger files are rightly read again, which is not what is to be measured.
-    progress("waiting for the files to settle");
-    std::thread::sleep(SETTLED);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(THREADS)
         .build()
@@ -142,7 +135,10 @@ impl Scene {
                 return Err(LabError::Impossible("the add-ons changed while they were measured".into()));
             }
             least.push(sample);
-            let agent = Archives::new(self.anchors.clone(), Policy::firefox(), Limits::default());
+            // Nothing writes these files any more, so there is nothing to wait for; files not yet settled would rightly be
+            // read again, which is not what is to be measured.
+            let agent = Archives::new(self.anchors.clone(), Policy::firefox(), Limits::default())
+                .with_settling(Settling::AtOnce);
             let (made, sample) = timed(|| self.full(&agent));
             made?;
             full.push(sample);
