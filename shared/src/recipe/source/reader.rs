@@ -310,7 +310,7 @@ impl<'a> Section<'a> {
         let remedy = "write bounds with commas between, such as \">=60, <67\"; \"60.*\" means every 60";
         text.parse()
             .map_err(|e: <VersionRange as FromStr>::Err| {
-                self.problem(reader, key, Kind::BadValue, &e.to_string(), remedy)
+                self.problem(reader, key, Kind::BadValue, &e.to_string(), remedy);
             })
             .ok()
     }
