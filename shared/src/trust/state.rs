@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::{TrustError, TrustErrorKind};
 use super::profile::{self, Listed, Listing};
 use super::trusted::{Trusted, check_content};
-use super::verify;
+use super::verify::{self, Verified};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::recipe::Lane;
@@ -63,8 +63,9 @@ impl TrustState {
             out.insert(SNAPSHOT.to_owned(), snapshot.bytes().to_vec());
         }
         for role in std::iter::once("targets").chain(profile::DELEGATED) {
-            if let Some(metadata) = self.trusted.targets(role) {
-                out.insert(format!("{role}.json"), metadata.bytes().to_vec());
+            let held = self.trusted.targets(role).map(Verified::bytes);
+            if let Some(bytes) = held.or_else(|| self.trusted.waiting(role)) {
+                out.insert(format!("{role}.json"), bytes.to_vec());
             }
         }
         for (sha256, bytes) in &self.files {
@@ -110,6 +111,10 @@ impl TrustState {
                 });
             match restored {
                 Ok(metadata) => trusted.accept_targets(role, "targets", metadata, limits),
+                // The root has changed, and the targets under it have not arrived yet.
+                Err(error) if error.kind == TrustErrorKind::NotDelegated => {
+                    trusted.wait_for_delegator(role, "targets", bytes.as_slice().into());
+                }
                 Err(error) => damaged.push(error),
             }
         }

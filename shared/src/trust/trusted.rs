@@ -4,6 +4,7 @@
 //! step either passes whole and changes the set, or fails and leaves it as it was.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256, Sha512};
 
@@ -48,14 +49,25 @@ pub struct Trusted {
     snapshot: Option<Verified<Snapshot>>,
     targets: Option<Verified<Targets>>,
     delegated: BTreeMap<String, Delegated>,
+    /// Roles under a floor whose delegator has left: not trusted, and not forgotten, because their own keys may be the same
+    /// when a delegator comes back. Only what verifies under it then counts.
+    waiting: BTreeMap<String, Waiting>,
     floor: RollbackFloor,
+}
+
+/// A delegated role whose delegator has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waiting {
+    delegator: String,
+    file: Arc<[u8]>,
 }
 
 impl Trusted {
     /// Starts from a root trusted for another reason.
     #[must_use]
     pub fn new(root: Verified<Root>, floor: RollbackFloor) -> Self {
-        Self { root, timestamp: None, snapshot: None, targets: None, delegated: BTreeMap::new(), floor }
+        let (delegated, waiting) = (BTreeMap::new(), BTreeMap::new());
+        Self { root, timestamp: None, snapshot: None, targets: None, delegated, waiting, floor }
     }
 
     /// The newest root.
@@ -275,9 +287,23 @@ impl Trusted {
         if role == "targets" {
             self.targets = Some(metadata);
         } else {
+            self.waiting.remove(role);
             self.delegated.insert(role.to_owned(), Delegated { delegator: delegator.to_owned(), metadata });
         }
         self.recheck_children(role, limits);
+        self.readmit_children(role, limits);
+    }
+
+    /// The file of a role that waits for its delegator: to be stored, and trusted for nothing.
+    pub(super) fn waiting(&self, role: &str) -> Option<&Arc<[u8]>> {
+        self.waiting.get(role).map(|waiting| &waiting.file)
+    }
+
+    /// Remembers a stored role whose delegator is not here, if the role is under a floor.
+    pub(super) fn wait_for_delegator(&mut self, role: &str, delegator: &str, file: Arc<[u8]>) {
+        if matches!(&self.floor, RollbackFloor::UntilKeysRotate(roles) if roles.contains(&role)) {
+            self.waiting.insert(role.to_owned(), Waiting { delegator: delegator.to_owned(), file });
+        }
     }
 
     /// Enters stored metadata again: signatures only, because expiry is judged when it is used.
@@ -323,20 +349,43 @@ impl Trusted {
 
     /// Keeps the invariant after a delegator changed or left. Children of a dropped role go with it; each level drops at
     /// least one role or ends, so cycles end too.
+    ///
+    /// A role that leaves because nobody delegates to it any more waits: its own keys have not rotated, so its floor stands.
     fn recheck_children(&mut self, delegator: &str, limits: &Limits) {
-        let gone: Vec<String> = self
-            .delegated
-            .iter()
-            .filter(|(role, held)| {
-                let bytes = held.metadata.bytes();
-                held.delegator == delegator
-                    && self.verify_targets_signatures(role, delegator, bytes, limits).is_err()
-            })
-            .map(|(role, _)| role.clone())
-            .collect();
-        self.delegated.retain(|role, _| !gone.contains(role));
-        for role in gone {
+        let check = |(role, held): (&String, &Delegated)| {
+            let bytes = held.metadata.bytes();
+            let error = self.verify_targets_signatures(role, delegator, bytes, limits).err()?;
+            Some((role.clone(), error.kind, Arc::clone(bytes)))
+        };
+        let children = self.delegated.iter().filter(|(_, held)| held.delegator == delegator);
+        let gone: Vec<_> = children.filter_map(check).collect();
+        for (role, why, file) in gone {
+            self.delegated.remove(&role);
+            if why == TrustErrorKind::NotDelegated {
+                self.wait_for_delegator(&role, delegator, file);
+            }
             self.recheck_children(&role, limits);
+        }
+    }
+
+    /// Lets in again what waited for this delegator and verifies under it; what it delegates to other keys is forgotten.
+    fn readmit_children(&mut self, delegator: &str, limits: &Limits) {
+        let waiting = self.waiting.iter().filter(|(_, waiting)| waiting.delegator == delegator);
+        let checked: Vec<_> = waiting
+            .map(|(role, waiting)| {
+                (role.clone(), self.verify_targets_signatures(role, delegator, &waiting.file, limits))
+            })
+            .collect();
+        for (role, verified) in checked {
+            match verified {
+                Ok(metadata) => {
+                    self.waiting.remove(&role);
+                    let delegator = delegator.to_owned();
+                    self.delegated.entry(role).or_insert(Delegated { delegator, metadata });
+                }
+                Err(error) if error.kind == TrustErrorKind::NotDelegated => {}
+                Err(_) => drop(self.waiting.remove(&role)),
+            }
         }
     }
 }

@@ -43,6 +43,51 @@ fn an_older_lane_after_snapshot_key_rotation_is_not_a_withdrawal() {
 }
 
 #[test]
+fn an_older_lane_after_all_keys_but_its_own_have_rotated_is_not_a_withdrawal_either() {
+    let (old, _) = seen();
+    let mut repository = old.clone();
+    repository.add(Lane::Emergency, "more", b"more");
+    repository.publish();
+    let (state, _) = repository.refresh(&old.pinned());
+    repository.rotate(&[("targets", &[14, 15, 16]), ("snapshot", &[52]), ("timestamp", &[53])]);
+    repository.redelegate(&[("gates", &[51])]);
+    let mut thief = repository.clone();
+    let (version, bytes) = old.listed["emergency"].clone();
+    thief.put_role_bytes("emergency", version, bytes);
+    thief.publish();
+    let (after, report) = thief.refresh(&state);
+    assert_eq!((failed(&report, "emergency"), report.outcome()), (Kind::Rollback, Outcome::Refused));
+    assert_eq!(recipes(&after), recipes(&state));
+
+    // Also when only the root arrives first, and the client is stored and loaded in between.
+    let mut late = repository.clone();
+    late.publish();
+    late.origin.remove("metadata/timestamp.json");
+    let (between, report) = late.refresh(&state);
+    assert_eq!(failed(&report, "timestamp"), Kind::Absent);
+    assert_eq!(between.edition(&limits()), None, "nothing verifies under the new root yet");
+    let (between, damaged) = TrustState::from_files(&between.to_files(), &limits()).unwrap();
+    assert_eq!(damaged, []);
+    let (after, report) = thief.refresh(&between);
+    assert_eq!(failed(&report, "emergency"), Kind::Rollback);
+    assert_eq!(recipes(&after), recipes(&state));
+    repository.online = thief.online;
+    repository.publish();
+    let (after, report) = repository.refresh(&after);
+    assert_eq!((report.outcome(), recipes(&after)), (Outcome::Current, recipes(&state)));
+
+    // The lane's own keys rotate as well: its floor goes, as it must.
+    repository.rotate(&[("targets", &[17, 18, 19]), ("snapshot", &[62]), ("timestamp", &[63])]);
+    repository.redelegate(&[("emergency", &[71, 72, 73])]);
+    repository.lanes.get_mut(&Lane::Emergency).unwrap().version = 0;
+    repository.add(Lane::Emergency, "fix", b"fix anew");
+    repository.publish();
+    let (after, report) = repository.refresh(&after);
+    assert_eq!(report.outcome(), Outcome::Current, "{report:#?}");
+    assert_eq!(recipes(&after)[EMERGENCY], "fix anew");
+}
+
+#[test]
 fn older_targets_after_snapshot_key_rotation_do_not_bring_old_lane_keys_back() {
     let (old, state) = seen();
     let mut repository = old.clone();
