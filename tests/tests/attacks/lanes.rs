@@ -103,6 +103,37 @@ fn an_older_lane_after_snapshot_key_rotation() {
     }
 }
 
+/// The lane's people are the only ones whose keys stay: its floor must stay with them, though everybody who vouched for it is
+/// gone, and although root and targets arrive one after the other.
+#[test]
+fn an_older_lane_after_all_keys_but_its_own_have_rotated() {
+    let old = seen();
+    let mut newer = old.clone();
+    newer.add_open(&good("emergency/more.json")).unwrap();
+    newer.publish().unwrap();
+    let victim = Victim::new();
+    victim.meets(&newer).ends(0, "current", &[]).recipe("emergency/more.json", "applied", "");
+    let before = victim.held();
+
+    let mut honest = newer.clone();
+    honest.rotate(&[("targets", &[14, 15, 16]), ("snapshot", &[52]), ("timestamp", &[53])]).unwrap();
+    let timestamp = honest.files.remove("metadata/timestamp.json").unwrap();
+    victim.meets(&honest).ends(4, "unreachable", &["timestamp: the origin has no metadata/timestamp.json"]);
+    assert_eq!(victim.held().enrolled(), before.enrolled());
+    honest.put_timestamp(timestamp);
+
+    honest.redelegate(&[("gates", &[51])]).unwrap();
+    let mut thief = honest.clone();
+    let (version, bytes) = old.listed["emergency"].clone();
+    thief.put_role("emergency", version, bytes);
+    thief.publish().unwrap();
+    let met = victim.meets(&thief);
+    met.ends(3, "refused", &["emergency: version 2 is older than version 3, which was trusted before"]);
+    met.recipe("emergency/more.json", "unchanged", "").recipe(REPAIR, "unchanged", "");
+    assert_eq!(victim.held().enrolled(), before.enrolled());
+    victim.takes_honest_news(&honest);
+}
+
 #[test]
 fn a_gate_for_another_revision() {
     let path = "emergency/more.json";

@@ -144,9 +144,18 @@ fn indefinite_freeze() {
 fn fast_forward() {
     let mut thief = seen();
     thief.online = u64::MAX - 1;
+    // A lane's versions too: nobody has signed that one, but the snapshot that lists it is true.
+    let (lane, bytes) = thief.listed["routine"].clone();
+    thief.put_role("routine", u64::MAX, bytes);
     thief.publish().unwrap();
     let victim = Victim::new();
-    victim.meets(&thief).ends(0, "current", &[]).recipe(REPAIR, "unchanged", "");
+    let met = victim.meets(&thief);
+    met.ends(
+        3,
+        "refused",
+        &[&format!("routine: version {lane} came where version {} is promised", u64::MAX)],
+    );
+    met.recipe(REPAIR, "unchanged", "").recipe(CHORE, "unchanged", "");
     // What the thief signed was validly signed; the add-ons and what people signed stand.
     victim.is_unharmed(&["gates.json", "snapshot.json", "timestamp.json"]);
 
