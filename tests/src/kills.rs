@@ -52,6 +52,18 @@ fn note(problems: &mut Vec<String>, problem: String) {
     }
 }
 
+/// So many kills that all fell on one side show nothing of what is between.
+fn one_sided(problems: &mut Vec<String>, kills: usize, before: usize, after: usize) {
+    if kills >= 50 && (before == 0 || after == 0) {
+        note(
+            problems,
+            format!(
+                "{before} of {kills} kills fell before what they aim at and {after} after it: nothing is shown"
+            ),
+        );
+    }
+}
+
 fn milliseconds(duration: std::time::Duration) -> f64 {
     (duration.as_secs_f64() * 100_000.0).round() / 100.0
 }

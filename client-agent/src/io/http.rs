@@ -78,7 +78,16 @@ impl HttpOrigin {
         if let Some(tag) = held.and_then(|held| self.tag_of(held)) {
             request = request.header(IF_NONE_MATCH, tag);
         }
-        let mut response = request.send().await.map_err(|error| sentence(&error.without_url()))?;
+        let mut response = request.send().await.map_err(|error| {
+            let problem = sentence(&error.without_url());
+            // reqwest does not say who refused.
+            match proxies_in_force() {
+                Some(set) => format!(
+                    "{problem} (asked by way of the proxy that {set} names, unless NO_PROXY excepts it)"
+                ),
+                None => problem,
+            }
+        })?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Fetched::NotModified),
@@ -118,6 +127,13 @@ impl HttpOrigin {
             _ => HeaderValue::from_str(&format!("\"{digest}\"")).ok(),
         }
     }
+}
+
+/// The variables that name a proxy, of those that reqwest obeys.
+fn proxies_in_force() -> Option<String> {
+    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let set: Vec<&str> = names.into_iter().filter(|name| std::env::var_os(name).is_some()).collect();
+    (!set.is_empty()).then(|| set.join(" or "))
 }
 
 #[async_trait]

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::aim::{median, moments, wait_until};
 use super::publisher::{Answer, Publisher, failed, recipe};
-use super::{milliseconds, note};
+use super::{milliseconds, note, one_sided};
 use crate::process::command;
 use crate::replay::material::Material;
 use crate::stage::{Stage, StageError};
@@ -124,6 +124,9 @@ pub fn run(kills: usize, progress: &dyn Fn(usize)) -> Result<Figures, StageError
         }
         applies = !applies;
         progress(n + 1);
+    }
+    for kind in [&figures.apply, &figures.undo] {
+        one_sided(&mut figures.problems, kind.kills, kind.before_commit, kind.after_commit);
     }
     scene.stage.stop_server()?;
     Ok(figures)

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::aim::{median, moments, wait_until};
 use super::publisher::{Answer, Publisher, failed, recipe, revision};
-use super::{milliseconds, note};
+use super::{milliseconds, note, one_sided};
 use crate::stage::{Stage, StageError};
 
 /// Undisturbed publishes from which the window is measured.
@@ -113,6 +113,7 @@ pub fn run(kills: usize, progress: &dyn Fn(usize)) -> Result<Figures, StageError
     figures.acknowledged = known.acknowledged.len();
     stage.stop_server()?;
     figures.events = check_chain(&stage, &known, &mut figures.problems)?;
+    one_sided(&mut figures.problems, kills, figures.before_answer, figures.after_answer);
     Ok(figures)
 }
 
