@@ -1,5 +1,5 @@
 //! The real back ends of [`crate::ports`]. `main` wires them; `init` and `uninstall`, which make and remove the state folder, and
-//! `verify`, which needs none, name theirs themselves. Nothing else knows them.
+//! `verify` and `tuf`, which need none, name theirs themselves. Nothing else knows them.
 
 pub mod addon_file;
 pub mod clock;

@@ -19,7 +19,7 @@ fn completions_name_every_subcommand_in_every_shell() {
     let programs: [(_, &[&str]); 3] = [
         (binaries.ctl(), &["recipe", "preflight", "publish", "gate", "status", "config"]),
         (binaries.server(), &["init", "token", "run"]),
-        (binaries.agent(), &["init", "once", "run", "status", "why", "verify"]),
+        (binaries.agent(), &["init", "once", "run", "status", "why", "verify", "tuf"]),
     ];
     for (program, subcommands) in programs {
         for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {

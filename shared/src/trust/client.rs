@@ -2,7 +2,7 @@
 //!
 //! Which origin, how often, with what delays: the caller's. What is true: decided here and in
 //! [`trusted`](super::trusted), which checks each step of the specification's section 5. The top-level roles are those of any
-//! repository ([`workflow`](super::workflow)); the delegated roles and the files are Mulberry's.
+//! repository (`workflow`); the delegated roles and the files are Mulberry's.
 
 use jiff::Timestamp as Instant;
 
