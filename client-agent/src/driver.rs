@@ -119,6 +119,8 @@ pub(crate) struct Begun {
     pub(crate) old: State,
     /// The state as it will be.
     pub(crate) state: State,
+    /// The trust as it was stored, if it was read for this run.
+    pub(crate) stored: Option<TrustState>,
 }
 
 impl Agent<'_> {
@@ -129,6 +131,7 @@ impl Agent<'_> {
     pub async fn once(&self) -> Result<RunReport, RunError> {
         let mut run = self.begin()?;
         let stored = load_trust(self.disk, &self.limits)?;
+        run.stored = Some(stored.clone());
         let notes = &mut run.state.origins;
         let (trusted, refreshed) =
             refresh(stored, &self.origins, notes, run.now, self.clock, &self.limits).await;
@@ -153,7 +156,7 @@ impl Agent<'_> {
         if state.settle_identity(self.machine) {
             tracing::warn!("this state was made on another machine: it gets a client id of its own");
         }
-        Ok(Begun { now, old, state })
+        Ok(Begun { now, old, state, stored: None })
     }
 
     /// Everything after the refresh. The waiver is that of a bundle handed in, and of nothing else.
@@ -164,8 +167,13 @@ impl Agent<'_> {
         refreshed: Refreshed,
         waiver: &Waiver,
     ) -> Result<RunReport, RunError> {
-        let Begun { now, old, mut state } = run;
-        trust::save(self.disk, &trusted.to_files()).map_err(disk("the trust state"))?;
+        let Begun { now, old, mut state, stored } = run;
+        // Most runs bring nothing new, and then no file need be compared. What was damaged and came anew is a difference.
+        let kept = match stored.as_ref() == Some(&trusted) {
+            true => trust::tidy(self.disk),
+            false => trust::save(self.disk, &trusted.to_files()),
+        };
+        kept.map_err(disk("the trust state"))?;
         let edition = trusted.edition(&self.limits);
         let view = edition
             .as_ref()

@@ -78,6 +78,17 @@ pub fn save(disk: &dyn Disk, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()
     sweep(disk, &digests)
 }
 
+/// For a state that is stored whole: only removes what a crash may have left beside it.
+///
+/// # Errors
+/// Whatever the disk reports.
+pub fn tidy(disk: &dyn Disk) -> io::Result<()> {
+    let pointer = disk.read(POINTER, POINTER_BYTES)?.unwrap_or_default();
+    // One that cannot be read names nothing that may be removed.
+    let Ok(Pointer { format: FORMAT, files }) = serde_json::from_slice(&pointer) else { return Ok(()) };
+    sweep(disk, &files)
+}
+
 /// Removes what the pointer does not name. Failing here costs space, never truth.
 fn sweep(disk: &dyn Disk, digests: &BTreeMap<String, Sha256Digest>) -> io::Result<()> {
     let wanted: BTreeSet<String> = digests.values().map(Sha256Digest::to_string).collect();

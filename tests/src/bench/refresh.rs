@@ -157,7 +157,7 @@ impl Ours {
         let (done, sample) = timed(|| {
             let pinned = TrustState::pinned(&self.root, &self.limits);
             let pinned = pinned.map_err(|error| LabError::Impossible(error.to_string()))?;
-            self.refresh(pinned, &disk)
+            self.refresh(pinned, None, &disk)
         });
         done.map(|()| sample)
     }
@@ -166,8 +166,9 @@ impl Ours {
         let disk = self.disk(Syncs::Goes)?;
         let (done, sample) = timed(|| {
             (0..SAME).try_for_each(|_| {
-                let held = load_trust(&disk, &self.limits);
-                self.refresh(held.map_err(|error| LabError::Impossible(error.to_string()))?, &disk)
+                let stored = load_trust(&disk, &self.limits);
+                let stored = stored.map_err(|error| LabError::Impossible(error.to_string()))?;
+                self.refresh(stored.clone(), Some(stored), &disk)
             })
         });
         done.map(|()| shared_by(sample, SAME))
@@ -178,14 +179,23 @@ impl Ours {
         Ok(Unhurried { folder, syncs })
     }
 
-    /// A refresh as the agent makes one, and its result on disk.
-    fn refresh(&self, state: TrustState, disk: &dyn Disk) -> Result<(), LabError> {
+    /// A refresh as the agent makes one, and its result on disk, where `stored` lies.
+    fn refresh(
+        &self,
+        state: TrustState,
+        stored: Option<TrustState>,
+        disk: &dyn Disk,
+    ) -> Result<(), LabError> {
         let origins = Origins { all: vec![&self.origin], first: None, dice: Dice::new(1) };
         let clock = SystemClock::new(None);
         let mut notes = Vec::new();
         let work = refresh(state, &origins, &mut notes, Timestamp::now(), &clock, &self.limits);
         let (state, refreshed) = self.runtime.block_on(work);
-        trust::save(disk, &state.to_files()).map_err(LabError::file(&self.folder))?;
+        let kept = match stored.as_ref() == Some(&state) {
+            true => trust::tidy(disk),
+            false => trust::save(disk, &state.to_files()),
+        };
+        kept.map_err(LabError::file(&self.folder))?;
         let edition = state.edition(&self.limits);
         let recipes =
             edition.iter().flat_map(|edition| edition.lanes.values().map(|lane| lane.recipes.len()));
