@@ -12,6 +12,7 @@ pub mod live;
 pub mod metrics;
 pub mod operators;
 pub mod problem;
+pub mod proposals;
 pub mod public;
 
 /// Any address that nothing else answers.

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gate;
 use mulberry_shared::operators::Base64;
+use mulberry_shared::proposal::{self, Role};
 use mulberry_shared::recipe::{Lane, RecipePath, Slug};
+use mulberry_shared::trust::KeyId;
 use serde::{Deserialize, Serialize};
 
 /// The format of records that this program writes, and the newest that it reads.
@@ -58,6 +60,36 @@ pub enum Event {
         /// Slugs that left the lane, as the request named them.
         withdrawn: Vec<Slug>,
     },
+    /// A lane's next version was proposed, with the signatures it had.
+    ProposalMade {
+        /// Whose next version it is.
+        role: Role,
+        /// Its metadata, with the signatures so far.
+        metadata: Base64,
+        /// Bytes of the recipes that are new or changed.
+        recipes: BTreeMap<RecipePath, Base64>,
+        /// Slugs that leave the lane.
+        withdraw: Vec<Slug>,
+        /// The id of the proposal whose place it takes, which is dropped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Sha256Digest>,
+    },
+    /// One more person signed a proposal. The signature that completes it is no such event: the lane is published.
+    ProposalSigned {
+        /// The id of the proposal.
+        id: Sha256Digest,
+        /// The key's label in the role.
+        keyid: KeyId,
+        /// The signature in hexadecimal digits.
+        sig: String,
+    },
+    /// A proposal was given up.
+    ProposalDropped {
+        /// The id of the proposal.
+        id: Sha256Digest,
+        /// Why, for people.
+        reason: String,
+    },
     /// A gate was set.
     GateSet {
         /// The recipe.
@@ -77,6 +109,14 @@ impl Event {
                 let (new, gone) = (recipes.len(), withdrawn.len());
                 format!("lane {lane} published: {new} new or changed, {gone} withdrawn")
             }
+            Self::ProposalMade { role, recipes, withdraw, .. } => {
+                let (new, gone) = (recipes.len(), withdraw.len());
+                format!("{role} proposed: {new} new or changed, {gone} withdrawn")
+            }
+            Self::ProposalSigned { id, keyid, .. } => {
+                format!("proposal {} signed with key {:.8}", proposal::shown(id), keyid.0)
+            }
+            Self::ProposalDropped { id, .. } => format!("proposal {} dropped", proposal::shown(id)),
             Self::GateSet { path, gate } => {
                 let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent);
                 format!("gate of {path} revision {revision} set to {state} at {percent}")
@@ -132,6 +172,32 @@ mod tests {
         let newer = br#"{"format":2,"what":"ever"}"#;
         assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(2)));
         assert!(matches!(Record::from_bytes(b"{}"), Err(UnreadableRecord::Malformed(_))));
+    }
+
+    #[test]
+    fn the_stored_form_of_proposals_is_stable() {
+        let id = Sha256Digest([0xab; 32]);
+        let made = Event::ProposalMade {
+            role: Role::Emergency,
+            metadata: Base64(b"{}".to_vec()),
+            recipes: BTreeMap::new(),
+            withdraw: vec!["b".parse().unwrap()],
+            replaces: None,
+        };
+        let signed = Event::ProposalSigned { id, keyid: KeyId("k".into()), sig: "00".into() };
+        let dropped = Event::ProposalDropped { id, reason: "typo".into() };
+        let hex = "ab".repeat(32);
+        for (event, text) in [
+            (
+                made,
+                r#"{"type":"proposal-made","role":"emergency","metadata":"e30=","recipes":{},"withdraw":["b"]}"#.to_owned(),
+            ),
+            (signed, format!(r#"{{"type":"proposal-signed","id":"{hex}","keyid":"k","sig":"00"}}"#)),
+            (dropped, format!(r#"{{"type":"proposal-dropped","id":"{hex}","reason":"typo"}}"#)),
+        ] {
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        }
     }
 
     #[test]

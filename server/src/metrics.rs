@@ -27,6 +27,7 @@ enum Endpoint {
     Health,
     Status,
     Lanes,
+    Proposals,
     Gates,
     Ledger,
     Metrics,
@@ -35,7 +36,7 @@ enum Endpoint {
 
 impl Endpoint {
     /// Each at its own number.
-    const ALL: [(Self, &'static str); 11] = [
+    const ALL: [(Self, &'static str); 12] = [
         (Self::Timestamp, "timestamp"),
         (Self::Metadata, "metadata"),
         (Self::Targets, "targets"),
@@ -43,6 +44,7 @@ impl Endpoint {
         (Self::Health, "health"),
         (Self::Status, "status"),
         (Self::Lanes, "lanes"),
+        (Self::Proposals, "proposals"),
         (Self::Gates, "gates"),
         (Self::Ledger, "ledger"),
         (Self::Metrics, "metrics"),
@@ -60,6 +62,7 @@ impl Endpoint {
             _ if path.starts_with("/targets/") => Self::Targets,
             _ if path.starts_with("/__") => Self::Health,
             _ if path.starts_with("/api/v1/lanes/") => Self::Lanes,
+            _ if path.starts_with("/api/v1/proposals") => Self::Proposals,
             _ if path.starts_with("/api/v1/gates/") => Self::Gates,
             _ => Self::Other,
         }
@@ -91,6 +94,12 @@ struct RoleLabels {
 pub enum Change {
     /// A lane.
     Publish,
+    /// A proposal made, replaced or handed in again.
+    Propose,
+    /// A signature under a proposal; with the last one, the lane.
+    Sign,
+    /// A proposal given up.
+    Drop,
     /// A gate.
     Gate,
 }
@@ -194,6 +203,9 @@ impl Metrics {
     pub fn count_change(&self, change: Change, result: String) {
         let change = match change {
             Change::Publish => "publish",
+            Change::Propose => "propose",
+            Change::Sign => "sign",
+            Change::Drop => "drop",
             Change::Gate => "gate",
         };
         self.changes.get_or_create(&ChangeLabels { change, result }).inc();

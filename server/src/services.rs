@@ -2,6 +2,7 @@
 
 pub mod core;
 pub mod gate;
+pub mod propose;
 pub mod publish;
 pub mod status;
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::limits::Limits;
@@ -14,8 +15,12 @@ use mulberry_shared::recipe::{Lane, Recipe, RecipePath, published};
 use mulberry_shared::trust::metadata::{Root, TargetFile, Targets};
 use mulberry_shared::trust::{TrustError, Verified, profile, verify};
 
-use crate::event::Event;
+use crate::event::{Event, Record};
 use crate::ledger::LedgerError;
+
+pub mod proposals;
+
+pub use proposals::Proposals;
 
 /// Everything the server knows that people or operators decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +39,25 @@ pub struct State {
     pub gates: Gates,
     /// The highest revision ever published at each path, whether or not it still is.
     pub revisions: BTreeMap<RecipePath, u64>,
+    /// What waits for signatures, and what was overtaken while it did.
+    pub proposals: Proposals,
+}
+
+/// Who asked for an event, and when the server accepted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// When.
+    pub at: Timestamp,
+    /// The name of a token, or of a command.
+    pub by: String,
+}
+
+impl Stamp {
+    /// The one of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self { at: record.at, by: record.actor.clone() }
+    }
 }
 
 /// One lane.
@@ -91,7 +115,7 @@ pub enum FoldError {
     },
 }
 
-/// The state after `event`, whose head is `head`. Depends on nothing else.
+/// The state after `event` of nobody in particular: to try whether it can be applied.
 ///
 /// # Errors
 /// [`FoldError::Event`].
@@ -101,16 +125,19 @@ pub fn apply(
     head: LedgerHead,
     limits: &Limits,
 ) -> Result<State, FoldError> {
-    advance(state.cloned(), event, head, limits)
+    let nobody = Stamp { at: Timestamp::UNIX_EPOCH, by: String::new() };
+    advance(state.cloned(), event, &nobody, head, limits)
 }
 
-/// The same for a state that nobody needs any more. A fold over a long ledger would otherwise spend half its time on copies.
+/// The state after `event`, whose head is `head`. Depends on nothing else. Takes the state before it, since a fold over a
+/// long ledger would otherwise spend half its time on copies.
 ///
 /// # Errors
 /// [`FoldError::Event`].
 pub fn advance(
     state: Option<State>,
     event: &Event,
+    stamp: &Stamp,
     head: LedgerHead,
     limits: &Limits,
 ) -> Result<State, FoldError> {
@@ -134,7 +161,25 @@ pub fn advance(
             }
             next.gates.0.retain(|path, _| path.lane != *lane || published.recipes.contains_key(path));
             next.lanes.insert(*lane, published);
+            next.proposals.publish(*lane, &metadata.0, limits);
         }
+        Event::ProposalMade { role, metadata, recipes, withdraw, replaces } => {
+            let proposal = proposals::read(*role, metadata, recipes, withdraw, limits)
+                .map_err(|error| cannot(error.to_string()))?;
+            proposals::check_signatures(&proposal, &next.targets, limits)
+                .map_err(|error| cannot(error.to_string()))?;
+            if let Some(id) = replaces {
+                next.proposals.forget(id);
+            }
+            let lanes = next.lane_versions();
+            next.proposals.keep(proposal, stamp.clone(), &lanes, limits).map_err(&cannot)?;
+        }
+        Event::ProposalSigned { id, keyid, sig } => {
+            let targets = next.targets.clone();
+            next.proposals.sign(id, keyid, sig, &targets, limits).map_err(&cannot)?;
+        }
+        // One that is gone already is no fault: how many overtaken ones are kept may change between versions.
+        Event::ProposalDropped { id, .. } => next.proposals.forget(id),
         Event::GateSet { path, gate } => {
             if next.recipe(path).is_none() {
                 return Err(cannot(format!("{path} is not published")));
@@ -172,6 +217,27 @@ impl State {
         let held = self.lanes.get(&lane);
         lane_state(&self.targets, lane, metadata, supplied, held, limits)
     }
+
+    /// The recipes of a lane that `metadata` would describe: their bytes, from `supplied` or already held. Whether anybody
+    /// signed it is not looked at.
+    ///
+    /// # Errors
+    /// [`LaneError::Recipe`].
+    pub fn next_recipes(
+        &self,
+        lane: Lane,
+        metadata: &Targets,
+        supplied: &BTreeMap<RecipePath, Base64>,
+        limits: &Limits,
+    ) -> Result<BTreeMap<RecipePath, Published>, LaneError> {
+        lane_recipes(&self.targets, lane, metadata, supplied, self.lanes.get(&lane), limits)
+    }
+
+    /// The published version of each lane.
+    #[must_use]
+    pub fn lane_versions(&self) -> BTreeMap<Lane, u64> {
+        self.lanes.iter().map(|(lane, content)| (*lane, content.metadata.version)).collect()
+    }
 }
 
 fn initial(
@@ -205,6 +271,7 @@ fn initial(
         lanes: states,
         gates: Gates::default(),
         revisions: BTreeMap::new(),
+        proposals: Proposals::default(),
     })
 }
 
@@ -219,6 +286,19 @@ fn lane_state(
     let role = lane.as_str();
     let metadata = verify::delegated(targets, "targets", role, metadata, limits)?;
     profile::check(role, &metadata, limits)?;
+    let recipes = lane_recipes(targets, lane, &metadata, supplied, held, limits)?;
+    Ok(LaneState { metadata, recipes })
+}
+
+fn lane_recipes(
+    targets: &Targets,
+    lane: Lane,
+    metadata: &Targets,
+    supplied: &BTreeMap<RecipePath, Base64>,
+    held: Option<&LaneState>,
+    limits: &Limits,
+) -> Result<BTreeMap<RecipePath, Published>, LaneError> {
+    let role = lane.as_str();
     let mut recipes = BTreeMap::new();
     for (name, file) in &metadata.targets {
         let refuse = |why: String| LaneError::Recipe { path: name.clone(), why };
@@ -240,7 +320,7 @@ fn lane_state(
         let why = "its bytes were sent, but the metadata does not list it".to_owned();
         return Err(LaneError::Recipe { path: path.to_string(), why });
     }
-    Ok(LaneState { metadata, recipes })
+    Ok(recipes)
 }
 
 fn read(path: &RecipePath, bytes: &[u8], file: &TargetFile, limits: &Limits) -> Result<Published, String> {

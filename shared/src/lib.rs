@@ -20,6 +20,7 @@
 //! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
 //! | [`clock`] | whether a client's clock is believed as far as add-ons may stop working by it |
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
+//! | [`proposal`] | a role's next metadata while people sign it, and what signing it would change |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`explain`] | what each stable name means and what to do about it |
@@ -41,6 +42,7 @@ pub mod never_worse;
 pub mod operators;
 pub mod pass;
 pub mod preflight;
+pub mod proposal;
 pub mod recipe;
 pub mod rehearsal;
 pub mod sampling;

@@ -21,6 +21,8 @@ pub struct Limits {
     pub live: LiveLimits,
     /// Bundles.
     pub bundle: BundleLimits,
+    /// Proposals.
+    pub proposal: ProposalLimits,
 }
 
 /// Ceilings of JSON parsing.
@@ -288,5 +290,26 @@ pub struct BundleLimits {
 impl Default for BundleLimits {
     fn default() -> Self {
         Self { bytes: 64 << 20, entries: 4096, path_bytes: 200 }
+    }
+}
+
+/// Ceilings of proposals: what people sign, while they sign it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposalLimits {
+    /// Bytes of metadata and recipes together. As a request to the server they must fit into `operators.body_bytes`, in Base64.
+    pub bytes: usize,
+    /// Bytes of a file: a proposal and the largest bundle, in Base64.
+    pub file_bytes: usize,
+    /// Proposals that a server keeps at once, overtaken ones included. More than anyone can oversee.
+    pub kept: usize,
+    /// Bytes of all of them together: they are held in memory.
+    pub kept_bytes: usize,
+    /// Bytes of the reason for dropping one: it stands in one line.
+    pub reason: usize,
+}
+
+impl Default for ProposalLimits {
+    fn default() -> Self {
+        Self { bytes: 11 << 20, file_bytes: 104 << 20, kept: 32, kept_bytes: 64 << 20, reason: 500 }
     }
 }

@@ -14,6 +14,14 @@ use crate::digest::Sha256Digest;
 use crate::explain::explained;
 pub use crate::gates::GateState;
 
+mod proposals;
+
+pub use proposals::{
+    DropRequest, DropResponse, ProposalOutcome, ProposalRequest, ProposalResponse, ProposalState,
+    ProposalStatus, ProposalsResponse, ProposeResponse, ProposedChange, ProposedRecipe, SignatureRequest,
+    SignatureStatus,
+};
+
 /// Media type of every error answer (RFC 9457 section 3).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
@@ -22,6 +30,9 @@ pub const STATUS_PATH: &str = "/api/v1/status";
 
 /// Path prefix of `POST` lane metadata: `/api/v1/lanes/{lane}`.
 pub const LANES_PATH: &str = "/api/v1/lanes";
+
+/// Path of `GET` and `POST` proposals, and prefix of one: `/api/v1/proposals/{id}`.
+pub const PROPOSALS_PATH: &str = "/api/v1/proposals";
 
 /// Path prefix of `PUT` gate: `/api/v1/gates/{lane}/{slug}`.
 pub const GATES_PATH: &str = "/api/v1/gates";
@@ -54,7 +65,7 @@ impl<'de> Deserialize<'de> for Base64 {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// Submit lane metadata that people signed.
+    /// Submit lane metadata that people signed, and proposals and signatures on the way there.
     Publish,
     /// Open, pause and end gates.
     Gate,
@@ -152,6 +163,9 @@ pub struct StatusResponse {
     pub recipes: Vec<RecipeStatus>,
     /// Every metadata document that is served, root first.
     pub expiries: Vec<ExpiryStatus>,
+    /// How many proposals wait for signatures; overtaken ones do not count.
+    #[serde(default)]
+    pub proposals_waiting: usize,
     /// Head of the ledger.
     pub ledger: LedgerHead,
 }
@@ -265,6 +279,8 @@ pub enum ProblemKind {
     NotFound,
     /// 404: no such recipe is published.
     UnknownRecipe,
+    /// 404: no such proposal is kept, or several begin with these digits.
+    UnknownProposal,
     /// 405: the address does not take this method.
     MethodNotAllowed,
     /// 408 or 413: the request took too long or is larger than the limit.
@@ -281,6 +297,14 @@ pub enum ProblemKind {
     RevisionMismatch,
     /// 409: the gate of this revision has ended, which is final.
     GateEnded,
+    /// 409: the proposal was overtaken: its lane has moved on.
+    ProposalOvertaken,
+    /// 409: this key has signed the proposal already.
+    AlreadySigned,
+    /// 422: the signature does not hold, or its key may not sign for the lane.
+    SignatureRefused,
+    /// 422: the proposal is of no kind that the server takes, or too many are kept.
+    ProposalRefused,
     /// 422: the signatures or the form of the metadata were refused.
     TrustRefused,
     /// 422: a recipe's bytes are missing, differ from the metadata or are not a valid recipe.
@@ -326,6 +350,8 @@ explained!(ProblemKind {
         "check `--server`";
     UnknownRecipe: "404: no such recipe is published",
         "check the slug with `mulberryctl status`";
+    UnknownProposal: "404: no such proposal is kept, or several begin with these digits",
+        "look at `mulberryctl proposals`: it may be published, replaced or dropped";
     MethodNotAllowed: "405: the address does not take this method",
         "compare it with `/api/v1/openapi.json`";
     TooLarge: "408 or 413: the request took too long or is larger than the limit",
@@ -342,6 +368,14 @@ explained!(ProblemKind {
         "look at `mulberryctl status`, then name the published one";
     GateEnded: "409: the gate of this revision is ended, which is final",
         "publish a new revision";
+    ProposalOvertaken: "409: something else was published in the lane, so the proposal is for a version that is taken",
+        "rebuild it with `mulberryctl propose --rebase ID`; everybody signs anew";
+    AlreadySigned: "409: this key has signed the proposal already",
+        "let another person sign: `mulberryctl proposals` says who may";
+    SignatureRefused: "422: the signature does not hold, or its key may not sign for the lane",
+        "sign again with `mulberryctl sign` and a key of the lane";
+    ProposalRefused: "422: the proposal is of no kind that the server takes, or too many are kept",
+        "see the sentence; drop old ones with `mulberryctl proposals drop`";
     TrustRefused: "422: signatures or form of the metadata were refused",
         "sign with enough people's keys of the lane; see the sentence";
     RecipeRefused: "422: a recipe's bytes are missing, differ from the metadata, or are no valid recipe",

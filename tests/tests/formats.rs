@@ -13,11 +13,12 @@ use mulberry_lab::stage::Stage;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::live;
+use mulberry_shared::proposal::Proposal;
 use mulberry_shared::recipe::{RecipePath, published};
 use serde_json::Value;
 
 #[test]
-fn recipe_gates_and_event_are_what_our_own_writers_write() {
+fn recipe_gates_proposal_and_event_are_what_our_own_writers_write() {
     let recipe = example("json recipe");
     let path: RecipePath = "emergency/hold-verification.json".parse().unwrap();
     let read = published::read(&path, recipe.as_bytes(), &Limits::default()).unwrap();
@@ -27,6 +28,10 @@ fn recipe_gates_and_event_are_what_our_own_writers_write() {
     let read = Gates::read(gates.as_bytes(), &Limits::default()).unwrap();
     assert!(read.0.contains_key(&path));
     assert_eq!(String::from_utf8(read.write()).unwrap().trim_end(), gates);
+
+    let proposal = example("json proposal");
+    let read = Proposal::read(proposal.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), proposal);
 
     assert_eq!(live::announcement(1_556_928_000), format!("{}\n", example("text live")));
 }

@@ -5,9 +5,14 @@ use crate::{
     failure::{Failure, FailureKind},
     http::{self, Endpoint, Purpose},
 };
-use mulberry_shared::operators::{
-    GATES_PATH, GateRequest, GateResponse, LANES_PATH, Problem, ProblemKind, PublishRequest, PublishResponse,
-    RecipeStatus, STATUS_PATH, StatusResponse,
+use mulberry_shared::{
+    limits::Limits,
+    operators::{
+        DropRequest, DropResponse, GATES_PATH, GateRequest, GateResponse, LANES_PATH, PROPOSALS_PATH,
+        Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse, ProposeResponse,
+        PublishRequest, PublishResponse, RecipeStatus, STATUS_PATH, SignatureRequest, StatusResponse,
+    },
+    proposal::{self, Proposal},
 };
 use reqwest::{
     Method, StatusCode,
@@ -15,8 +20,8 @@ use reqwest::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Bytes of the largest answer: a status of a thousand recipes has about half a megabyte.
-const MAX_ANSWER: u64 = 8 << 20;
+/// Bytes of the largest answer: a proposal as large as the server takes. A status of a thousand recipes has half a megabyte.
+const MAX_ANSWER: u64 = 17 << 20;
 
 /// A server that answers to our token.
 pub struct Operators {
@@ -57,6 +62,60 @@ impl Operators {
     pub async fn gate(&self, recipe: &RecipeStatus, request: &GateRequest) -> Result<GateResponse, Failure> {
         let path = format!("{GATES_PATH}/{}/{}", recipe.lane, recipe.slug);
         self.call(Method::PUT, &path, Some(request)).await
+    }
+
+    /// Hands in a proposal, or more signatures of one.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn propose(&self, request: &ProposalRequest) -> Result<ProposeResponse, Failure> {
+        self.call(Method::POST, PROPOSALS_PATH, Some(request)).await
+    }
+
+    /// What waits for whom, as the server describes it.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn proposals(&self) -> Result<ProposalsResponse, Failure> {
+        self.call(Method::GET, PROPOSALS_PATH, None::<&()>).await
+    }
+
+    /// One proposal, which must have the id that was asked for: nothing else is believed of it.
+    ///
+    /// # Errors
+    /// Unreachable, a problem document, or another proposal than was asked for.
+    pub async fn proposal(&self, id: &str, limits: &Limits) -> Result<Proposal, Failure> {
+        let path = place(id)?;
+        let answer: ProposalResponse = self.call(Method::GET, &path, None::<&()>).await?;
+        let refused = |what: String| {
+            Failure::refused(
+                ProblemKind::ProposalRefused,
+                format!("The server's proposal {id} is refused: {what}. Nothing was signed."),
+            )
+        };
+        let proposal =
+            Proposal::from_document(answer.proposal, limits).map_err(|error| refused(error.to_string()))?;
+        if proposal.id().to_string().starts_with(id) {
+            return Ok(proposal);
+        }
+        let found = proposal::shown(&proposal.id());
+        Err(refused(format!("what it sent is {found}, another one, so the server is not to be believed")))
+    }
+
+    /// Hands in one person's signature.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn sign(&self, id: &str, request: &SignatureRequest) -> Result<ProposeResponse, Failure> {
+        self.call(Method::POST, &format!("{}/signatures", place(id)?), Some(request)).await
+    }
+
+    /// Gives a proposal up.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn drop_proposal(&self, id: &str, request: &DropRequest) -> Result<DropResponse, Failure> {
+        self.call(Method::POST, &format!("{}/drop", place(id)?), Some(request)).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -102,6 +161,15 @@ impl Operators {
     }
 }
 
+/// Where a proposal lies, by the first digits of its id.
+fn place(id: &str) -> Result<String, Failure> {
+    if proposal::is_prefix(id) {
+        return Ok(format!("{PROPOSALS_PATH}/{id}"));
+    }
+    let sentence = format!("{id:?} is no id of a proposal: give at least 6 of its hexadecimal digits.");
+    Err(Failure::usage(FailureKind::NoSuchProposal, sentence))
+}
+
 /// A server's error as sentences: what it says, what to do.
 fn problem(status: StatusCode, body: &[u8]) -> Failure {
     let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
@@ -120,6 +188,10 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         | ProblemKind::MethodNotAllowed
         | ProblemKind::TooLarge => Failure::usage,
         ProblemKind::UnknownRecipe
+        | ProblemKind::UnknownProposal
+        | ProblemKind::ProposalOvertaken
+        | ProblemKind::AlreadySigned
+        | ProblemKind::ProposalRefused
         | ProblemKind::WouldDisappear
         | ProblemKind::WithdrawMismatch
         | ProblemKind::SlugTaken
@@ -128,7 +200,7 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         | ProblemKind::GateEnded
         | ProblemKind::GateRefused
         | ProblemKind::RecipeRefused => Failure::no,
-        ProblemKind::TrustRefused => Failure::refused,
+        ProblemKind::TrustRefused | ProblemKind::SignatureRefused => Failure::refused,
         ProblemKind::Internal | ProblemKind::Unavailable => Failure::unreachable,
         ProblemKind::Unknown if status.is_server_error() => Failure::unreachable,
         ProblemKind::Unknown => Failure::no,

@@ -1,4 +1,4 @@
-//! The operators' listener: publish, gate, status, the ledger, metrics, and the description of them all.
+//! The operators' listener: publish, propose, gate, status, the ledger, metrics, and the description of them all.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{self, ProblemAnswer};
-use super::{ledger, metrics};
+use super::{ledger, metrics, proposals};
 use super::{method_not_allowed, not_found};
 use crate::services::Core;
 use crate::tokens::LiveTokens;
@@ -37,6 +37,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(web::put().to(set_gate))
                 .default_service(other_method()),
         )
+        .configure(proposals::configure)
         .service(
             web::resource("/api/v1/ledger")
                 .route(web::get().to(ledger::ledger))
@@ -145,7 +146,7 @@ pub(super) fn authorise(
 }
 
 /// Reads a body, which nobody without a token gets as far as sending.
-async fn read<T: DeserializeOwned>(payload: Payload, limits: &Limits) -> Result<T, ProblemAnswer> {
+pub(super) async fn read<T: DeserializeOwned>(payload: Payload, limits: &Limits) -> Result<T, ProblemAnswer> {
     let bytes = collect(payload, limits).await?;
     let limits = JsonLimits { bytes: limits.operators.body_bytes, ..limits.json.clone() };
     json::decode(&bytes, &limits).map_err(|error| {
@@ -170,7 +171,7 @@ async fn collect(payload: Payload, limits: &Limits) -> Result<Bytes, ProblemAnsw
     }
 }
 
-fn answer(body: &impl Serialize) -> HttpResponse {
+pub(super) fn answer(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(body)
 }
 
@@ -178,7 +179,10 @@ fn answer(body: &impl Serialize) -> HttpResponse {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Mulberry operators' interface", description = "Every error answer is a problem document (RFC 9457)."),
-    paths(status, publish, set_gate, ledger::ledger, metrics::metrics),
+    paths(
+        status, publish, set_gate, ledger::ledger, metrics::metrics, proposals::list, proposals::propose,
+        proposals::show, proposals::sign, proposals::give_up
+    ),
     modifiers(&BearerToken)
 )]
 struct Description;

@@ -7,8 +7,11 @@ use actix_web::http::{ConnectionType, Method, StatusCode, header};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
 use mulberry_shared::operators::{
-    GateResponse, GateState, Problem, ProblemKind, PublishResponse, Scope, StatusResponse,
+    DropRequest, DropResponse, GateResponse, GateState, Problem, ProblemKind, ProposalRequest,
+    ProposalResponse, ProposalsResponse, ProposeResponse, PublishRequest, PublishResponse, Scope,
+    SignatureRequest, StatusResponse,
 };
+use mulberry_shared::proposal::{Document, Role};
 use mulberry_shared::recipe::Lane;
 use serde::de::DeserializeOwned;
 
@@ -259,16 +262,83 @@ async fn refused_and_malformed_requests_are_problem_documents_and_change_nothing
 }
 
 #[actix_web::test]
+async fn proposals_are_made_listed_signed_and_given_up_over_http() {
+    let lab = Lab::new().await;
+    let (mei, reader) = (lab.token("mei", &[Scope::Publish]), lab.token("reader", &[Scope::Read]));
+    let with = |request: TestRequest, token: &str| request.insert_header((header::AUTHORIZATION, token));
+    let mut made = lab.proposal(1);
+    made.keys = vec![21];
+    let PublishRequest { metadata, recipes, withdraw } = made.request();
+    let proposal = Document { format: 1, role: Role::Emergency, metadata, recipes, withdraw, base: None };
+    let ask = || {
+        let request = ProposalRequest { proposal: proposal.clone(), replaces: None };
+        TestRequest::post().uri("/api/v1/proposals").set_json(request)
+    };
+    assert_eq!(problem(lab.operators(with(ask(), &reader)).await).await, (403, ProblemKind::Forbidden));
+    let answer: ProposeResponse = body(lab.operators(with(ask(), &mei)).await).await;
+    let id = answer.id.to_string();
+    assert_eq!(answer.proposal.unwrap().by, "mei");
+    let get = |path: &str| with(TestRequest::get().uri(path), &reader);
+    let listed: ProposalsResponse = body(lab.operators(get("/api/v1/proposals")).await).await;
+    let at = format!("/api/v1/proposals/{}", &id[..12]);
+    let shown: ProposalResponse = body(lab.operators(get(&at)).await).await;
+    assert_eq!((&listed.proposals[0], shown.proposal.recipes), (&shown.status, proposal.recipes.clone()));
+    assert_eq!(body::<StatusResponse>(lab.operators(get("/api/v1/status")).await).await.proposals_waiting, 1);
+
+    let post = |path: String| TestRequest::post().uri(&path);
+    let bad = SignatureRequest { keyid: "k".to_owned(), sig: "00".to_owned() };
+    let signatures = || post(format!("{at}/signatures")).set_json(&bad);
+    let dropping = |id: &str| {
+        let reason = DropRequest { reason: "a typo".to_owned() };
+        post(format!("/api/v1/proposals/{id}/drop")).set_json(reason)
+    };
+    for (request, status, kind) in [
+        (signatures(), 401, ProblemKind::Unauthenticated),
+        (with(signatures(), &reader), 403, ProblemKind::Forbidden),
+        (with(signatures(), &mei), 422, ProblemKind::SignatureRefused),
+        (with(dropping(&id), &reader), 403, ProblemKind::Forbidden),
+        (with(dropping("aaaaaaaaaaaa"), &mei), 404, ProblemKind::UnknownProposal),
+        (get("/api/v1/proposals/short"), 404, ProblemKind::UnknownProposal),
+        (with(TestRequest::put().uri(&at), &mei), 405, ProblemKind::MethodNotAllowed),
+        (
+            with(post("/api/v1/proposals".to_owned()).set_payload("{"), &mei),
+            400,
+            ProblemKind::MalformedRequest,
+        ),
+    ] {
+        assert_eq!(problem(lab.operators(request).await).await, (status, kind));
+    }
+    let dropped: DropResponse = body(lab.operators(with(dropping(&id), &mei)).await).await;
+    assert_eq!(dropped.dropped.id, answer.id);
+    assert_eq!(lab.core.status().proposals_waiting, 0);
+}
+
+#[actix_web::test]
 async fn the_interface_describes_itself() {
     let lab = Lab::new().await;
     let answer = lab.operators(TestRequest::get().uri("/api/v1/openapi.json")).await;
     let described: serde_json::Value = body(answer).await;
-    for (path, method) in
-        [("/api/v1/status", "get"), ("/api/v1/lanes/{lane}", "post"), ("/api/v1/gates/{lane}/{slug}", "put")]
-    {
+    for (path, method) in [
+        ("/api/v1/status", "get"),
+        ("/api/v1/lanes/{lane}", "post"),
+        ("/api/v1/gates/{lane}/{slug}", "put"),
+        ("/api/v1/proposals", "get"),
+        ("/api/v1/proposals", "post"),
+        ("/api/v1/proposals/{id}", "get"),
+        ("/api/v1/proposals/{id}/signatures", "post"),
+        ("/api/v1/proposals/{id}/drop", "post"),
+    ] {
         assert!(described["paths"][path][method].is_object(), "{path}");
     }
-    for message in ["PublishRequest", "GateRequest", "StatusResponse", "Problem", "ProblemKind"] {
+    for message in [
+        "PublishRequest",
+        "ProposalRequest",
+        "Document",
+        "GateRequest",
+        "StatusResponse",
+        "Problem",
+        "ProblemKind",
+    ] {
         assert!(described["components"]["schemas"][message].is_object(), "{message}");
     }
     assert_eq!(described["components"]["securitySchemes"]["token"]["scheme"], "bearer");

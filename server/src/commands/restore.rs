@@ -17,7 +17,7 @@ use crate::config::RestoreArgs;
 use crate::export::ExportReader;
 use crate::files;
 use crate::keys::{self, OnlineKeys};
-use crate::state::{self, State};
+use crate::state::{self, Stamp, State};
 use crate::store::Store;
 use crate::store::sled::SledStore;
 
@@ -133,7 +133,8 @@ pub async fn replay(input: impl BufRead, store: &dyn Store, limits: &Limits) -> 
     let mut reader = ExportReader::open(input).map_err(unusable)?;
     let mut state = None;
     while let Some((record, entry)) = reader.next_event().map_err(unusable)? {
-        state = Some(state::advance(state.take(), &record.event, reader.head(), limits)?);
+        state =
+            Some(state::advance(state.take(), &record.event, &Stamp::of(&record), reader.head(), limits)?);
         store.append(record.sequence, entry).await?;
     }
     state.ok_or_else(|| CommandError::refused("the export has no events; use another one"))

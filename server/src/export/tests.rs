@@ -10,7 +10,9 @@ use crate::ledger::Ledger;
 use crate::services::core::fold;
 use crate::store::memory::MemoryStore;
 use crate::store::{MAX_READ, Store as _};
-use crate::test_support::{Parts, Proposal, gate, path, start};
+use crate::test_support::{Parts, Proposal, gate, key, path, start};
+use mulberry_shared::operators::{DropRequest, ProposalRequest, PublishRequest, SignatureRequest};
+use mulberry_shared::proposal::{Document, Role};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -31,6 +33,26 @@ pub(crate) async fn lived_in() -> Arc<MemoryStore> {
     core.set_gate("tom".to_owned(), path("emergency/a.json"), open).await.unwrap();
     publish(Lane::Routine, &[("routine/c.json", 7)], &[]).await;
     publish(Lane::Emergency, &[("emergency/b.json", 2)], &["a"]).await;
+    // A proposal that waits, one that was given up, and one more signature than the first had.
+    let mut ids = Vec::new();
+    for (path, keys) in [("routine/d.json", vec![]), ("routine/e.json", vec![31])] {
+        let mut made = Proposal::new(&core.served().state, Lane::Routine, &[(path, 1)], &[]);
+        made.keys = keys;
+        let PublishRequest { metadata, recipes, withdraw } = made.request();
+        let proposal = Document { format: 1, role: Role::Routine, metadata, recipes, withdraw, base: None };
+        let request = ProposalRequest { proposal, replaces: None };
+        ids.push(core.propose("mei".to_owned(), request).await.unwrap().id);
+    }
+    let state = core.served().state.clone();
+    let mut waiting = (*state.proposals.get(&ids[0]).unwrap().proposal).clone();
+    let authority = state.targets.authority("routine", "targets").unwrap();
+    let signature = waiting.sign(authority, &key(32)).unwrap();
+    let request = SignatureRequest { keyid: signature.keyid.0, sig: signature.sig };
+    core.sign_proposal("tom".to_owned(), ids[0].to_string(), request).await.unwrap();
+    let reason = DropRequest { reason: "a typo".to_owned() };
+    core.drop_proposal("tom".to_owned(), ids[1].to_string(), reason).await.unwrap();
+    let left = core.proposals().unwrap().proposals;
+    assert_eq!((left.len(), left[0].signed.len()), (1, 1));
     parts.store
 }
 
@@ -74,7 +96,7 @@ async fn what_is_read_back_is_the_ledger_itself() {
     let (_, original, _) = fold(store, &Limits::default()).await.unwrap();
     assert_eq!(state, original);
     let reader = ExportReader::open(bytes.as_slice()).unwrap();
-    assert_eq!((reader.header().events, reader.header().ledger), (5, heads[0].head));
+    assert_eq!((reader.header().events, reader.header().ledger), (9, heads[0].head));
 }
 
 #[tokio::test]
@@ -119,7 +141,7 @@ fn each_flaw_is_named_at_its_event() {
         (vec![], None, "line 1 is missing"),
         (lines[1..].to_vec(), None, "line 1"),
         (lines[..4].to_vec(), Some(4), "is missing: the first line names"),
-        ([&lines[..], &lines[5..]].concat(), Some(6), "names only 5"),
+        ([&lines[..], &lines[9..]].concat(), Some(10), "names only 9"),
         ([&lines[..2], &lines[3..]].concat(), Some(2), "calls itself event 3"),
         ([&lines[..3], &lines[2..]].concat(), Some(3), "calls itself event 2"),
         (vec![lines[0].clone(), b"{}\n".to_vec()], Some(1), "does not stand on a line"),

@@ -28,11 +28,13 @@ use crate::ledger::{self, Ledger, LedgerError};
 use crate::live::Live;
 use crate::metrics::{Change, Metrics, Reading};
 use crate::served::Served;
-use crate::state::{self, FoldError, State};
+use crate::state::{self, FoldError, Stamp, State};
 use crate::store::Store;
 
 /// How many exports over the network run at once; each holds a few megabytes.
 const EXPORTS: usize = 2;
+
+mod proposals;
 
 /// The server's services.
 pub struct Core {
@@ -237,19 +239,23 @@ impl Core {
             let now = core.clock.now();
             let event = publish::decide(&writer.state, lane, &request, now, &core.limits)?;
             let done = core.commit_any(&mut writer, &actor, event, now).await?;
-            let served = core.served();
-            let state = &served.state;
-            let answer = PublishResponse {
-                edition: served.edition.number(),
-                lane: lane.to_string(),
-                lane_version: state.lanes.get(&lane).map_or(0, |lane| lane.metadata.version),
-                withdrawn: request.withdraw,
-                recipes: status::recipes(state, Some(lane), now),
-                ledger: state.head,
-            };
-            Ok((done, answer))
+            Ok((done, core.published(lane, request.withdraw, now)))
         })
         .await
+    }
+
+    /// The lane as it is served now.
+    fn published(&self, lane: Lane, withdrawn: Vec<String>, now: Timestamp) -> PublishResponse {
+        let served = self.served();
+        let state = &served.state;
+        PublishResponse {
+            edition: served.edition.number(),
+            lane: lane.to_string(),
+            lane_version: state.lanes.get(&lane).map_or(0, |lane| lane.metadata.version),
+            withdrawn,
+            recipes: status::recipes(state, Some(lane), now),
+            ledger: state.head,
+        }
     }
 
     /// Sets a gate.
@@ -320,8 +326,18 @@ impl Core {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         // Applied before it is recorded: an event that cannot be applied must never be in the ledger.
-        let mut next = state::apply(Some(&writer.state), &event, ledger::EMPTY, &self.limits)
+        let before = Some((*writer.state).clone());
+        let stamp = Stamp { at: now, by: actor.to_owned() };
+        let mut next = state::advance(before, &event, &stamp, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
+        // Proposals are no part of an edition: the timestamp names the new head, and agents have nothing to fetch. Unless an
+        // event before this one still waits for its edition.
+        let work = match &event {
+            Event::ProposalMade { .. } | Event::ProposalSigned { .. } | Event::ProposalDropped { .. } => {
+                edition::due(writer.edition.as_deref(), &writer.state, now).max(Work::Timestamp)
+            }
+            Event::Initialised { .. } | Event::LanePublished { .. } | Event::GateSet { .. } => Work::Snapshot,
+        };
         let what = event.describe();
         let record = match writer.ledger.append(now, actor, event).await {
             Ok(record) => record,
@@ -338,7 +354,7 @@ impl Core {
         next.head = writer.ledger.head();
         tracing::info!(sequence = next.head.sequence, actor, what, "recorded");
         writer.state = Arc::new(next);
-        if let Err(error) = self.serve_next(writer, now, Work::Snapshot).await {
+        if let Err(error) = self.serve_next(writer, now, work).await {
             tracing::error!(%error, "an event was recorded, but its edition could not be signed and stored");
             let detail =
                 format!("it is recorded as event {}, but not served yet", writer.state.head.sequence);
@@ -416,7 +432,7 @@ pub async fn fold(
 ) -> Result<(Ledger, Option<State>, Vec<mulberry_shared::operators::LedgerHead>), FoldError> {
     let (mut state, mut heads) = (None, Vec::new());
     let ledger = Ledger::open::<FoldError>(store, |record, head| {
-        state = Some(state::advance(state.take(), &record.event, head, limits)?);
+        state = Some(state::advance(state.take(), &record.event, &Stamp::of(&record), head, limits)?);
         heads.push(head);
         Ok(())
     })
@@ -446,6 +462,9 @@ fn note(record: &Record, served: &Served) {
                 let revision = served.state.revisions.get(&path);
                 tracing::info!(actor, %path, revision, edition, sequence, "withdrawn");
             }
+        }
+        Event::ProposalMade { .. } | Event::ProposalSigned { .. } | Event::ProposalDropped { .. } => {
+            tracing::info!(actor, what = event.describe(), sequence, "proposal");
         }
         Event::GateSet { path, gate } => {
             let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent.get());

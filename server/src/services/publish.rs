@@ -1,14 +1,18 @@
 //! Publishing a lane: the next version of its metadata, signed by people, and the recipes it lists.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::operators::{ProblemKind, PublishRequest};
+use mulberry_shared::operators::{Base64, ProblemKind, PublishRequest};
+use mulberry_shared::proposal::Proposal;
 use mulberry_shared::recipe::{Lane, RecipePath, Slug};
-use mulberry_shared::trust::{Targets, TrustError, TrustErrorKind, write};
+use mulberry_shared::trust::write::{self, LaneDifference};
+use mulberry_shared::trust::{Targets, TrustError, TrustErrorKind};
 
 use super::Refusal;
 use crate::event::Event;
-use crate::state::{LaneError, LaneState, State};
+use crate::state::{Published, State};
 
 /// The event that the request asks for; `None` when exactly this metadata is already published, so that a tool that lost
 /// the answer may ask again.
@@ -34,35 +38,71 @@ pub fn decide(
         .collect::<Result<Vec<_>, _>>()?;
     withdraw.sort();
     withdraw.dedup();
-    let mut recipes = std::collections::BTreeMap::new();
+    let mut recipes = BTreeMap::new();
     for (path, bytes) in &request.recipes {
         let parsed: RecipePath = path.parse().map_err(|error| malformed(path, &error))?;
         recipes.insert(parsed, bytes.clone());
     }
-    let others: Vec<&Targets> =
-        state.lanes.iter().filter(|(other, _)| **other != lane).map(|(_, other)| &*other.metadata).collect();
-    let published = write::Published {
-        targets: &state.targets,
-        current: current.map(|current| &current.metadata),
-        other_lanes: &others,
-    };
+    let others = others(state, lane);
+    let published = published(state, lane, &others);
     let change = write::verify_lane(published, lane, &request.metadata.0, &withdraw, now, limits)
         .map_err(|error| refused(state, lane, &withdraw, &error))?;
-    let next = state.next_lane(lane, &request.metadata.0, &recipes, limits).map_err(|error| match error {
-        LaneError::Metadata(error) => refused(state, lane, &withdraw, &error),
-        LaneError::Recipe { .. } => Refusal::new(
-            ProblemKind::RecipeRefused,
-            error.to_string(),
-            "send for each listed recipe the very bytes that the metadata was signed over",
-        ),
+    check_recipes(state, lane, &change.metadata, &change.difference, &mut recipes, limits)?;
+    Ok(Some(Event::LanePublished { lane, metadata: request.metadata.clone(), recipes, withdrawn: withdraw }))
+}
+
+/// Makes sure that the proposal could be published as it stands if enough people had signed it. Gives the recipes that are
+/// new or changed.
+///
+/// # Errors
+/// As [`decide`], but for signatures.
+pub fn examine(
+    state: &State,
+    proposal: &Proposal,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<BTreeMap<RecipePath, Base64>, Refusal> {
+    let lane = proposal.lane();
+    let withdraw: Vec<Slug> = proposal.withdraw().iter().cloned().collect();
+    let mut recipes: BTreeMap<RecipePath, Base64> =
+        proposal.recipes().iter().map(|(path, bytes)| (path.clone(), Base64(bytes.clone()))).collect();
+    let others = others(state, lane);
+    let published = published(state, lane, &others);
+    let difference = write::compare_lane(published, lane, proposal.body(), &withdraw, now, limits)
+        .map_err(|error| refused(state, lane, &withdraw, &error))?;
+    check_recipes(state, lane, proposal.body(), &difference, &mut recipes, limits)?;
+    Ok(recipes)
+}
+
+fn others(state: &State, lane: Lane) -> Vec<&Targets> {
+    state.lanes.iter().filter(|(other, _)| **other != lane).map(|(_, other)| &*other.metadata).collect()
+}
+
+fn published<'a>(state: &'a State, lane: Lane, other_lanes: &'a [&'a Targets]) -> write::Published<'a> {
+    let current = state.lanes.get(&lane).map(|current| &current.metadata);
+    write::Published { targets: &state.targets, current, other_lanes }
+}
+
+/// Checks the recipes of a lane's next version, and leaves those in `recipes` that are new or changed: what is held already
+/// stays out of events, since the fold finds it where this request did.
+fn check_recipes(
+    state: &State,
+    lane: Lane,
+    metadata: &Targets,
+    difference: &LaneDifference,
+    recipes: &mut BTreeMap<RecipePath, Base64>,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let next = state.next_recipes(lane, metadata, recipes, limits).map_err(|error| {
+        let remedy = "send for each listed recipe the very bytes that the metadata was signed over";
+        Refusal::new(ProblemKind::RecipeRefused, error.to_string(), remedy)
     })?;
-    for path in change.added.iter().chain(&change.changed) {
-        check_revision(state, path, next.recipes.get(path).map_or(0, |published| published.recipe.revision))?;
+    for path in difference.added.iter().chain(&difference.changed) {
+        check_revision(state, path, next.get(path).map_or(0, |published| published.recipe.revision))?;
     }
     check_size(state, lane, &next, limits)?;
-    // What is held already stays out of the event: the fold finds it where this request did.
-    recipes.retain(|path, _| change.added.contains(path) || change.changed.contains(path));
-    Ok(Some(Event::LanePublished { lane, metadata: request.metadata.clone(), recipes, withdrawn: withdraw }))
+    recipes.retain(|path, _| difference.added.contains(path) || difference.changed.contains(path));
+    Ok(())
 }
 
 /// A changed recipe must have a higher revision than any published before under its name: gates and enrolments speak of
@@ -79,9 +119,14 @@ fn check_revision(state: &State, path: &RecipePath, revision: u64) -> Result<(),
 }
 
 /// Clients hold all recipes in memory and refuse an edition beyond this size, so it must not be published.
-fn check_size(state: &State, lane: Lane, next: &LaneState, limits: &Limits) -> Result<(), Refusal> {
-    let others = state.lanes.iter().filter(|(other, _)| **other != lane).map(|(_, content)| content);
-    let recipes = others.chain([next]).flat_map(|content| content.recipes.values());
+fn check_size(
+    state: &State,
+    lane: Lane,
+    next: &BTreeMap<RecipePath, Published>,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let others = state.lanes.iter().filter(|(other, _)| **other != lane);
+    let recipes = others.flat_map(|(_, content)| content.recipes.values()).chain(next.values());
     let bytes = recipes.fold(0_u64, |sum, recipe| sum.saturating_add(recipe.bytes.len() as u64));
     if bytes <= limits.trust.edition_bytes {
         return Ok(());
@@ -128,7 +173,6 @@ mod tests {
     use crate::ledger;
     use crate::state;
     use crate::test_support::{Proposal, hours, initial_state, recipe, start};
-    use mulberry_shared::operators::Base64;
 
     fn decide_at_start(state: &State, proposal: &Proposal) -> Result<Option<Event>, Refusal> {
         decide(state, proposal.lane, &proposal.request(), start(), &Limits::default())

@@ -22,8 +22,16 @@ pub fn status(served: &Served, now: Timestamp, clock_shifted: bool) -> StatusRes
         edition: served.edition.number(),
         recipes: recipes(&served.state, None, now),
         expiries: expiries(served, now),
+        proposals_waiting: waiting(&served.state),
         ledger: served.state.head,
     }
+}
+
+/// How many proposals can still be signed.
+#[must_use]
+pub fn waiting(state: &State) -> usize {
+    let lanes = state.lane_versions();
+    state.proposals.iter().filter(|kept| !kept.is_overtaken(&lanes)).count()
 }
 
 /// The recipes of one lane, or of all, by path.

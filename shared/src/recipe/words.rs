@@ -177,7 +177,8 @@ fn end(recipe: &Recipe) -> &'static str {
 }
 
 /// A time and how far it is from `now`, to the largest unit that is not zero.
-fn moment(time: Timestamp, now: Timestamp) -> String {
+/// An instant and how far it is away.
+pub(crate) fn moment(time: Timestamp, now: Timestamp) -> String {
     let distance = time.duration_since(now);
     let size = span(distance);
     if distance.is_negative() { format!("{time} ({size} AGO)") } else { format!("{time} (in {size})") }

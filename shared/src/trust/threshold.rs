@@ -63,9 +63,30 @@ pub fn check(
     message: &[u8],
     limits: &TrustLimits,
 ) -> Result<Vec<KeyId>, TrustError> {
-    let refuse = |kind, sentence: String| Err(TrustError::new(kind, authority.role, sentence));
+    let by = so_far(authority, signatures, message, limits)?;
     let threshold = authority.role_keys.threshold;
-    if threshold == 0 {
+    if !u32::try_from(by.len()).is_ok_and(|count| count >= threshold) {
+        let sentence = format!(
+            "{} of the {threshold} distinct keys needed have signed it; get the missing signatures, or the file is not genuine",
+            by.len()
+        );
+        return Err(TrustError::new(TrustErrorKind::Threshold, authority.role, sentence));
+    }
+    Ok(by)
+}
+
+/// The labels that count, whether or not they are enough: for metadata that people are still signing. It vouches for nothing.
+///
+/// # Errors
+/// As [`check`], without `threshold-not-met`.
+pub fn so_far(
+    authority: Authority<'_>,
+    signatures: &[Signature],
+    message: &[u8],
+    limits: &TrustLimits,
+) -> Result<Vec<KeyId>, TrustError> {
+    let refuse = |kind, sentence: String| Err(TrustError::new(kind, authority.role, sentence));
+    if authority.role_keys.threshold == 0 {
         return refuse(TrustErrorKind::Impossible, "its threshold is 0, so nobody would vouch for it".into());
     }
     if signatures.len() > limits.signatures {
@@ -88,13 +109,6 @@ pub fn check(
             counted.insert(key);
             by.push(signature.keyid.clone());
         }
-    }
-    if !u32::try_from(by.len()).is_ok_and(|count| count >= threshold) {
-        let sentence = format!(
-            "{} of the {threshold} distinct keys needed have signed it; get the missing signatures, or the file is not genuine",
-            by.len()
-        );
-        return refuse(TrustErrorKind::Threshold, sentence);
     }
     Ok(by)
 }

@@ -47,14 +47,17 @@ impl<T: Body> Verified<T> {
     /// # Errors
     /// `expired`.
     pub fn check_unexpired(&self, role: &str, now: Instant) -> Result<(), TrustError> {
-        let expires = self.body.expires();
-        if now < expires {
-            return Ok(());
-        }
-        let sentence =
-            format!("version {} expired at {expires}; it must be signed anew", self.body.version());
-        Err(TrustError::new(TrustErrorKind::Expired, role, sentence))
+        unexpired(role, &self.body, now)
     }
+}
+
+pub(super) fn unexpired<T: Body>(role: &str, body: &T, now: Instant) -> Result<(), TrustError> {
+    let expires = body.expires();
+    if now < expires {
+        return Ok(());
+    }
+    let sentence = format!("version {} expired at {expires}; it must be signed anew", body.version());
+    Err(TrustError::new(TrustErrorKind::Expired, role, sentence))
 }
 
 impl<T> Deref for Verified<T> {
@@ -159,7 +162,7 @@ pub fn check<T: Body>(
 }
 
 /// Refuses a file above its role's own ceiling before anything reads it.
-pub(super) fn too_large(subject: &str, bytes: &[u8], limit: u64) -> Result<(), TrustError> {
+pub(crate) fn too_large(subject: &str, bytes: &[u8], limit: u64) -> Result<(), TrustError> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
         return Ok(());
     }
@@ -172,9 +175,11 @@ pub(super) fn longer_than(subject: &str, limit: u64) -> TrustError {
     TrustError::new(TrustErrorKind::TooMany, subject, sentence)
 }
 
-struct Envelope {
-    canonical: Vec<u8>,
-    signatures: Vec<Signature>,
+/// A file taken apart; nothing in it is verified.
+pub(crate) struct Envelope {
+    pub(crate) signed: Value,
+    pub(crate) canonical: Vec<u8>,
+    pub(crate) signatures: Vec<Signature>,
 }
 
 #[derive(Deserialize)]
@@ -183,13 +188,13 @@ struct RawEnvelope {
     signatures: Vec<Signature>,
 }
 
-fn open(role: &str, bytes: &[u8], limits: &Limits) -> Result<Envelope, TrustError> {
+pub(crate) fn open(role: &str, bytes: &[u8], limits: &Limits) -> Result<Envelope, TrustError> {
     let raw: RawEnvelope =
         json::decode(bytes, &limits.json).map_err(|error| TrustError::json(role, &error))?;
-    Ok(Envelope { canonical: json::canonical(&raw.signed), signatures: raw.signatures })
+    Ok(Envelope { canonical: json::canonical(&raw.signed), signed: raw.signed, signatures: raw.signatures })
 }
 
-fn typed<T: Body>(role: &str, canonical: &[u8], limits: &Limits) -> Result<T, TrustError> {
+pub(crate) fn typed<T: Body>(role: &str, canonical: &[u8], limits: &Limits) -> Result<T, TrustError> {
     let malformed = |error: &json::JsonError| TrustError::json(role, error);
     let value = json::parse_canonical(canonical, &limits.json).map_err(|error| malformed(&error))?;
     let stated = value.get("_type").and_then(Value::as_str).unwrap_or_default();

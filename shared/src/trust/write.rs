@@ -23,7 +23,7 @@ use super::threshold::RoleKeys;
 use crate::digest::Sha256Digest;
 use crate::json;
 
-pub use lane::{LaneChange, LaneDraft, Published, verify_lane};
+pub use lane::{LaneChange, LaneDifference, LaneDraft, Published, compare_lane, verify_lane};
 
 /// How long each role lives by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use mulberry_shared::bundle::Bundle;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
-use mulberry_shared::limits::BundleLimits;
+use mulberry_shared::limits::{BundleLimits, Limits};
 use mulberry_shared::live::{HEARTBEAT, announcement};
-use mulberry_shared::recipe::Lane;
+use mulberry_shared::proposal::Proposal;
+use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::write::{
     Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
 };
@@ -86,6 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     let stream = [announcement(7).as_str(), HEARTBEAT, &announcement(1_557_000_000)].concat();
     out("live", "stream", stream.as_bytes())?;
     out("bundle", "edition", &edition()?)?;
+    out("proposal", "hold", &proposal()?)?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;
@@ -94,6 +96,27 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
         }
     }
     Ok(())
+}
+
+/// A proposal that one person has signed, with something to publish and something to withdraw.
+fn proposal() -> Result<Vec<u8>, LabError> {
+    let now: Timestamp = "2026-11-22T00:00:00Z".parse().map_err(LabError::crypto("read a date"))?;
+    let failed = || LabError::crypto("make a proposal");
+    let signer = Ed25519Signer::from_seed(&[7; 32]).map_err(failed())?;
+    let one = Holders::one(signer.key());
+    let lanes = LaneHolders { emergency: one.clone(), routine: one.clone(), gates: one };
+    let targets = targets(1, Life::Offline.from(now), &lanes);
+    let path: RecipePath = "emergency/seed.json".parse().map_err(LabError::crypto("name a recipe"))?;
+    let mut draft = LaneDraft::new(Lane::Emergency, None);
+    draft.add(&path, b"{}").map_err(failed())?;
+    let (recipes, limits) = (BTreeMap::from([(path, b"{}".to_vec())]), Limits::default());
+    let gone = "old".parse().map_err(LabError::crypto("name a recipe"))?;
+    let body = draft.build(now).map_err(failed())?;
+    let mut proposal = Proposal::new(Lane::Emergency, &body, recipes, [gone], &limits)
+        .map_err(LabError::crypto("make a proposal"))?;
+    let authority = targets.authority(Lane::Emergency.as_str(), "targets").map_err(failed())?;
+    proposal.sign(authority, &signer).map_err(failed())?;
+    proposal.write().map_err(LabError::crypto("write a proposal"))
 }
 
 /// A bundle of a whole edition without recipes. Without its last line, which the fuzz target puts right.

@@ -85,6 +85,11 @@ fn words(status: &StatusResponse, due: &[&ExpiryStatus], now: Timestamp) -> Stri
         ]
     });
     parts.push(output::table(["METADATA", "VERSION", "EXPIRES", "", "SIGNED BY", ""], expiries));
+    match status.proposals_waiting {
+        0 => {}
+        1 => parts.push("1 proposal waits for signatures: mulberryctl proposals".to_owned()),
+        many => parts.push(format!("{many} proposals wait for signatures: mulberryctl proposals")),
+    }
     if !due.is_empty() {
         parts.push(due.iter().map(|expiry| remedy(expiry)).collect::<Vec<_>>().join("\n"));
     }
@@ -184,15 +189,20 @@ mod tests {
             edition: 3,
             recipes: vec![],
             expiries: vec![gates.clone()],
+            proposals_waiting: 2,
             ledger: mulberry_shared::operators::LedgerHead {
                 sequence: 4,
                 head: mulberry_shared::digest::Sha256Digest::of(b""),
             },
         };
         let text = words(&status, &[&gates], now);
-        for part in
-            ["Edition 3, ledger 4 (e3b0c44298fc…)", "No recipe is published.", "DUE", "does not re-sign it"]
-        {
+        for part in [
+            "Edition 3, ledger 4 (e3b0c44298fc…)",
+            "No recipe is published.",
+            "DUE",
+            "does not re-sign it",
+            "2 proposals wait",
+        ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!words(&status, &[], now).contains("DUE"));

@@ -61,6 +61,11 @@ impl From<ProblemKind> for Kind {
             ProblemKind::MethodNotAllowed => "method-not-allowed",
             ProblemKind::TooLarge => "too-large",
             ProblemKind::UnknownRecipe => "unknown-recipe",
+            ProblemKind::UnknownProposal => "unknown-proposal",
+            ProblemKind::ProposalOvertaken => "proposal-overtaken",
+            ProblemKind::AlreadySigned => "already-signed",
+            ProblemKind::SignatureRefused => "signature-refused",
+            ProblemKind::ProposalRefused => "proposal-refused",
             ProblemKind::WouldDisappear => "would-disappear",
             ProblemKind::WithdrawMismatch => "withdraw-mismatch",
             ProblemKind::SlugTaken => "slug-taken",
@@ -224,8 +229,8 @@ kinds! {
         "name fewer with `--person`";
     PersonName "person-name": "a person's name is no name of a folder",
         "use letters, digits, `.`, `_` and `-`, beginning with a letter or digit";
-    PersonTwice "person-twice": "a person is named twice, and could reach a threshold alone",
-        "name each person once";
+    PersonTwice "person-twice": "a person is named twice, or two keys of one person are given: one could reach a threshold alone",
+        "name each person once, and give another person's key";
     Threshold "threshold": "the threshold cannot be met by the people named",
         "choose 1 to their number; 2 of 3 is usual";
     NotEmpty "not-empty": "the folder for new keys is not empty or cannot be looked into",
@@ -234,10 +239,20 @@ kinds! {
         "name a folder that you may write to";
     FileExists "file-exists": "the file to write is there already",
         "name another one, or say `--replace`";
-    FileUnwritable "file-unwritable": "the bundle's file cannot be written",
+    FileUnwritable "file-unwritable": "a bundle's or proposal's file cannot be written",
         "name a place that you may write to";
     NoBundle "no-bundle": "what the origin serves fits in no bundle",
         "read the sentence: a ceiling was reached, or a path is not one of an edition";
+    NoSuchProposal "no-such-proposal": "what is named is neither a file nor the beginning of a proposal's id",
+        "look at `mulberryctl proposals`; give at least six digits of an id";
+    ProposalUnreadable "proposal-unreadable": "a proposal's file cannot be read, or holds none",
+        "have it made anew with `mulberryctl propose --out`";
+    NotOvertaken "not-overtaken": "a proposal to rebase can still be signed as it is",
+        "sign it; to change it use `mulberryctl propose --replace`";
+    NoEdition "no-edition": "a proposal's file carries no edition to compare it with",
+        "name an origin with `--origin`";
+    EditionRefused "edition-refused": "the edition in a proposal's file does not verify from this machine's root",
+        "check `--root`; ask who made the file; use `--origin`";
     BundleFaulty "bundle-faulty": "the bundle does not read back as what the origin gave",
         "try again; report it if it stays: nothing was written";
     RootsDoNotFollow "roots-do-not-follow": "a client with an older root could not import the bundle",

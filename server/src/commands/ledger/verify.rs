@@ -18,7 +18,7 @@ use crate::edition::store::{EditionFile, EditionStore as _};
 use crate::export::{ExportError, ExportReader};
 use crate::ledger::{self, LedgerError};
 use crate::services::core::fold;
-use crate::state::{self, FoldError, State};
+use crate::state::{self, FoldError, Stamp, State};
 
 /// A sound ledger.
 struct Sound {
@@ -131,7 +131,8 @@ fn read(input: impl BufRead, limits: &Limits) -> Result<Sound, Flaw> {
     let mut reader = ExportReader::open(input)?;
     let (mut state, mut heads) = (None, Vec::new());
     while let Some((record, _)) = reader.next_event()? {
-        state = Some(state::advance(state.take(), &record.event, reader.head(), limits)?);
+        state =
+            Some(state::advance(state.take(), &record.event, &Stamp::of(&record), reader.head(), limits)?);
         heads.push(reader.head());
     }
     // An export has one event at least.

@@ -72,6 +72,13 @@ impl LaneDraft {
 pub struct LaneChange {
     /// The new metadata.
     pub metadata: Verified<Targets>,
+    /// What it changes.
+    pub difference: LaneDifference,
+}
+
+/// What a lane's next version changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneDifference {
     /// Recipes that were not there before.
     pub added: Vec<RecipePath>,
     /// Recipes whose bytes change.
@@ -108,20 +115,36 @@ pub fn verify_lane(
     now: Instant,
     limits: &Limits,
 ) -> Result<LaneChange, TrustError> {
-    let Published { targets, current, other_lanes } = published;
     let role = lane.as_str();
     verify::too_large(role, bytes, limits.trust.targets_bytes)?;
-    let metadata = verify::delegated(targets, "targets", role, bytes, limits)?;
-    metadata.check_unexpired(role, now)?;
-    profile::check(role, &metadata, limits)?;
-    check_version(role, metadata.version, current.map_or(0, |current| current.version))?;
-    let mut change =
-        LaneChange { metadata, added: vec![], changed: vec![], withdrawn: vec![], unchanged: vec![] };
+    let metadata = verify::delegated(published.targets, "targets", role, bytes, limits)?;
+    let difference = compare_lane(published, lane, &metadata, withdraw, now, limits)?;
+    Ok(LaneChange { metadata, difference })
+}
+
+/// Everything of [`verify_lane`] that does not depend on who has signed: for metadata that people are still signing.
+///
+/// # Errors
+/// `wrong-version`, `expired`, `against-profile`, `undeclared`, `too-many`, `wrong-hash`, `not-delegated`.
+pub fn compare_lane(
+    published: Published<'_>,
+    lane: Lane,
+    next: &Targets,
+    withdraw: &[Slug],
+    now: Instant,
+    limits: &Limits,
+) -> Result<LaneDifference, TrustError> {
+    let Published { targets, current, other_lanes } = published;
+    let role = lane.as_str();
+    verify::unexpired(role, next, now)?;
+    profile::check(role, next, limits)?;
+    check_version(role, next.version, current.map_or(0, |current| current.version))?;
+    let mut difference = LaneDifference::default();
     let none = BTreeMap::new();
     let before = current.map_or(&none, |current| &current.targets);
     let taken: BTreeSet<&str> =
         other_lanes.iter().flat_map(|other| other.targets.keys()).filter_map(|p| slug(p)).collect();
-    for (path, file) in &change.metadata.targets {
+    for (path, file) in &next.targets {
         let parsed = own_path(lane, path)?;
         check_file(path, file, limits)?;
         check_delegation(targets, role, path)?;
@@ -130,11 +153,11 @@ pub fn verify_lane(
             return Err(TrustError::new(TrustErrorKind::AgainstProfile, path.clone(), sentence));
         }
         match before.get(path) {
-            None => change.added.push(parsed),
+            None => difference.added.push(parsed),
             Some(old) if old.length == file.length && old.sha256() == file.sha256() => {
-                change.unchanged.push(parsed);
+                difference.unchanged.push(parsed);
             }
-            Some(_) => change.changed.push(parsed),
+            Some(_) => difference.changed.push(parsed),
         }
     }
     for slug in withdraw {
@@ -142,13 +165,13 @@ pub fn verify_lane(
         if !before.contains_key(&path.to_string()) {
             return Err(not_listed(&path.to_string(), lane));
         }
-        if change.metadata.targets.contains_key(&path.to_string()) {
+        if next.targets.contains_key(&path.to_string()) {
             let sentence =
                 "it is to be withdrawn, and the new metadata still lists it; sign again without it";
             return Err(TrustError::new(TrustErrorKind::Undeclared, path.to_string(), sentence));
         }
     }
-    for path in before.keys().filter(|path| !change.metadata.targets.contains_key(*path)) {
+    for path in before.keys().filter(|path| !next.targets.contains_key(*path)) {
         let Ok(parsed) = path.parse::<RecipePath>() else { continue };
         if !withdraw.contains(&parsed.slug) {
             let sentence = format!(
@@ -157,9 +180,9 @@ pub fn verify_lane(
             );
             return Err(TrustError::new(TrustErrorKind::Undeclared, path.clone(), sentence));
         }
-        change.withdrawn.push(parsed);
+        difference.withdrawn.push(parsed);
     }
-    Ok(change)
+    Ok(difference)
 }
 
 fn check_version(role: &str, new: u64, current: u64) -> Result<(), TrustError> {
@@ -267,7 +290,7 @@ mod tests {
         let change = case.check(&draft.build(case.repository.now).unwrap(), &[21, 23], &[]).unwrap();
         assert_eq!((change.metadata.version, change.metadata.signed_by().len()), (3, 2));
         assert_eq!(
-            (change.added, change.changed),
+            (change.difference.added, change.difference.changed),
             (vec![path("emergency/new.json")], vec![path("emergency/fix.json")])
         );
         assert!(draft.add(&path("routine/new.json"), b"new").is_err());
@@ -282,7 +305,10 @@ mod tests {
         let without = draft.build(case.repository.now).unwrap();
         let with = case.draft().build(case.repository.now).unwrap();
         let keys = [21, 22];
-        assert_eq!(case.check(&without, &keys, &["fix"]).unwrap().withdrawn, [path("emergency/fix.json")]);
+        assert_eq!(
+            case.check(&without, &keys, &["fix"]).unwrap().difference.withdrawn,
+            [path("emergency/fix.json")]
+        );
         assert_eq!(case.check(&without, &keys, &[]), Err(TrustErrorKind::Undeclared));
         assert_eq!(case.check(&with, &keys, &["fix"]), Err(TrustErrorKind::Undeclared));
         assert_eq!(case.check(&with, &keys, &["absent"]), Err(TrustErrorKind::Undeclared));

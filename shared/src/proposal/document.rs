@@ -1,0 +1,188 @@
+//! A proposal on the wire and in files: JSON of format 1, described in `shared/docs/formats.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Proposal, ProposalError};
+use crate::json::{self, JsonError};
+use crate::limits::{JsonLimits, Limits};
+use crate::operators::Base64;
+use crate::recipe::{Lane, RecipePath, Slug};
+
+/// The newest format this code reads, and the one it writes.
+pub const FORMAT: u64 = 1;
+
+/// Whose next metadata it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The emergency lane.
+    Emergency,
+    /// The routine lane.
+    Routine,
+    /// The targets role; not handled yet.
+    Targets,
+    /// The root; not handled yet.
+    Root,
+}
+
+impl Role {
+    /// The lane, if it is one.
+    #[must_use]
+    pub fn lane(self) -> Option<Lane> {
+        match self {
+            Self::Emergency => Some(Lane::Emergency),
+            Self::Routine => Some(Lane::Routine),
+            Self::Targets | Self::Root => None,
+        }
+    }
+}
+
+impl From<Lane> for Role {
+    fn from(lane: Lane) -> Self {
+        match lane {
+            Lane::Emergency => Self::Emergency,
+            Lane::Routine => Self::Routine,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Emergency => "emergency",
+            Self::Routine => "routine",
+            Self::Targets => "targets",
+            Self::Root => "root",
+        })
+    }
+}
+
+/// The document as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Format number: 1.
+    pub format: u64,
+    /// Whose next metadata it is.
+    pub role: Role,
+    /// The metadata: what is to be signed, and the signatures so far.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Byte))]
+    pub metadata: Base64,
+    /// Bytes of new and changed recipes by path (`emergency/<slug>.json`).
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    pub recipes: BTreeMap<String, Base64>,
+    /// Slugs that are meant to disappear from the lane.
+    pub withdraw: Vec<String>,
+    /// A bundle of the edition that it was made on. In files only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Byte))]
+    pub base: Option<Base64>,
+}
+
+impl Proposal {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ProposalError`].
+    pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ProposalError> {
+        let most = limits.proposal.file_bytes;
+        let too_large = |found| ProposalError::TooLarge { found, limit: most };
+        let value =
+            json::parse(bytes, &JsonLimits { bytes: most, ..limits.json.clone() }).map_err(|error| {
+                match error {
+                    JsonError::TooLarge { found, .. } => too_large(found),
+                    error => ProposalError::Malformed(error.to_string()),
+                }
+            })?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(FORMAT) => {}
+            Some(found) if found > FORMAT => return Err(ProposalError::Newer { found }),
+            _ => return Err(ProposalError::Malformed("it names no format".to_owned())),
+        }
+        let document =
+            json::from_value(value).map_err(|error| ProposalError::Malformed(error.to_string()))?;
+        Self::from_document(document, limits)
+    }
+
+    /// Takes a document apart.
+    ///
+    /// # Errors
+    /// [`ProposalError`].
+    pub fn from_document(document: Document, limits: &Limits) -> Result<Self, ProposalError> {
+        let Document { format, role, metadata, recipes, withdraw, base } = document;
+        if format != FORMAT {
+            return Err(ProposalError::Newer { found: format });
+        }
+        let lane = role.lane().ok_or(ProposalError::OtherRole { role })?;
+        let named = |text: &str, error: &dyn fmt::Display| {
+            let text: String = text.chars().take(80).collect();
+            ProposalError::Malformed(format!("{text:?}: {error}"))
+        };
+        let mut by_path = BTreeMap::new();
+        let mut size = metadata.0.len();
+        for (path, bytes) in recipes {
+            let parsed: RecipePath = path.parse().map_err(|error| named(&path, &error))?;
+            size = size.saturating_add(bytes.0.len());
+            by_path.insert(parsed, bytes.0);
+        }
+        if size > limits.proposal.bytes {
+            return Err(ProposalError::TooLarge { found: size, limit: limits.proposal.bytes });
+        }
+        let mut slugs = BTreeSet::new();
+        for text in withdraw {
+            let slug: Slug = text.parse().map_err(|error| named(&text, &error))?;
+            if !slugs.insert(slug) {
+                return Err(named(&text, &"it is withdrawn twice"));
+            }
+        }
+        if let Some(base) = base.as_ref().filter(|base| base.0.len() > limits.bundle.bytes) {
+            return Err(ProposalError::TooLarge { found: base.0.len(), limit: limits.bundle.bytes });
+        }
+        let proposal = Self::of_parts(lane, &metadata.0, by_path, slugs, limits)?;
+        Ok(match base {
+            Some(base) => proposal.on(base.0),
+            None => proposal,
+        })
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let recipes = self.recipes.iter().map(|(path, bytes)| (path.to_string(), Base64(bytes.clone())));
+        Document {
+            format: FORMAT,
+            role: self.lane.into(),
+            metadata: Base64(self.metadata()),
+            recipes: recipes.collect(),
+            withdraw: self.withdraw.iter().map(ToString::to_string).collect(),
+            base: self.base.clone().map(Base64),
+        }
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// None is known: all parts can be written as JSON.
+    pub fn write(&self) -> Result<Vec<u8>, ProposalError> {
+        let written = serde_json::to_vec(&self.document());
+        written
+            .map(|mut bytes| {
+                bytes.push(b'\n');
+                bytes
+            })
+            .map_err(|error| ProposalError::Malformed(error.to_string()))
+    }
+
+    /// Bytes that keeping it takes: metadata, recipes and the edition it was made on.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let recipes = self.recipes.values().map(Vec::len).fold(0, usize::saturating_add);
+        let base = self.base.as_ref().map_or(0, Vec::len);
+        self.canonical.len().saturating_mul(2).saturating_add(recipes).saturating_add(base)
+    }
+}
