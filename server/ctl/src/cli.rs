@@ -7,8 +7,10 @@ use mulberry_shared::recipe::RecipeName;
 use std::path::PathBuf;
 
 mod preflight;
+mod proposals;
 
 pub use preflight::Preflight;
+pub use proposals::{Proposals, ProposalsCommand, Propose, Sign, Submit};
 
 /// Write, sign and publish Mulberry's recipes.
 #[derive(Debug, Parser)]
@@ -92,8 +94,16 @@ pub enum Command {
     Recipe(RecipeCommand),
     /// Prove, before anything is signed, that a recipe does what it says on real add-ons
     Preflight(Preflight),
-    /// Sign recipes with people's keys and publish them; agents hold them until their gate opens
+    /// Propose, sign and publish at once, where all keys are at hand; agents hold recipes until their gate opens
     Publish(Publish),
+    /// Propose what `publish` would publish, for people who sign it one after the other, each with their own key
+    Propose(Propose),
+    /// Sign a proposal, after reading what it changes
+    Sign(Sign),
+    /// Hand the proposal in a file to the server, with its signatures
+    Submit(Submit),
+    /// What waits for whose signature
+    Proposals(Proposals),
     /// Open, pause or end a published recipe
     #[command(subcommand)]
     Gate(GateCommand),
@@ -337,7 +347,7 @@ mod tests {
                 seen += 1;
             }
         });
-        assert!(seen >= 9, "{seen}");
+        assert!(seen >= 13, "{seen}");
     }
 
     #[test]

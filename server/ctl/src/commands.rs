@@ -7,9 +7,13 @@ pub mod config_show;
 pub mod gate;
 pub mod init;
 pub mod preflight;
+pub mod proposals;
+pub mod propose;
 pub mod publish;
 pub mod recipe;
+pub mod sign;
 pub mod status;
+pub mod submit;
 
 use crate::{
     cli::{Cli, Command, ConfigCommand},
@@ -68,6 +72,16 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),
         Command::Recipe(command) => recipe::run(command, now(), format, &limits),
         Command::Preflight(command) => preflight::run(command, now(), format, &limits),
+        Command::Propose(command) => {
+            let mut passphrases = passphrases()?;
+            propose::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
+        }
+        Command::Sign(command) => {
+            let mut passphrases = passphrases()?;
+            sign::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
+        }
+        Command::Submit(command) => submit::run(command, &settings()?, now(), format, &limits).await,
+        Command::Proposals(command) => proposals::run(command, &settings()?, now(), format).await,
         Command::Publish(command) => {
             let mut passphrases = passphrases()?;
             publish::run(command, &settings()?, &mut passphrases, now(), format, &limits).await

@@ -7,6 +7,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
+    bundle::Bundle,
     limits::Limits,
     trust::{Fetch, Next, Outcome, Refresh, RefreshReport, Reply, TrustError, TrustState, report},
 };
@@ -44,6 +45,45 @@ pub async fn refresh(
         refresh.supply(fetch(endpoint, &wanted).await);
     }
     refresh.finish()
+}
+
+/// Where the repository is read from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// An origin, over HTTP.
+    Origin(&'a Endpoint),
+    /// The edition in a file.
+    Bundle(&'a Bundle),
+}
+
+impl Source<'_> {
+    /// One file. Absent and failed are different things.
+    pub async fn fetch(self, wanted: &Fetch) -> Reply {
+        match self {
+            Self::Origin(endpoint) => fetch(endpoint, wanted).await,
+            Self::Bundle(bundle) => bundle.get(&wanted.path).map_or(Reply::Absent, |bytes| {
+                if u64::try_from(bytes.len()).is_ok_and(|length| length <= wanted.max_bytes) {
+                    Reply::Bytes(bytes.to_vec())
+                } else {
+                    Reply::TooLong
+                }
+            }),
+        }
+    }
+
+    /// A trust error as a failure: unreachable is exit code 4, everything else is 3.
+    #[must_use]
+    pub fn failure(self, error: &TrustError) -> Failure {
+        match self {
+            Self::Origin(endpoint) => failure(endpoint, error),
+            Self::Bundle(_) => Failure::refused(
+                error.kind,
+                format!(
+                    "The edition in the file was refused: {error}. Check --root, or name an origin with --origin."
+                ),
+            ),
+        }
+    }
 }
 
 /// One file. Absent and failed are different things.

@@ -97,7 +97,7 @@ pub async fn run(
 }
 
 /// Everything that a client with any root needs, as the origin served it, and what it comes to.
-async fn collect(
+pub(super) async fn collect(
     endpoint: &Endpoint,
     pinned: &TrustState,
     now: Timestamp,

@@ -1,8 +1,8 @@
 //! `mulberryctl publish`: fetch and verify what is live, show the difference in words, sign, prove, ask, hand over.
 
-mod base;
-mod plan;
-mod signers;
+pub(super) mod base;
+pub(super) mod plan;
+pub(super) mod signers;
 
 use crate::{
     cli::{self, LaneName},
@@ -10,24 +10,25 @@ use crate::{
     failure::{Failure, FailureKind},
     http::{Endpoint, Purpose},
     operators::Operators,
-    origin,
+    origin::{self, Source},
     output::{self, Format},
     passphrase::Passphrases,
     record, source,
 };
+use base::Base;
 use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
-    operators::{Base64, GateState, ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
+    operators::{GateState, ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
+    proposal::{self, Change, Changes, Examined, Proposal, Unfit},
     recipe::{Lane, Recipe, RecipeName, Slug, published},
     trust::{
-        Signer, TrustState,
-        metadata::Body,
+        Ed25519Signer, Signer, TrustError, TrustState,
+        threshold::Signature,
         write::{self, LaneDraft, Published},
     },
 };
-use plan::{Change, Plan};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Publishes.
@@ -52,59 +53,136 @@ pub async fn run(
     output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
     let state = base::refresh(&endpoint, pinned, now, limits).await?;
     let lane = lane(command.renew, &wishes, &command.withdraw, &state)?;
-    let base = base::current(&endpoint, &state, lane, now, limits).await?;
+    let base = base::current(Source::Origin(&endpoint), &state, lane, now, limits).await?;
     let plan = plan::make(lane, &base, &wishes, &withdraw, command.renew.is_some(), now)?;
 
-    let mut draft = LaneDraft::new(lane, Some(&base.lane));
-    let mut recipes = BTreeMap::new();
-    let drafted = |error: mulberry_shared::trust::TrustError| Failure::refused(error.kind, error.to_string());
-    for (path, change) in &plan {
-        match change {
-            Change::New(recipe) | Change::Changed { to: recipe, .. } => {
-                let bytes = published::write(recipe);
-                draft.add(path, &bytes).map_err(drafted)?;
-                recipes.insert(path.to_string(), Base64(bytes));
-            }
-            Change::Withdrawn(_) => draft.withdraw(&path.slug).map_err(drafted)?,
-            Change::Unchanged => {}
-        }
-    }
-    let body = draft.build(now).map_err(drafted)?;
-    say(format, &plan::describe(lane, &base, &plan, body.expires(), now));
+    let mut proposal = draft(lane, &base, &plan, &withdraw, now, limits)?;
+    let examined = examine(&proposal, &base, now, limits)?;
+    say(format, &examined.describe(base.live(), now));
     say(format, &preflights(&wishes, &plan, now, limits));
 
     let signers = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
-    let signing: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
-    let metadata = write::sign(&body, &signing).map_err(drafted)?;
+    sign(&mut proposal, &signers, &base)?;
+    let metadata = proposal.metadata();
     let others: Vec<_> = base.other.iter().map(|other| &**other).collect();
     let published = Published { targets: &base.targets, current: Some(&base.lane), other_lanes: &others };
     write::verify_lane(published, lane, &metadata, &withdraw, now, limits)
         .map_err(|error| signers::explain(error, lane, &base.targets, &signers))?;
 
-    if !command.yes {
-        if !output::can_ask() {
-            return Err(Failure::usage(
-                FailureKind::NobodyToAsk,
-                "Nothing was published: there is no terminal here to ask at. Read what would be published above, then run \
-                 the command again with --yes.",
-            ));
-        }
-        if !output::confirm(&format!("Publish this to {}?", settings.server.value)) {
-            return Err(Failure::no(FailureKind::NotConfirmed, "Not confirmed: nothing was published."));
-        }
-    }
-    output::progress(&format!("Handing version {} of the {lane} lane to the server", body.version()));
+    agree(command.yes, &format!("Publish this to {}?", settings.server.value), "published")?;
+    output::progress(&format!("Handing version {} of the {lane} lane to the server", examined.version));
+    let document = proposal.document();
     let request = PublishRequest {
-        metadata: Base64(metadata),
-        recipes,
-        withdraw: withdraw.iter().map(ToString::to_string).collect(),
+        metadata: document.metadata,
+        recipes: document.recipes,
+        withdraw: document.withdraw,
     };
     let response = server.publish(lane.as_str(), &request).await?;
-    format.print(|| outcome(&response, &plan, now), || serde_json::json!(response));
+    format.print(|| outcome(&response, Some(&plan), now), || serde_json::json!(response));
     Ok(Exit::Yes)
 }
 
-fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, Failure> {
+/// The wishes as a proposal that nobody has signed.
+///
+/// # Errors
+/// The plan does not make a lane's next version.
+pub(super) fn draft(
+    lane: Lane,
+    base: &Base,
+    plan: &Changes,
+    withdraw: &[Slug],
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Proposal, Failure> {
+    let refused = |error: TrustError| Failure::refused(error.kind, error.to_string());
+    let mut draft = LaneDraft::new(lane, Some(&base.lane));
+    let mut recipes = BTreeMap::new();
+    for (path, change) in plan {
+        match change {
+            Change::New(recipe) | Change::Changed { to: recipe, .. } => {
+                let bytes = published::write(recipe);
+                draft.add(path, &bytes).map_err(refused)?;
+                recipes.insert(path.clone(), bytes);
+            }
+            Change::Withdrawn(_) => draft.withdraw(&path.slug).map_err(refused)?,
+            Change::Unchanged => {}
+        }
+    }
+    let body = draft.build(now).map_err(refused)?;
+    Proposal::new(lane, &body, recipes, withdraw.iter().cloned(), limits).map_err(|error| {
+        Failure::no(ProblemKind::ProposalRefused, format!("It cannot be proposed: {error}."))
+    })
+}
+
+/// What the proposal would change, from the bytes to be signed.
+///
+/// # Errors
+/// It was overtaken, or is not what could be published.
+pub(super) fn examine(
+    proposal: &Proposal,
+    base: &Base,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Examined, Failure> {
+    proposal::examine(proposal, base.live(), now, limits).map_err(|unfit| match &unfit {
+        Unfit::Overtaken { .. } => Failure::no(
+            ProblemKind::ProposalOvertaken,
+            format!(
+                "Overtaken: {unfit}. Nothing was signed. Rebuild it on what is live, and everybody signs anew:\n  \
+                 mulberryctl propose --rebase {}",
+                proposal::shown(&proposal.id())
+            ),
+        ),
+        Unfit::Metadata(error) => Failure::refused(
+            error.kind,
+            format!("The proposal is refused: {error}. Nothing was signed."),
+        ),
+        Unfit::Recipe { .. } => Failure::refused(
+            ProblemKind::RecipeRefused,
+            format!("The proposal is refused: {unfit}. Nothing was signed. Ask who made it, not the server alone."),
+        ),
+    })
+}
+
+/// Signs with each of the keys.
+///
+/// # Errors
+/// A key that cannot sign.
+pub(super) fn sign(
+    proposal: &mut Proposal,
+    signers: &[Ed25519Signer],
+    base: &Base,
+) -> Result<Vec<Signature>, Failure> {
+    let authority = signers::authority(&base.targets, proposal.lane())?;
+    let sign = |signer| proposal.sign(authority, signer);
+    let signed: Result<Vec<_>, _> = signers.iter().map(|signer| signer as &dyn Signer).map(sign).collect();
+    signed.map_err(|error| Failure::refused(error.kind, error.to_string()))
+}
+
+/// Asks whether to go on, unless it was said already.
+///
+/// # Errors
+/// No, or nobody to ask.
+pub(super) fn agree(yes: bool, question: &str, done: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !output::can_ask() {
+        return Err(Failure::usage(
+            FailureKind::NobodyToAsk,
+            format!(
+                "Nothing was {done}: there is no terminal here to ask at. Read what would be {done} above, then run \
+                 the command again with --yes."
+            ),
+        ));
+    }
+    if output::confirm(question) {
+        return Ok(());
+    }
+    Err(Failure::no(FailureKind::NotConfirmed, format!("Not confirmed: nothing was {done}.")))
+}
+
+pub(super) fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, Failure> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
@@ -124,7 +202,7 @@ fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, 
 }
 
 /// The one lane that all wishes are for.
-fn lane(
+pub(super) fn lane(
     renew: Option<LaneName>,
     wishes: &[(PathBuf, Recipe)],
     withdraw: &[RecipeName],
@@ -163,7 +241,12 @@ fn lane(
 }
 
 /// For each recipe that is signed: the last preflight of exactly its bytes, or that there was none.
-fn preflights(wishes: &[(PathBuf, Recipe)], plan: &Plan, now: Timestamp, limits: &Limits) -> String {
+pub(super) fn preflights(
+    wishes: &[(PathBuf, Recipe)],
+    plan: &Changes,
+    now: Timestamp,
+    limits: &Limits,
+) -> String {
     let signed = wishes.iter().filter(|(_, recipe)| plan.get(&recipe.path()) != Some(&Change::Unchanged));
     let lines = signed.map(|(file, recipe)| {
         let last = record::last(file, recipe, limits);
@@ -173,7 +256,7 @@ fn preflights(wishes: &[(PathBuf, Recipe)], plan: &Plan, now: Timestamp, limits:
 }
 
 /// Words before the answer: on standard output for people, aside when a script waits for JSON.
-fn say(format: Format, text: &str) {
+pub(super) fn say(format: Format, text: &str) {
     if text.is_empty() {
         return;
     }
@@ -183,15 +266,20 @@ fn say(format: Format, text: &str) {
     }
 }
 
-/// What is live now, and what is not: the last lines, since they are what people act upon.
-fn outcome(response: &PublishResponse, plan: &Plan, now: Timestamp) -> String {
+/// What is live now, and what is not: the last lines, since they are what people act upon. Of all recipes of the lane where
+/// it is not known which were touched.
+pub(super) fn outcome(response: &PublishResponse, changes: Option<&Changes>, now: Timestamp) -> String {
     let mut lines = vec![format!(
         "\nPublished: edition {}, lane {} version {}, ledger {}.",
         response.edition, response.lane, response.lane_version, response.ledger.sequence
     )];
     lines.extend(response.withdrawn.iter().map(|slug| format!("WITHDRAWN: {slug}.")));
     let touched = |recipe: &&RecipeStatus| {
-        plan.iter().any(|(path, change)| path.to_string() == recipe.path && *change != Change::Unchanged)
+        changes.is_none_or(|changes| {
+            changes
+                .iter()
+                .any(|(path, change)| path.to_string() == recipe.path && *change != Change::Unchanged)
+        })
     };
     lines.extend(response.recipes.iter().filter(touched).map(|recipe| live(recipe, now)));
     lines.join("\n")

@@ -1,10 +1,16 @@
 //! The lane as it is published now, verified as every agent verifies it.
 
-use crate::{failure::Failure, http::Endpoint, origin, output};
+use crate::{
+    failure::Failure,
+    http::Endpoint,
+    origin::{self, Source},
+    output,
+};
 use jiff::Timestamp;
 use mulberry_shared::{
     gates::{Gate, Gates},
     limits::Limits,
+    proposal::Live,
     recipe::{Lane, Recipe, RecipePath, published},
     trust::{
         Fetch, Reply, Targets, TrustError, TrustErrorKind, TrustState, Verified, location,
@@ -14,24 +20,37 @@ use mulberry_shared::{
 use std::collections::BTreeMap;
 
 /// What is published now.
-pub(super) struct Base {
+pub(in crate::commands) struct Base {
     /// The targets role, which names the lane's keys.
-    pub(super) targets: Verified<Targets>,
+    pub(in crate::commands) targets: Verified<Targets>,
     /// The lane's metadata.
-    pub(super) lane: Verified<Targets>,
+    pub(in crate::commands) lane: Verified<Targets>,
     /// The other lane, where it verifies.
-    pub(super) other: Option<Verified<Targets>>,
+    pub(in crate::commands) other: Option<Verified<Targets>>,
     /// The recipes of the lane; why not, where one cannot be read.
-    pub(super) recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
+    pub(in crate::commands) recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
     /// The gates, where they verify.
-    pub(super) gates: BTreeMap<RecipePath, Gate>,
+    pub(in crate::commands) gates: BTreeMap<RecipePath, Gate>,
+}
+
+impl Base {
+    /// The same, as proposals are compared with it.
+    pub(in crate::commands) fn live(&self) -> Live<'_> {
+        Live {
+            targets: &self.targets,
+            lane: &self.lane,
+            other: self.other.as_deref(),
+            recipes: &self.recipes,
+            gates: &self.gates,
+        }
+    }
 }
 
 /// A whole refresh from the pinned root.
 ///
 /// # Errors
 /// Unreachable, or refused, up to and including the targets role; lanes are judged when they are used.
-pub(super) async fn refresh(
+pub(in crate::commands) async fn refresh(
     endpoint: &Endpoint,
     pinned: TrustState,
     now: Timestamp,
@@ -50,7 +69,7 @@ pub(super) async fn refresh(
 }
 
 /// What the lanes of the verified state list.
-pub(super) fn listed(state: &TrustState) -> Vec<RecipePath> {
+pub(in crate::commands) fn listed(state: &TrustState) -> Vec<RecipePath> {
     let lanes = Lane::ALL.into_iter().filter_map(|lane| state.trusted().targets(lane.as_str()));
     lanes.flat_map(|metadata| metadata.targets.keys()).filter_map(|path| path.parse().ok()).collect()
 }
@@ -62,25 +81,25 @@ pub(super) fn listed(state: &TrustState) -> Vec<RecipePath> {
 ///
 /// # Errors
 /// The lane cannot be fetched or does not verify.
-pub(super) async fn current(
-    endpoint: &Endpoint,
+pub(in crate::commands) async fn current(
+    source: Source<'_>,
     state: &TrustState,
     lane: Lane,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Base, Failure> {
     let role = lane.as_str();
-    let refused = |error: TrustError| origin::failure(endpoint, &error);
+    let refused = |error: TrustError| source.failure(&error);
     let missing = || TrustError::new(TrustErrorKind::Absent, "targets", "it has not been verified");
     let targets = state.trusted().targets("targets").ok_or_else(|| refused(missing()))?;
     let expected = state.trusted().expected_targets(role).map_err(refused)?;
     let lane_metadata = match state.trusted().targets(role) {
         Some(held) if state.trusted().has_expected_targets(role, "targets") => held.clone(),
         _ => {
-            let held = waive_expiry(endpoint, targets, role, expected, limits).await.map_err(refused)?;
+            let held = waive_expiry(source, targets, role, expected, limits).await.map_err(refused)?;
             match held.check_unexpired(role, now) {
                 Err(_) => output::warn(&format!(
-                    "the {lane} lane has expired, and agents take nothing new from it. This publish continues it and brings it \
+                    "the {lane} lane has expired, and agents take nothing new from it. Publishing this continues it and brings it \
                      back to life."
                 )),
                 Ok(()) => {
@@ -108,7 +127,7 @@ pub(super) async fn current(
                         path: location::file(&path.to_string(), Some(&sha256)),
                         max_bytes: file.length,
                     };
-                    reply(origin::fetch(endpoint, &wanted).await, &wanted).and_then(|bytes| {
+                    reply(source.fetch(&wanted).await, &wanted).and_then(|bytes| {
                         let name = path.to_string();
                         let fits =
                             trusted::check_content(&name, &bytes, Some(file.length), Some(&file.hashes));
@@ -134,7 +153,7 @@ pub(super) async fn current(
 }
 
 async fn waive_expiry(
-    endpoint: &Endpoint,
+    source: Source<'_>,
     targets: &Verified<Targets>,
     role: &str,
     expected: &MetaFile,
@@ -143,7 +162,7 @@ async fn waive_expiry(
     let limit = limits.trust.targets_bytes;
     let max_bytes = expected.length.unwrap_or(limit).min(limit);
     let wanted = Fetch { path: location::consistent_metadata(role, expected.version), max_bytes };
-    let bytes = reply(origin::fetch(endpoint, &wanted).await, &wanted)
+    let bytes = reply(source.fetch(&wanted).await, &wanted)
         .map_err(|why| TrustError::new(TrustErrorKind::Unreachable, role, why))?;
     trusted::check_content(role, &bytes, expected.length, expected.hashes.as_ref())?;
     let lane = verify::delegated(targets, "targets", role, &bytes, limits)?;

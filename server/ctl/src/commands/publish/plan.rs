@@ -1,4 +1,5 @@
-//! What a publish changes, as a value; and that value in words. Pure: what is live and what is wished comes in.
+//! What is wished, as a value. Pure: what is live and what is wished comes in. What people read before they sign is not this
+//! but what [`mulberry_shared::proposal::examine`] makes of the bytes to be signed.
 
 use super::base::Base;
 use crate::{
@@ -7,47 +8,26 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
-    gates::GateState,
     operators::ProblemKind,
-    recipe::{Action, Lane, OnEnd, Recipe, RecipePath, Slug, published, words},
+    proposal::{Change, Changes},
+    recipe::{Lane, Recipe, RecipePath, Slug, published},
 };
-use std::{collections::BTreeMap, path::PathBuf};
-
-/// What happens to one recipe of the lane.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// It was not there.
-    New(Box<Recipe>),
-    /// Its bytes change, and its revision rises.
-    Changed {
-        /// What is live; `None` where it cannot be read.
-        from: Option<Box<Recipe>>,
-        /// What will be.
-        to: Box<Recipe>,
-    },
-    /// It disappears.
-    Withdrawn(Option<Box<Recipe>>),
-    /// It stays as it is.
-    Unchanged,
-}
-
-/// All recipes of the lane before and after, by path.
-pub(super) type Plan = BTreeMap<RecipePath, Change>;
+use std::path::PathBuf;
 
 /// Compares the wishes with the lane that is live.
 ///
 /// # Errors
 /// Anything that must not be published: another lane's slug, an expired recipe, a revision that does not rise, a slug to
 /// withdraw that is not there, or nothing that changes.
-pub(super) fn make(
+pub(in crate::commands) fn make(
     lane: Lane,
     base: &Base,
     wishes: &[(PathBuf, Recipe)],
     withdraw: &[Slug],
     renew: bool,
     now: Timestamp,
-) -> Result<Plan, Failure> {
-    let mut plan: Plan = base.recipes.keys().map(|path| (path.clone(), Change::Unchanged)).collect();
+) -> Result<Changes, Failure> {
+    let mut plan: Changes = base.recipes.keys().map(|path| (path.clone(), Change::Unchanged)).collect();
     for (file, recipe) in wishes {
         let fault = |kind: Kind, what: String| Err(Failure::no(kind, format!("{}: {what}", file.display())));
         let (path, slug, revision) = (recipe.path(), recipe.slug.as_str(), recipe.revision);
@@ -113,93 +93,15 @@ pub(super) fn make(
     Ok(plan)
 }
 
-/// What will be published, to whom, until when: what people read before they sign.
-pub(super) fn describe(lane: Lane, base: &Base, plan: &Plan, expires: Timestamp, now: Timestamp) -> String {
-    let version = base.lane.version;
-    let mut text = format!(
-        "Lane {lane}, version {version} to {}; signed until {} ({}).\n",
-        version.saturating_add(1),
-        output::instant(expires),
-        output::distance(expires, now)
-    );
-    for (path, change) in plan {
-        text.push_str(&match change {
-            Change::New(recipe) => format!("  new        {path} revision {}\n", recipe.revision),
-            Change::Changed { from, to } => {
-                let from = from.as_ref().map_or("?".to_owned(), |from| from.revision.to_string());
-                format!("  changed    {path} revision {from} to {}{}\n", to.revision, gate_lost(base, path))
-            }
-            Change::Withdrawn(_) => format!("  withdrawn  {path}\n"),
-            Change::Unchanged => format!("  unchanged  {path}\n"),
-        });
-    }
-    for (path, change) in plan {
-        let block = match change {
-            Change::New(recipe) => words::describe(recipe, now),
-            Change::Changed { from: None, to } => words::describe(to, now),
-            Change::Changed { from: Some(from), to } => {
-                compare(&words::describe(from, now), &words::describe(to, now))
-            }
-            Change::Withdrawn(recipe) => {
-                format!("withdrawn  {path}\nthen       {}\n", after_withdrawal(recipe.as_deref()))
-            }
-            Change::Unchanged => continue,
-        };
-        text.push('\n');
-        text.push_str(&block);
-    }
-    text
-}
-
 fn boxed(live: &Result<Recipe, String>) -> Option<Box<Recipe>> {
     live.as_ref().ok().cloned().map(Box::new)
-}
-
-/// What becomes of a recipe's effects in agents that took it.
-fn after_withdrawal(recipe: Option<&Recipe>) -> &'static str {
-    match recipe.map(|recipe| (&recipe.action, recipe.end())) {
-        None => "its content cannot be read here: agents do what its on_end says",
-        Some((Action::HoldVerification { .. }, _)) => "the periodic verification resumes",
-        Some((Action::ReverifyAddons { .. }, _)) => "nothing is left to undo",
-        Some((_, OnEnd::Keep)) => "what it did stays in agents that took it",
-        Some((_, OnEnd::Revert)) => "agents that took it undo it, unless that breaks an add-on that works",
-    }
-}
-
-/// A gate speaks for one revision: say so when the live one had opened.
-fn gate_lost(base: &Base, path: &RecipePath) -> &'static str {
-    match base.gates.get(path).map(|gate| gate.state) {
-        Some(GateState::Open) => ", whose gate is open; the new revision starts closed",
-        Some(GateState::Paused | GateState::Ended) | None => "",
-    }
-}
-
-/// The new text in full, with the lines of the old one that are gone: `-` was, `+` is now.
-fn compare(old: &str, new: &str) -> String {
-    let old: Vec<&str> = old.lines().collect();
-    let (mut text, mut added, mut next) = (String::new(), String::new(), 0);
-    for line in new.lines() {
-        // The next place in the old text where this very line stands; what lies before it is gone.
-        let place = old.iter().skip(next).position(|before| *before == line);
-        let Some(skipped) = place else {
-            added.push_str(&format!("+ {line}\n"));
-            continue;
-        };
-        old.iter().skip(next).take(skipped).for_each(|gone| text.push_str(&format!("- {gone}\n")));
-        text.push_str(&added);
-        text.push_str(&format!("  {line}\n"));
-        added.clear();
-        next = next.saturating_add(skipped).saturating_add(1);
-    }
-    old.iter().skip(next).for_each(|gone| text.push_str(&format!("- {gone}\n")));
-    text + &added
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use mulberry_shared::{
-        gates::Gate,
+        gates::{Gate, GateState},
         limits::Limits,
         recipe::source,
         sampling::BasisPoints,
@@ -208,6 +110,7 @@ mod tests {
             write::{self, Holders, LaneDraft, LaneHolders, RootHolders},
         },
     };
+    use std::collections::BTreeMap;
 
     fn now() -> Timestamp {
         "2026-11-22T12:00:00Z".parse().unwrap()
@@ -259,7 +162,7 @@ mod tests {
         }
     }
 
-    fn kind(result: Result<Plan, Failure>) -> &'static str {
+    fn kind(result: Result<Changes, Failure>) -> &'static str {
         result.err().map_or("planned", |failure| failure.kind.as_str())
     }
 
@@ -276,10 +179,15 @@ mod tests {
         base.gates.insert(recipe("a", 1, "A").path(), gate);
         let mut wishes = wish(recipe("a", 2, "A2"));
         wishes.extend(wish(recipe("d", 1, "D")));
-        let plan = make(Lane::Emergency, &base, &wishes, &["b".parse().unwrap()], false, now()).unwrap();
-        let text = describe(Lane::Emergency, &base, &plan, "2027-02-20T12:00:00Z".parse().unwrap(), now());
+        let withdraw = ["b".parse().unwrap()];
+        let plan = make(Lane::Emergency, &base, &wishes, &withdraw, false, now()).unwrap();
+        let limits = Limits::default();
+        let proposal = super::super::draft(Lane::Emergency, &base, &plan, &withdraw, now(), &limits).unwrap();
+        let examined = mulberry_shared::proposal::examine(&proposal, base.live(), now(), &limits).unwrap();
+        assert_eq!(examined.changes, plan, "what is signed is what was wished");
+        let text = examined.describe(base.live(), now());
         for line in [
-            "Lane emergency, version 2 to 3; signed until 2027-02-20 12:00:00Z (in 90 days).",
+            "Lane emergency, version 2 to 3; signed until 2027-02-20T12:00:00Z (in 90 days).",
             "changed    emergency/a.json revision 1 to 2, whose gate is open; the new revision starts closed",
             "withdrawn  emergency/b.json",
             "unchanged  emergency/c.json",
@@ -312,15 +220,5 @@ mod tests {
         assert_eq!(make(&[], &["a"], false, today), "planned");
         assert_eq!(make(&[], &[], false, today), "nothing-changes");
         assert_eq!(make(&[], &[], true, today), "planned");
-    }
-
-    #[test]
-    fn a_comparison_shows_what_was_and_what_is() {
-        let text = compare("a\nb 1\nc\n", "a\nb 2\nc\nd\n");
-        assert_eq!(text, "  a\n- b 1\n+ b 2\n  c\n+ d\n");
-        assert_eq!(compare("a\nb\n", "a\n"), "  a\n- b\n");
-        assert_eq!(compare("", "x\n"), "+ x\n");
-        assert_eq!(compare("x\n", "y\n"), "- x\n+ y\n");
-        assert_eq!(compare("same\n", "same\n"), "  same\n");
     }
 }

@@ -6,6 +6,11 @@ use crate::{
     passphrase::Passphrases,
 };
 use mulberry_shared::{
+    operators::ProblemKind,
+    proposal::{
+        Signing,
+        signing::{holder, names},
+    },
     recipe::Lane,
     trust::{Ed25519Signer, Key, Root, Signer, Targets, TrustError, TrustErrorKind, threshold::Authority},
 };
@@ -18,7 +23,7 @@ use std::{
 ///
 /// # Errors
 /// A key that cannot be opened, is given twice, or is not one of the lane's.
-pub(super) fn load(
+pub(in crate::commands) fn load(
     files: &[PathBuf],
     lane: Lane,
     targets: &Targets,
@@ -27,6 +32,7 @@ pub(super) fn load(
 ) -> Result<Vec<Ed25519Signer>, Failure> {
     let authority = authority(targets, lane)?;
     let mut signers: Vec<Ed25519Signer> = Vec::new();
+    let mut people: Vec<&str> = Vec::new();
     for file in files {
         let key = keys::load(file, passphrases)?;
         let signer = Ed25519Signer::from_seed(&key.to_bytes()).map_err(refused)?;
@@ -40,16 +46,61 @@ pub(super) fn load(
                 ),
             ));
         }
-        if !eligible(&authority).any(|key| key.public() == public) {
+        let Some(own) = eligible(&authority).find(|key| key.public() == public) else {
             return Err(foreign(file, lane, signer.key(), targets, root));
+        };
+        let person = own.person().filter(|person| people.contains(person));
+        if let Some(person) = person {
+            return Err(Failure::usage(
+                FailureKind::PersonTwice,
+                format!(
+                    "{}: {person} signs already with another key, and {} different people must sign. Give another person's key.",
+                    file.display(),
+                    authority.role_keys.threshold
+                ),
+            ));
         }
+        people.extend(own.person());
         signers.push(signer);
     }
     Ok(signers)
 }
 
+/// Makes sure that none of the signers' people has signed the proposal already, with this key or another.
+///
+/// # Errors
+/// `already-signed`, with who may sign instead.
+pub(in crate::commands) fn check_new(
+    signers: &[Ed25519Signer],
+    signing: &Signing,
+    lane: Lane,
+    targets: &Targets,
+) -> Result<(), Failure> {
+    let authority = authority(targets, lane)?;
+    let signed: Vec<&Key> = signing.signed.iter().filter_map(|key| authority.keys.get(&key.keyid)).collect();
+    for signer in signers {
+        let own = eligible(&authority).find(|key| key.public() == signer.key().public());
+        let Some(own) = own else { continue };
+        let same = |other: &&&Key| {
+            other.public() == own.public() || (own.person().is_some() && other.person() == own.person())
+        };
+        if let Some(before) = signed.iter().find(same) {
+            return Err(Failure::no(
+                ProblemKind::AlreadySigned,
+                format!(
+                    "{} has signed it already, and one person signs once. Missing: {} of {}.",
+                    holder(before),
+                    signing.missing(),
+                    names(&signing.others)
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Turns "below the threshold" into names; any other refusal stays what it is.
-pub(super) fn explain(
+pub(in crate::commands) fn explain(
     error: TrustError,
     lane: Lane,
     targets: &Targets,
@@ -60,7 +111,7 @@ pub(super) fn explain(
         return refused(error);
     }
     let signed = |key: &&Key| signers.iter().any(|signer| signer.key().public() == key.public());
-    let names = |keys: Vec<&Key>| -> String {
+    let held_by = |keys: Vec<&Key>| -> String {
         let names: BTreeSet<String> = keys.into_iter().map(holder).collect();
         if names.is_empty() { "nobody".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
     };
@@ -71,24 +122,19 @@ pub(super) fn explain(
         format!(
             "{needed} people must sign the {lane} lane. Signed: {}. Missing: {missing} of {}. Nothing was published; run it \
              again with their --key FILE (people/NAME/{lane}.pem) added.",
-            names(eligible(&authority).filter(signed).collect()),
-            names(eligible(&authority).filter(|key| !signed(key)).collect()),
+            held_by(eligible(&authority).filter(signed).collect()),
+            held_by(eligible(&authority).filter(|key| !signed(key)).collect()),
         ),
     )
 }
 
-fn authority(targets: &Targets, lane: Lane) -> Result<Authority<'_>, Failure> {
+pub(in crate::commands) fn authority(targets: &Targets, lane: Lane) -> Result<Authority<'_>, Failure> {
     targets.authority(lane.as_str(), "targets").map_err(refused)
 }
 
 fn eligible<'a>(authority: &Authority<'a>) -> impl Iterator<Item = &'a Key> + use<'a> {
     let keys = authority.keys;
     authority.role_keys.keyids.iter().filter_map(move |id| keys.get(id))
-}
-
-/// Who holds a key, for people.
-fn holder(key: &Key) -> String {
-    key.person().map_or_else(|| format!("the holder of key {:.8}…", key.key_id().0), ToOwned::to_owned)
 }
 
 /// A key of another role is the usual slip: name whose it is and which one is needed.

@@ -1,0 +1,187 @@
+//! `mulberryctl sign`: reads what a proposal changes from the bytes to be signed, against what this machine verified itself,
+//! shows it, asks, signs.
+
+use super::{
+    propose::{self, proposal_of},
+    publish::{
+        self,
+        base::{self, Base},
+        signers,
+    },
+};
+use crate::{
+    cli,
+    config::{self, Settings},
+    failure::{Failure, FailureKind},
+    files::Existing,
+    http::{Endpoint, Purpose},
+    operators::Operators,
+    origin::{self, Source},
+    output::{self, Format},
+    passphrase::Passphrases,
+};
+use jiff::Timestamp;
+use mulberry_shared::{
+    bundle::Bundle,
+    exit::Exit,
+    limits::Limits,
+    operators::{ProblemKind, ProposalOutcome, SignatureRequest},
+    proposal::{self, FEWEST_DIGITS, Proposal},
+    trust::{OnlineRole, TrustState, Waiver},
+};
+use std::path::PathBuf;
+
+/// How somebody names a proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A file.
+    File(PathBuf),
+    /// The first digits of an id, on the server.
+    Id(String),
+}
+
+impl Named {
+    /// A file that is there, or digits.
+    ///
+    /// # Errors
+    /// Neither.
+    pub(super) fn of(text: &str) -> Result<Self, Failure> {
+        let path = PathBuf::from(text);
+        if path.exists() {
+            return Ok(Self::File(path));
+        }
+        if proposal::is_prefix(text) {
+            return Ok(Self::Id(text.to_owned()));
+        }
+        Err(Failure::usage(
+            FailureKind::NoSuchProposal,
+            format!(
+                "{text:?} is neither a file nor the first {FEWEST_DIGITS} or more digits of a proposal's id. Look at \
+                 mulberryctl proposals."
+            ),
+        ))
+    }
+}
+
+/// Signs.
+///
+/// # Errors
+/// Whatever is not as it should be, before anything is signed; or the server's refusal.
+pub async fn run(
+    command: &cli::Sign,
+    settings: &Settings,
+    passphrases: &mut Passphrases,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    let named = Named::of(&command.proposal)?;
+    let pinned = origin::pinned(settings.root()?, limits)?;
+    let (proposal, server) = match &named {
+        Named::File(path) => (proposal_of(path, limits)?, None),
+        Named::Id(id) => {
+            let server = Operators::new(settings)?;
+            (server.proposal(id, limits).await?, Some(server))
+        }
+    };
+    let (state, base) = view(&named, &proposal, settings, pinned, now, limits).await?;
+    let lane = proposal.lane();
+    let examined = publish::examine(&proposal, &base, now, limits)?;
+    publish::say(format, &examined.describe(base.live(), now));
+
+    let authority = signers::authority(&base.targets, lane)?;
+    // Signatures that do not hold are left out here, whoever put them there.
+    let mut proposal = proposal.merged(&proposal, authority, limits).map_err(|error| {
+        Failure::refused(ProblemKind::ProposalRefused, format!("The proposal is refused: {error}."))
+    })?;
+    let signing_of = |proposal: &Proposal| {
+        proposal.signing(authority, limits).map_err(|error| Failure::refused(error.kind, error.to_string()))
+    };
+    let signing = signing_of(&proposal)?;
+    let id = proposal::shown(&proposal.id());
+    publish::say(format, &format!("Proposal {id}, {}.", signing.describe()));
+    let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
+    signers::check_new(&keys, &signing, lane, &base.targets)?;
+    publish::agree(command.yes, &format!("Sign proposal {id}?"), "signed")?;
+    let signatures = publish::sign(&mut proposal, &keys, &base)?;
+
+    let Some(server) = server else {
+        let Named::File(path) = &named else {
+            return Err(Failure::usage(FailureKind::Internal, "Name a file."));
+        };
+        propose::write(path, &proposal, Existing::Replace)?;
+        let signing = signing_of(&proposal)?;
+        format.print(
+            || propose::in_file(&proposal, path, &signing),
+            || propose::file_json(&proposal, path, &signing),
+        );
+        return Ok(Exit::Yes);
+    };
+    let mut last = None;
+    for signature in signatures {
+        let request = SignatureRequest { keyid: signature.keyid.0, sig: signature.sig };
+        let response = server.sign(&proposal.id().to_string(), &request).await?;
+        let done = response.outcome == ProposalOutcome::Published;
+        last = Some(response);
+        if done {
+            break;
+        }
+    }
+    if let Some(response) = last {
+        propose::print(format, &response, Some(&examined.changes), now);
+    }
+    Ok(Exit::Yes)
+}
+
+/// What is live, as this machine verifies it from its own root: at the origin, or in the edition that a file carries.
+async fn view(
+    named: &Named,
+    proposal: &Proposal,
+    settings: &Settings,
+    pinned: TrustState,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<(TrustState, Base), Failure> {
+    let offline = matches!(named, Named::File(_)) && settings.origin.source != config::Source::Flag;
+    if !offline {
+        let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+        output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+        let state = base::refresh(&endpoint, pinned, now, limits).await?;
+        let base = base::current(Source::Origin(&endpoint), &state, proposal.lane(), now, limits).await?;
+        return Ok((state, base));
+    }
+    let Some(bytes) = proposal.base() else {
+        return Err(Failure::usage(
+            FailureKind::NoEdition,
+            "The file carries no edition to compare with. Name an origin with --origin URL, or have it made with \
+             mulberryctl propose --out.",
+        ));
+    };
+    let refused = |what: String| {
+        Failure::refused(
+            FailureKind::EditionRefused,
+            format!(
+                "The edition in the file is refused: {what}. Nothing was signed. Check --root, or use --origin URL."
+            ),
+        )
+    };
+    let bundle = Bundle::read(bytes, &limits.bundle).map_err(|error| refused(error.to_string()))?;
+    // A person hands the file in and is told how old it is; what people signed is never waived.
+    let waiver = Waiver::of(OnlineRole::ALL);
+    let (state, _) =
+        bundle.take(&pinned, now, &waiver, limits).map_err(|unfit| refused(unfit.to_string()))?;
+    let base = base::current(Source::Bundle(&bundle), &state, proposal.lane(), now, limits).await?;
+    let signed = state.edition(limits).and_then(|edition| edition.signed_at);
+    let age = signed.map_or_else(
+        || "at an unknown time".to_owned(),
+        |at| format!("{} ({})", output::instant(at), output::distance(at, now)),
+    );
+    output::warn(&format!(
+        "without a network this is compared with the edition in the file, which the server signed {age}. What was published \
+         since then is not known here; the server takes the proposal only if nothing was."
+    ));
+    if let Some(missing) = base.recipes.values().find_map(|recipe| recipe.as_ref().err()) {
+        output::warn(&format!("a published recipe cannot be read in the file: {missing}"));
+    }
+    Ok((state, base))
+}
