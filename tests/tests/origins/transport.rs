@@ -67,7 +67,11 @@ fn proxies_of_the_environment_are_used_and_their_exceptions_kept() {
         "{seen:?}"
     );
 
-    ends(once(&stage, stage.origin(), &[], &[("HTTP_PROXY", dead)]), 4, "by way of the proxy that HTTP_PROXY names");
+    ends(
+        once(&stage, stage.origin(), &[], &[("HTTP_PROXY", dead)]),
+        4,
+        "by way of the proxy that HTTP_PROXY names",
+    );
     let spared = [("HTTP_PROXY", dead), ("NO_PROXY", "127.0.0.1,example.org")];
     ends(once(&stage, stage.origin(), &[], &spared), 0, "verified");
 
