@@ -1,7 +1,5 @@
 //! The commands of `mulberry-agent`, one module each.
 
-use std::io::Write;
-
 use mulberry_shared::exit::Exit;
 use serde::Serialize;
 
@@ -68,8 +66,10 @@ pub fn show<T: Serialize + std::fmt::Display>(result: &T, output: Output) -> Res
             text
         }
     };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::usage(error)),
-        _ => Ok(()),
-    }
+    answer(&text)
+}
+
+/// Writes `text` to standard output as it is. A reader that has gone away is no failure.
+pub fn answer(text: &str) -> Result<(), Failure> {
+    mulberry_shared::answer::write(&mut std::io::stdout().lock(), text).map_err(Failure::usage)
 }

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
 use mulberry_agent::commands::{
-    Failure, config_show, import, init, once, run, status, tuf, uninstall, verify, why,
+    Failure, answer, config_show, import, init, once, run, status, tuf, uninstall, verify, why,
 };
 use mulberry_agent::driver::Verify;
 use mulberry_agent::io::clock::SystemClock;
@@ -116,7 +116,7 @@ fn main() -> ExitCode {
 /// The failure as JSON, if `--json` asks for it.
 fn tell_scripts(exit: Exit, sentence: &str) {
     if exit::asks_for_json(std::env::args_os()) {
-        // A reader that has gone away is no fault.
+        // Already a failure: that it cannot be told twice changes nothing.
         let _ = writeln!(std::io::stdout(), "{}", exit::failure(exit, exit.kind(), sentence));
     }
 }
@@ -146,8 +146,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mulberry-agent", &mut script);
-            // A reader that has gone away is no fault.
-            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            answer(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Yes)
         }
     }

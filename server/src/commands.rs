@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mulberry_shared::answer::Unwritten;
 use mulberry_shared::exit::Exit;
 
 use crate::config::InTheClear;
@@ -19,6 +20,14 @@ pub mod ledger;
 pub mod restore;
 pub mod run;
 pub mod token;
+
+/// Writes an answer to standard output: the one place where this program does. A reader that has gone away is no fault.
+///
+/// # Errors
+/// Exit code 2 when standard output takes no more.
+pub fn answer(text: &str) -> Result<(), CommandError> {
+    Ok(mulberry_shared::answer::write(&mut std::io::stdout().lock(), text)?)
+}
 
 /// The files in the state folder.
 #[derive(Clone, Debug)]
@@ -136,6 +145,12 @@ impl CommandError {
 
 impl From<FileError> for CommandError {
     fn from(error: FileError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<Unwritten> for CommandError {
+    fn from(error: Unwritten) -> Self {
         Self::usage(error.to_string())
     }
 }

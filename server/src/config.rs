@@ -16,7 +16,9 @@ use crate::capacity::LEAST_CONNECTIONS;
     version,
     after_help = "Exit codes: 0 done, 1 no, 2 usage or unreadable input, \
     3 trust refused, 5 state folder in use.\nEvery option of `run` can come from the environment, MULBERRY_SERVER_*; \
-    flags win."
+    flags win.\n\nExample:\n  mulberry-server init --from authority/server --state server\n  \
+    mulberry-server token add mei --may publish --may gate --state server --out token\n  \
+    mulberry-server run --state server"
 )]
 pub struct Cli {
     /// Starts the clock at this instant and lets it run: for rehearsals
@@ -79,7 +81,7 @@ pub enum Command {
     )]
     Run(RunArgs),
     /// Looks at the options of `run`
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: mulberry-server config show --json")]
     Config(ConfigCommand),
     /// Prints completions for a shell
     #[command(
@@ -121,21 +123,16 @@ pub struct InitArgs {
 /// `token`.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Makes a token and prints it, once
-    Add {
-        /// Whose it is; the ledger's name for them, for ever
-        name: String,
-        /// What it may do; every token may read
-        #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
-        may: Vec<Scope>,
-        /// The state folder
-        #[command(flatten)]
-        state: StateArgs,
-        /// Prints JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// Makes a token, and prints it once or writes it to a file
+    #[command(
+        after_help = "Examples: mulberry-server token add mei --may publish --may gate --out token\n          \
+        mulberry-server token add dashboard --may read --out /etc/prometheus/mulberry-token\n\n\
+        A name is the ledger's actor and is never used twice: for a token that was lost take a new one, such as mei-2026-11. \
+        What is printed is valid only if it could be printed."
+    )]
+    Add(TokenAddArgs),
     /// Lists names and scopes
+    #[command(after_help = "Example: mulberry-server token list --state /var/lib/mulberry/server")]
     List {
         /// The state folder
         #[command(flatten)]
@@ -145,6 +142,7 @@ pub enum TokenCommand {
         json: bool,
     },
     /// Makes a token invalid at once
+    #[command(after_help = "Example: mulberry-server token revoke mei")]
     Revoke {
         /// Whose
         name: String,
@@ -154,6 +152,28 @@ pub enum TokenCommand {
     },
 }
 
+/// `token add`.
+#[derive(Debug, Args)]
+pub struct TokenAddArgs {
+    /// Whose it is; the ledger's name for them, for ever
+    pub name: String,
+    /// What it may do; every token may read
+    #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
+    pub may: Vec<Scope>,
+    /// The file to write it to (mode 0600), whole and only when it is valid. Standard output by default
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long, requires = "out")]
+    pub replace: bool,
+    /// The state folder
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `ledger`.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
@@ -161,7 +181,7 @@ pub enum LedgerCommand {
     #[command(
         after_help = "Example: mulberry-server ledger export --out /var/backups/mulberry-ledger.jsonl\n\n\
         Works the same whether the server runs or not. Exit codes: 0 exported, 1 it could not be written, \
-        2 usage or unreadable input, 3 the ledger is broken, 5 the folder is in use and its server gives no export."
+        2 usage, unreadable input, something at FILE that may not be replaced, or a full standard output, 3 the ledger is broken, 5 the folder is in use and its server gives no export."
     )]
     Export(ExportArgs),
     /// Checks each hash of a ledger or an export, and each signature in it
@@ -177,9 +197,12 @@ pub enum LedgerCommand {
 /// `ledger export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The file to write (mode 0600), whole or not at all; an older one is replaced. Standard output by default
+    /// The file to write (mode 0600), whole or not at all. Standard output by default, and as `-`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long, requires = "out")]
+    pub replace: bool,
     /// The state folder
     #[command(flatten)]
     pub state: StateArgs,
@@ -344,6 +367,27 @@ mod tests {
                 Ok(OperatorsTransport::Tls { .. })
             ));
         }
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn see(command: &mut clap::Command, path: &str, seen: &mut u32) {
+            // clap's own.
+            if command.get_name() == "help" {
+                return;
+            }
+            let path = format!("{path} {}", command.get_name());
+            let help = command.render_long_help().to_string();
+            let leaf = command.get_subcommands().next().is_none();
+            // The example of a command that only has others is one of theirs.
+            let example = if leaf { path.trim_start() } else { "mulberry-server" };
+            assert!(help.contains("Example") && help.contains(example), "{path}:\n{help}");
+            *seen += u32::from(leaf);
+            command.get_subcommands_mut().for_each(|sub| see(sub, &path, seen));
+        }
+        let mut seen = 0;
+        see(&mut <Cli as clap::CommandFactory>::command(), "", &mut seen);
+        assert!(seen >= 10, "{seen}");
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use mulberry_shared::answer::{self, Existing, Occupied};
+use tempfile::NamedTempFile;
+
 /// A file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -34,6 +37,9 @@ pub enum FileError {
         /// The ceiling in bytes.
         limit: u64,
     },
+    /// What lies there is not written over.
+    #[error(transparent)]
+    Occupied(#[from] Occupied),
     /// Its content is not what it should be.
     #[error("{path}: {why}")]
     Unreadable {
@@ -116,7 +122,7 @@ fn replace(
     after: &mut dyn FnMut(Step) -> io::Result<()>,
 ) -> Result<(), FileError> {
     let io = |error| FileError::io(path, error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(io)?;
     temporary.write_all(bytes).and_then(|()| after(Step::Written)).map_err(io)?;
     temporary.as_file().sync_all().and_then(|()| after(Step::FileSynced)).map_err(io)?;
@@ -126,6 +132,65 @@ fn replace(
         .and_then(|folder| folder.sync_all())
         .and_then(|()| after(Step::FolderSynced))
         .map_err(io)
+}
+
+/// A file that a command was told to write (mode 0600): made beside its place, and moved there when it is whole.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    existing: Existing,
+    temporary: NamedTempFile,
+}
+
+impl NewFile {
+    /// Begins the file that shall lie at `path`.
+    ///
+    /// # Errors
+    /// [`FileError::Occupied`] when something lies there that may not be replaced; [`FileError::Io`].
+    pub fn create(path: &Path, existing: Existing) -> Result<Self, FileError> {
+        let found = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            other => Some(other.map_err(|error| FileError::io(path, error))?),
+        };
+        answer::may_write(path, found.as_ref(), existing)?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(folder_of(path))
+            .map_err(|error| FileError::io(path, error))?;
+        Ok(Self { path: path.to_owned(), existing, temporary })
+    }
+
+    /// Makes what was written durable, and moves it to its place.
+    ///
+    /// # Errors
+    /// [`FileError`]; the place is then as it was, unless only the folder could not be synced.
+    pub fn place(self) -> Result<(), FileError> {
+        let io = |error| FileError::io(&self.path, error);
+        self.temporary.as_file().sync_all().map_err(io)?;
+        let placed = match self.existing {
+            Existing::Refuse => self.temporary.persist_noclobber(&self.path),
+            Existing::Replace => self.temporary.persist(&self.path),
+        };
+        placed.map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => Occupied::File(self.path.clone()).into(),
+            _ => FileError::io(&self.path, error.error),
+        })?;
+        File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all()).map_err(io)
+    }
+}
+
+impl io::Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Takes the lock file `path`, held until the returned file is dropped; `None` when another process holds it.

@@ -38,7 +38,7 @@ fn main() -> Exit {
 /// The failure as JSON, if `--json` asks for it.
 fn tell_scripts(exit: Exit, sentence: &str) {
     if exit::asks_for_json(std::env::args_os()) {
-        // A reader that has gone away is no fault.
+        // Already a failure: that it cannot be told twice changes nothing.
         let _ = writeln!(std::io::stdout(), "{}", exit::failure(exit, exit.kind(), sentence));
     }
 }
@@ -61,8 +61,7 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<Exit, CommandError>
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "mulberry-server", &mut script);
-            // A reader that has gone away is no fault.
-            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            commands::answer(&String::from_utf8_lossy(&script))?;
         }
     }
     Ok(Exit::Yes)

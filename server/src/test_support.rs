@@ -1,11 +1,12 @@
 //! An authority for tests: three people, the online keys, and everything they sign.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest};
+use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, Scope};
 use mulberry_shared::recipe::{
     Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, WhichAddons, published,
 };
@@ -22,6 +23,7 @@ use crate::ledger;
 use crate::services::{Core, OpenError};
 use crate::state::{self, State};
 use crate::store::Store;
+use crate::tokens;
 
 /// Now, at the start of every test.
 pub(crate) fn start() -> Timestamp {
@@ -178,4 +180,27 @@ impl<S: Store + 'static> Parts<S> {
             .await
             .map(Arc::new)
     }
+}
+
+/// Keeps the token that it is handed.
+#[derive(Default)]
+struct Kept(String);
+
+impl tokens::HandOver for Kept {
+    fn offer(&mut self, text: &str) -> Result<(), tokens::TokenError> {
+        self.0 = text.to_owned();
+        Ok(())
+    }
+}
+
+/// Adds a token to the file at `path`; its text.
+pub(crate) fn add_token(
+    path: &Path,
+    name: &str,
+    may: &[Scope],
+    now: Timestamp,
+) -> Result<String, tokens::TokenError> {
+    let mut kept = Kept::default();
+    tokens::add(path, name, may, now, &mut kept)?;
+    Ok(kept.0)
 }

@@ -72,6 +72,11 @@ pub enum TokenError {
     /// No randomness.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
+    /// It cannot be printed.
+    #[error(
+        "the token cannot be written to standard output ({0}); no token was added, and its name is still free"
+    )]
+    NotShown(std::io::Error),
     /// Another process changes the tokens.
     #[error("another process changes the tokens right now; try again")]
     Locked,
@@ -127,11 +132,34 @@ impl Tokens {
     }
 }
 
-/// Adds a token to the file and returns its text, which is kept nowhere.
+/// Hands a new token to the person whom it is for. A token that nobody was given must not be valid.
+pub trait HandOver {
+    /// Makes sure that the text can be handed over; called before the token is valid.
+    ///
+    /// # Errors
+    /// Then no token is added.
+    fn offer(&mut self, text: &str) -> Result<(), TokenError>;
+
+    /// Finishes it; called when the token is valid.
+    ///
+    /// # Errors
+    /// Then the token is taken back.
+    fn settle(&mut self) -> Result<(), TokenError> {
+        Ok(())
+    }
+}
+
+/// Adds a token to the file and hands its text over; it is kept nowhere else.
 ///
 /// # Errors
-/// [`TokenError`].
-pub fn add(path: &Path, name: &str, may: &[Scope], now: Timestamp) -> Result<String, TokenError> {
+/// [`TokenError`]; no token was added then, and the name is still free.
+pub fn add(
+    path: &Path,
+    name: &str,
+    may: &[Scope],
+    now: Timestamp,
+    to: &mut dyn HandOver,
+) -> Result<(), TokenError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._@-".contains(&b);
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
         return Err(TokenError::BadName(name.chars().take(MAX_NAME).collect()));
@@ -139,24 +167,24 @@ pub fn add(path: &Path, name: &str, may: &[Scope], now: Timestamp) -> Result<Str
     let mut random = [0_u8; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut random).map_err(|error| TokenError::Random(error.to_string()))?;
     let text = format!("{PREFIX}{}", hex::encode(random));
-    change(path, |tokens| {
-        if tokens.tokens.iter().any(|token| token.name == name) {
-            return Err(TokenError::Taken(name.to_owned()));
-        }
-        let mut may = may.to_vec();
-        may.sort();
-        may.dedup();
-        let sha256 = Sha256Digest::of(text.as_bytes());
-        tokens.tokens.push(Token {
-            name: name.to_owned(),
-            sha256,
-            may,
-            created: whole_seconds(now),
-            revoked: None,
-        });
-        Ok(())
-    })?;
-    Ok(text)
+    let mut may = may.to_vec();
+    may.sort();
+    may.dedup();
+
+    let _lock = files::lock(&path.with_extension("lock"))?.ok_or(TokenError::Locked)?;
+    let before = Tokens::read(path)?;
+    if before.tokens.iter().any(|token| token.name == name) {
+        return Err(TokenError::Taken(name.to_owned()));
+    }
+    let mut tokens = before.clone();
+    let (name, sha256) = (name.to_owned(), Sha256Digest::of(text.as_bytes()));
+    tokens.tokens.push(Token { name, sha256, may, created: whole_seconds(now), revoked: None });
+    to.offer(&text)?;
+    tokens.write(path)?;
+    to.settle().or_else(|error| {
+        before.write(path)?;
+        Err(error)
+    })
 }
 
 /// Revokes the token of that name.
@@ -255,6 +283,34 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    use crate::test_support::add_token as add;
+
+    /// Fails at one of the two calls.
+    struct Failing(&'static str);
+
+    impl HandOver for Failing {
+        fn offer(&mut self, _: &str) -> Result<(), TokenError> {
+            if self.0 == "offer" { Err(TokenError::NotShown(std::io::Error::other("full"))) } else { Ok(()) }
+        }
+
+        fn settle(&mut self) -> Result<(), TokenError> {
+            Err(TokenError::NotShown(std::io::Error::other("full")))
+        }
+    }
+
+    #[test]
+    fn a_token_that_nobody_was_given_is_not_valid_and_its_name_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        add(&path, "mei", &[Scope::Gate], NOW).unwrap();
+        for at in ["offer", "settle"] {
+            let failed = super::add(&path, "tom", &[Scope::Gate], NOW, &mut Failing(at)).unwrap_err();
+            assert!(failed.to_string().contains("no token was added"), "{failed}");
+            assert_eq!(Tokens::read(&path).unwrap().all().len(), 1, "{at}");
+        }
+        add(&path, "tom", &[Scope::Gate], NOW).unwrap();
+    }
 
     #[test]
     fn a_token_is_shown_once_and_kept_hashed() {

@@ -24,9 +24,10 @@
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`explain`] | what each stable name means and what to do about it |
-//! | [`exit`], [`rehearsal`] | habits all binaries share: exit codes, a clock that starts elsewhere |
+//! | [`exit`], [`answer`], [`rehearsal`] | habits all binaries share: exit codes, where answers go, a clock that starts elsewhere |
 
 pub mod addon_trust;
+pub mod answer;
 pub mod bundle;
 pub mod clock;
 pub mod decide;

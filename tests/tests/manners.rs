@@ -180,3 +180,65 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     found
 }
+
+/// A closed pipe is the reader's wish; a full disk is not, and a token that nobody saw is not valid.
+#[test]
+fn standard_output_that_takes_nothing_ends_no_command_in_a_panic() {
+    let binaries = Binaries::build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (ctl, server, agent) = (binaries.ctl(), binaries.server(), binaries.agent());
+    run(&ctl, &["init", "authority", "--no-passphrase"], folder.path()).unwrap().expect_code(0).unwrap();
+    run(&ctl, &["recipe", "new", "--action", "hold-verification", "--slug", "hold"], folder.path())
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    let onto = |program: &Path, line: &str, full: bool| {
+        let mut command = command(program, folder.path());
+        command.args(line.split(' ')).env("MULBERRY_SERVER_STATE", "server");
+        if full {
+            command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        } else {
+            command.stdout(std::io::pipe().unwrap().1);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let tokens = || run(&server, &["token", "list", "--state", "server"], folder.path()).unwrap().stdout;
+
+    let (code, said) = onto(&server, "init --from authority/server", true);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("standard output"), "{said}");
+    for (program, line) in [
+        (&server, "token list"),
+        (&server, "ledger verify"),
+        (&server, "ledger verify --json"),
+        (&server, "ledger export"),
+        (&server, "config show"),
+        (&server, "completions bash"),
+        (&ctl, "config show"),
+        (&ctl, "config show --json"),
+        (&ctl, "recipe check recipes/hold"),
+        (&ctl, "recipe show recipes/hold"),
+        (&ctl, "recipe show recipes/hold --json"),
+        (&ctl, "completions bash"),
+        (&agent, "completions bash"),
+    ] {
+        if line != "token list" {
+            let (code, said) = onto(program, line, true);
+            assert_eq!(code, Some(2), "{line}: {said}");
+            assert!(said.contains("standard output"), "{line}: {said}");
+        }
+        let (code, said) = onto(program, line, false);
+        assert_eq!((code, said.contains("panicked")), (Some(0), false), "{line}: {said}");
+    }
+    for full in [true, false] {
+        let (code, said) = onto(&server, "token add mei --may gate", full);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("no token was added"), "{said}");
+        assert_eq!(tokens(), "");
+    }
+    let add = ["token", "add", "mei", "--may", "gate", "--state", "server", "--out", "token"];
+    run(&server, &add, folder.path()).unwrap().expect_code(0).unwrap();
+    assert!(tokens().starts_with("mei may gate"));
+    assert_eq!(onto(&server, "token list", true).0, Some(2));
+}

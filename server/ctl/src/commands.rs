@@ -65,8 +65,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "mulberryctl", &mut script);
-            // A reader that has gone away is no fault.
-            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            output::answer(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Yes)
         }
         Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),

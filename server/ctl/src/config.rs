@@ -232,7 +232,7 @@ fn candidates(env: &dyn Fn(&'static str) -> Option<String>) -> Vec<PathBuf> {
 
 fn read_token(path: &Path) -> Result<String, Failure> {
     let fault = |what: String| {
-        let remedy = "On the server, `mulberry-server token add NAME --may publish --may gate --may read > FILE` makes one";
+        let remedy = "On the server, `mulberry-server token add NAME --may publish --may gate --may read --out FILE` makes one";
         Failure::usage(
             FailureKind::TokenFile,
             format!("{}: {what}. {remedy}; MULBERRYCTL_TOKEN works too.", path.display()),

@@ -1,5 +1,7 @@
 //! Small files: bounded reading, and writing that neither overwrites nor widens.
 
+pub use mulberry_shared::answer::Existing;
+use mulberry_shared::answer::may_write;
 use std::{
     fs::{File, OpenOptions, Permissions},
     io::{self, Read, Write},
@@ -47,20 +49,25 @@ pub fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> 
     file.sync_all()
 }
 
-/// What becomes of a file that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// It stays, and nothing is written.
-    Refuse,
-    /// It is replaced.
-    Replace,
+/// Whether [`write_whole`] would write there: for asking before the work is done.
+///
+/// # Errors
+/// [`Occupied`](mulberry_shared::answer::Occupied) inside the error.
+pub fn check_place(path: &Path, existing: Existing) -> io::Result<()> {
+    let found = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => Some(other?),
+    };
+    may_write(path, found.as_ref(), existing)
+        .map_err(|error| io::Error::new(io::ErrorKind::AlreadyExists, error))
 }
 
 /// Writes a file that everybody may read, whole or not at all, and makes it durable.
 ///
 /// # Errors
-/// It exists and may not be replaced, or cannot be written.
+/// [`Occupied`](mulberry_shared::answer::Occupied) inside the error when what lies there may not be replaced; or it cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
+    check_place(path, existing)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".mulberry-")
@@ -111,5 +118,30 @@ mod tests {
         write_whole(&path, b"two", Existing::Replace).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn nothing_but_a_regular_file_is_ever_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "kept").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
+        std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        for (path, what) in [
+            (at("link"), "a symbolic link"),
+            (at("dangling"), "a symbolic link"),
+            (at("socket"), "a socket"),
+            (at("folder"), "a folder"),
+            ("/dev/null".into(), "a device"),
+        ] {
+            for existing in [Existing::Replace, Existing::Refuse] {
+                let error = write_whole(&path, b"x", existing).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+                assert!(error.to_string().contains(what), "{error}");
+            }
+        }
+        assert_eq!(std::fs::read(at("link")).unwrap(), b"kept");
     }
 }

@@ -15,7 +15,8 @@ fn main() -> Exit {
         Err(error) => {
             if error.use_stderr() && asks_for_json(std::env::args_os()) {
                 let failure = Failure::usage(Exit::Usage, error.to_string());
-                Format::Json.print(String::new, || failure.to_json());
+                // Already a failure: that it cannot be told twice changes nothing.
+                let _ = Format::Json.print(String::new, || failure.to_json());
             }
             error.exit()
         }
@@ -33,7 +34,7 @@ fn main() -> Exit {
         Err(failure) => {
             eprintln!("Error: {failure}");
             if format == Format::Json {
-                format.print(String::new, || failure.to_json());
+                let _ = format.print(String::new, || failure.to_json());
             }
             failure.exit
         }

@@ -1,6 +1,8 @@
 //! What people and scripts see: words and tables, or JSON, on standard output; progress and warnings on standard error.
 
+use crate::failure::{Failure, FailureKind};
 use jiff::{Timestamp, Unit};
+use mulberry_shared::answer::write;
 use std::io::{IsTerminal, Write};
 
 /// How a command speaks.
@@ -13,15 +15,30 @@ pub enum Format {
 }
 
 impl Format {
-    /// Prints the answer in the chosen form.
-    pub fn print(self, human: impl FnOnce() -> String, json: impl FnOnce() -> serde_json::Value) {
+    /// Prints the answer in the chosen form. A reader that has gone away (`| head`) is no fault.
+    ///
+    /// # Errors
+    /// Standard output takes no more (exit code 2).
+    pub fn print(
+        self,
+        human: impl FnOnce() -> String,
+        json: impl FnOnce() -> serde_json::Value,
+    ) -> Result<(), Failure> {
         let text = match self {
             Self::Human => human(),
             Self::Json => json().to_string(),
         };
-        // A closed pipe (`| head`) is the reader's wish, not a fault.
-        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+        answer(&format!("{}\n", text.trim_end()))
     }
+}
+
+/// Writes `text` to standard output as it is.
+///
+/// # Errors
+/// As [`Format::print`].
+pub fn answer(text: &str) -> Result<(), Failure> {
+    write(&mut std::io::stdout().lock(), text)
+        .map_err(|error| Failure::usage(FailureKind::FileUnwritable, format!("{error}.")))
 }
 
 /// Says what is going on, on standard error: for steps that may take more than a moment.

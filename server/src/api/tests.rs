@@ -37,7 +37,9 @@ impl Lab {
     }
 
     fn token(&self, name: &str, may: &[Scope]) -> String {
-        let text = tokens::add(&self.folder.path().join("tokens.json"), name, may, start()).unwrap();
+        let text =
+            crate::test_support::add_token(&self.folder.path().join("tokens.json"), name, may, start())
+                .unwrap();
         format!("Bearer {text}")
     }
 

@@ -1,13 +1,12 @@
 //! `config show`: each option of `run` and where its value came from.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 
 use clap::parser::ValueSource;
 use clap::{Command, CommandFactory as _};
 use serde_json::{Map, Value, json};
 
-use super::CommandError;
+use super::{CommandError, answer};
 use crate::config::Cli;
 
 /// One option.
@@ -22,7 +21,7 @@ struct Line {
 /// are files.
 ///
 /// # Errors
-/// [`CommandError`] for words that are no `config show`.
+/// [`CommandError`] for words that are no `config show`, and when standard output takes no more.
 pub fn config_show(words: impl IntoIterator<Item = OsString>, json: bool) -> Result<(), CommandError> {
     let lines = lines(words)?;
     let text = if json {
@@ -38,9 +37,7 @@ pub fn config_show(words: impl IntoIterator<Item = OsString>, json: bool) -> Res
         let rows = lines.iter().map(|line| row(&line.key, &shown(line), &line.source));
         std::iter::once(row("KEY", "VALUE", "SAID BY")).chain(rows).collect()
     };
-    // A reader that has gone away is no fault.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    answer(&text)
 }
 
 /// Clap knows where each value came from, so an option that is added is shown without a line here.

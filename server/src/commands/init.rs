@@ -9,7 +9,7 @@ use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
 use serde_json::json;
 
-use super::{CommandError, Layout};
+use super::{CommandError, Layout, answer};
 use crate::clock::Clock;
 use crate::config::InitArgs;
 use crate::event::Event;
@@ -52,27 +52,34 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
         .await
         .map_err(|error| CommandError::failed(error.to_string()))?;
     appended.map_err(|error| CommandError::failed(error.to_string()))?;
-    report(args, &layout, &state);
-    Ok(())
+    report(args, &layout, &state)
 }
 
-fn report(args: &InitArgs, layout: &Layout, state: &State) {
+fn report(args: &InitArgs, layout: &Layout, state: &State) -> Result<(), CommandError> {
     let folder = layout.folder.display();
     if args.json {
         let lanes: BTreeMap<_, _> =
             state.lanes.iter().map(|(lane, content)| (lane.as_str(), content.metadata.version)).collect();
         let root = state.root.version;
         let targets = state.targets.version;
-        println!(
-            "{}",
-            json!({"state": folder.to_string(), "root": root, "targets": targets, "lanes": lanes})
-        );
-        return;
+        let told = json!({"state": folder.to_string(), "root": root, "targets": targets, "lanes": lanes});
+        return answer(&format!("{told}\n"));
     }
-    println!("Initialised {folder}: root version {}.", state.root.version);
-    println!("The online keys were copied to {}; remove the originals.", layout.keys().display());
-    println!("Next: mulberry-server token add NAME --may publish --may gate --state {folder}");
-    println!("      mulberry-server run --state {folder}");
+    answer(&format!(
+        "Initialised {folder}: root version {}.\nThe online keys were copied to {}; remove the originals.\n{}",
+        state.root.version,
+        layout.keys().display(),
+        next_steps(&layout.folder)
+    ))
+}
+
+/// What makes a server of a state folder.
+pub(super) fn next_steps(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "Next: mulberry-server token add NAME --may publish --may gate --out FILE --state {folder}\n      \
+         mulberry-server run --state {folder}\n"
+    )
 }
 
 /// `1.root.json` and its successors as long as there are any, and the highest version of each other role.

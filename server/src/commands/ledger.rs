@@ -6,15 +6,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
+use mulberry_shared::answer::{Existing, Lenient, Unwritten};
 use mulberry_shared::exit::Exit;
 use serde_json::json;
 
-use super::{CommandError, Layout};
+use super::{CommandError, Layout, answer};
 use crate::config::ExportArgs;
 use crate::export::socket;
 use crate::export::source::Exporter;
 use crate::export::{ExportError, ExportReader, Header};
-use crate::files;
+use crate::files::{self, FileError, NewFile};
 use crate::ledger::{Ledger, LedgerError};
 use crate::store::sled::SledStore;
 
@@ -58,32 +59,42 @@ impl Source {
 /// [`CommandError`]; a file is not written or replaced then.
 pub async fn export(args: &ExportArgs) -> Result<(), CommandError> {
     let layout = Layout::existing(&args.state.state)?;
-    let Some(out) = &args.out else {
-        let mut stdout = std::io::stdout().lock();
-        copy(&layout, &mut stdout).await?;
-        return stdout.flush().map_err(|error| cannot_write(Path::new("standard output"), &error));
+    let Some(out) = args.out.as_deref().filter(|out| *out != Path::new("-")) else {
+        if args.json {
+            return Err(CommandError::usage("--json tells about a file; name one with --out"));
+        }
+        let full = |error: std::io::Error| CommandError::from(Unwritten(error));
+        let mut stdout = Lenient(std::io::stdout().lock());
+        copy(&layout, &mut stdout, &full).await?;
+        return stdout.flush().map_err(full);
     };
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let cannot = |error: std::io::Error| cannot_write(out, &error);
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(cannot)?;
-    let header = copy(&layout, &mut file).await?;
-    file.as_file().sync_all().map_err(cannot)?;
-    file.persist(out).map_err(|error| cannot(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    let cannot =
+        |error: std::io::Error| CommandError::failed(format!("{} cannot be written: {error}", out.display()));
+    let cannot_file = |error: FileError| match error {
+        FileError::Io { error, .. } => cannot(error),
+        other => other.into(),
+    };
+    let mut file = NewFile::create(out, Existing::of_flag(args.replace)).map_err(cannot_file)?;
+    let header = copy(&layout, &mut file, &cannot).await?;
+    file.place().map_err(cannot_file)?;
     let (out, Header { ledger, events, head, .. }) = (out.display(), &header);
     if args.json {
-        println!("{}", json!({"file": out.to_string(), "ledger": ledger, "events": events, "head": head}));
-    } else {
-        println!("Exported {events} events of the ledger {ledger} to {out}.");
-        println!("Keys and tokens are not in it: back up {} apart from it.", layout.keys().display());
+        let told = json!({"file": out.to_string(), "ledger": ledger, "events": events, "head": head});
+        return answer(&format!("{told}\n"));
     }
-    Ok(())
+    answer(&format!(
+        "Exported {events} events of the ledger {ledger} to {out}.\n\
+         Keys and tokens are not in it: back up {} apart from it.\n",
+        layout.keys().display()
+    ))
 }
 
-/// Copies the export of `layout` to `out`, checking it on the way.
-async fn copy(layout: &Layout, out: &mut impl std::io::Write) -> Result<Header, CommandError> {
-    let cannot =
-        |error: std::io::Error| CommandError::failed(format!("the export cannot be written: {error}"));
+/// Copies the export of `layout` to `out`, checking it on the way; `cannot` says what it means that `out` takes no more.
+async fn copy(
+    layout: &Layout,
+    out: &mut impl std::io::Write,
+    cannot: &dyn Fn(std::io::Error) -> CommandError,
+) -> Result<Header, CommandError> {
     match Source::open(layout)? {
         Source::Running(connection) => {
             let unusable = |error| match error {
@@ -134,8 +145,4 @@ pub(super) fn unusable(error: ExportError) -> CommandError {
 /// Says nothing about the ledger: the server was stopped, say.
 fn server_went_away() -> CommandError {
     CommandError::usage("the server ended the connection before the export was whole; try again")
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
-    CommandError::failed(format!("{} cannot be written: {error}", path.display()))
 }

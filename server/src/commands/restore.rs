@@ -11,8 +11,9 @@ use std::sync::Arc;
 use mulberry_shared::limits::Limits;
 use serde_json::json;
 
+use super::init::next_steps;
 use super::ledger::unusable;
-use super::{CommandError, Layout};
+use super::{CommandError, Layout, answer};
 use crate::config::RestoreArgs;
 use crate::export::ExportReader;
 use crate::files;
@@ -43,8 +44,7 @@ pub async fn restore(args: &RestoreArgs, limits: &Limits) -> Result<(), CommandE
             let _ = std::fs::remove_dir(target);
         }
     }
-    report(args, &restored?);
-    Ok(())
+    report(args, &restored?)
 }
 
 /// Whether the state folder was there before.
@@ -140,24 +140,26 @@ pub async fn replay(input: impl BufRead, store: &dyn Store, limits: &Limits) -> 
     state.ok_or_else(|| CommandError::refused("the export has no events; use another one"))
 }
 
-fn report(args: &RestoreArgs, state: &State) {
+fn report(args: &RestoreArgs, state: &State) -> Result<(), CommandError> {
     let (folder, head) = (args.state.state.display().to_string(), state.head);
     let recipes = state.recipes().count();
     if args.json {
-        println!(
-            "{}",
-            json!({"state": folder, "events": head.sequence, "head": head.head, "recipes": recipes,
-                "keys": args.keys.is_some()})
-        );
-        return;
+        let told = json!({"state": folder, "events": head.sequence, "head": head.head, "recipes": recipes,
+            "keys": args.keys.is_some()});
+        return answer(&format!("{told}\n"));
     }
-    println!("Restored {} events to {folder}: {recipes} recipes are published.", head.sequence);
-    if args.keys.is_none() {
-        println!("Next: put the online keys, snapshot.pem, timestamp.pem and gates.pem, into {folder}/keys");
-    }
-    println!("Next: mulberry-server token add NAME --may publish --may gate --state {folder}");
-    println!("      mulberry-server run --state {folder}");
-    println!("What was published or opened after the export is not in it: do that again.");
+    let keys = match &args.keys {
+        Some(_) => String::new(),
+        None => format!(
+            "Next: put the online keys, snapshot.pem, timestamp.pem and gates.pem, into {folder}/keys\n"
+        ),
+    };
+    answer(&format!(
+        "Restored {} events to {folder}: {recipes} recipes are published.\n{keys}{}\
+         What was published or opened after the export is not in it: do that again.\n",
+        head.sequence,
+        next_steps(&args.state.state)
+    ))
 }
 
 #[cfg(test)]
@@ -237,7 +239,26 @@ mod tests {
         assert_eq!(place.verify(None).await, Exit::Yes);
         let layout = Layout::existing(&place.at("state")).unwrap();
         OnlineKeys::read(&layout.keys()).unwrap();
-        let args = ExportArgs { out: Some(place.at("again")), state: place.state(), json: false };
+        let mut args =
+            ExportArgs { out: Some(place.at("again")), replace: false, state: place.state(), json: false };
+        export(&args).await.unwrap();
+        assert_eq!(std::fs::read(place.at("again")).unwrap(), bytes);
+
+        // Nothing is written over unasked, and nothing but a file even then.
+        std::fs::write(place.at("again"), "a pinned root").unwrap();
+        let refused = export(&args).await.unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage, "{refused}");
+        assert!(refused.sentence.contains("--replace"), "{refused}");
+        assert_eq!(std::fs::read(place.at("again")).unwrap(), b"a pinned root");
+        args.replace = true;
+        std::os::unix::fs::symlink(place.at("again"), place.at("link")).unwrap();
+        for (other, what) in [(place.at("link"), "a symbolic link"), ("/dev/null".into(), "a device")] {
+            let args = ExportArgs { out: Some(other), replace: true, state: place.state(), json: false };
+            let refused = export(&args).await.unwrap_err();
+            assert_eq!(refused.exit, Exit::Usage, "{refused}");
+            assert!(refused.sentence.contains(what), "{refused}");
+        }
+        assert!(place.at("link").is_symlink());
         export(&args).await.unwrap();
         assert_eq!(std::fs::read(place.at("again")).unwrap(), bytes);
 

@@ -1,12 +1,17 @@
 //! `token`: operators' tokens.
 
+use std::io::Write as _;
+use std::path::Path;
+
+use mulberry_shared::answer::Existing;
 use mulberry_shared::operators::Scope;
 use serde_json::json;
 
-use super::{CommandError, Layout};
+use super::{CommandError, Layout, answer};
 use crate::clock::Clock;
-use crate::config::TokenCommand;
-use crate::tokens::{self, Token, Tokens};
+use crate::config::{TokenAddArgs, TokenCommand};
+use crate::files::{FileError, NewFile};
+use crate::tokens::{self, HandOver, Token, TokenError, Tokens};
 
 /// Runs a `token` command. Needs no lock of the server: it sees the change at the next request.
 ///
@@ -14,37 +19,129 @@ use crate::tokens::{self, Token, Tokens};
 /// [`CommandError`].
 pub fn token(command: &TokenCommand, clock: &dyn Clock) -> Result<(), CommandError> {
     match command {
-        TokenCommand::Add { name, may, state, json } => {
-            let layout = Layout::existing(&state.state)?;
-            let text = tokens::add(&layout.tokens(), name, may, clock.now())?;
-            if *json {
-                println!("{}", json!({"name": name, "may": may, "token": text}));
-            } else {
-                eprintln!("The token of {name:?}, which is shown only now:");
-                println!("{text}");
-            }
-        }
+        TokenCommand::Add(args) => add(args, clock),
         TokenCommand::List { state, json } => {
             let layout = Layout::existing(&state.state)?;
-            for token in Tokens::read(&layout.tokens())?.all() {
+            let tokens = Tokens::read(&layout.tokens())?;
+            let line = |token: &Token| {
                 if *json {
-                    println!("{}", describe(token));
-                } else {
-                    let may: Vec<_> = token.may.iter().copied().map(Scope::as_str).collect();
-                    let revoked = token.revoked.map(|at| format!(" revoked {at}")).unwrap_or_default();
-                    println!("{} may {} since {}{revoked}", token.name, may.join(", "), token.created);
+                    return format!("{}\n", describe(token));
                 }
-            }
+                let may: Vec<_> = token.may.iter().copied().map(Scope::as_str).collect();
+                let revoked = token.revoked.map(|at| format!(" revoked {at}")).unwrap_or_default();
+                format!("{} may {} since {}{revoked}\n", token.name, may.join(", "), token.created)
+            };
+            answer(&tokens.all().iter().map(line).collect::<String>())
         }
         TokenCommand::Revoke { name, state } => {
             let layout = Layout::existing(&state.state)?;
             tokens::revoke(&layout.tokens(), name, clock.now())?;
-            println!("Revoked the token of {name:?}.");
+            answer(&format!("Revoked the token of {name:?}.\n"))
         }
     }
-    Ok(())
+}
+
+fn add(args: &TokenAddArgs, clock: &dyn Clock) -> Result<(), CommandError> {
+    let TokenAddArgs { name, may, out, replace, state, json } = args;
+    let layout = Layout::existing(&state.state)?;
+    let file = layout.tokens();
+    let Some(out) = out.as_deref().filter(|out| *out != Path::new("-")) else {
+        let mut shown = Shown { args };
+        return Ok(tokens::add(&file, name, may, clock.now(), &mut shown)?);
+    };
+    let mut written = Written { path: out, existing: Existing::of_flag(*replace), staged: None };
+    tokens::add(&file, name, may, clock.now(), &mut written)?;
+    if *json {
+        let told = json!({"name": name, "may": may, "file": out.display().to_string()});
+        return answer(&format!("{told}\n"));
+    }
+    answer(&format!("Wrote the token of {name:?} to {}.\n", out.display()))
+}
+
+/// Prints the token: a reader that has gone away was given none.
+struct Shown<'a> {
+    args: &'a TokenAddArgs,
+}
+
+impl HandOver for Shown<'_> {
+    fn offer(&mut self, text: &str) -> Result<(), TokenError> {
+        let TokenAddArgs { name, may, json, .. } = self.args;
+        let line = if *json {
+            format!("{}\n", json!({"name": name, "may": may, "token": text}))
+        } else {
+            eprintln!("The token of {name:?}, which is shown only now:");
+            format!("{text}\n")
+        };
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).map_err(TokenError::NotShown)
+    }
+}
+
+/// Writes the token into a file, whole or not at all, and only when it is valid.
+struct Written<'a> {
+    path: &'a Path,
+    existing: Existing,
+    staged: Option<NewFile>,
+}
+
+impl HandOver for Written<'_> {
+    fn offer(&mut self, text: &str) -> Result<(), TokenError> {
+        let mut file = NewFile::create(self.path, self.existing)?;
+        let io = |error| FileError::Io { path: self.path.to_owned(), error };
+        file.write_all(format!("{text}\n").as_bytes()).map_err(io)?;
+        self.staged = Some(file);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), TokenError> {
+        Ok(self.staged.take().map_or(Ok(()), NewFile::place)?)
+    }
 }
 
 fn describe(token: &Token) -> serde_json::Value {
     json!({"name": token.name, "may": token.may, "created": token.created, "revoked": token.revoked})
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use mulberry_shared::exit::Exit;
+
+    use super::*;
+    use crate::clock::SetClock;
+    use crate::config::StateArgs;
+    use crate::test_support::start;
+
+    #[test]
+    fn a_token_file_is_private_and_an_old_one_stays_unless_all_went_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        crate::files::private_folder(&state).unwrap();
+        let out = folder.path().join("token");
+        let args = |name: &str, replace| TokenAddArgs {
+            name: name.into(),
+            may: vec![Scope::Gate],
+            out: Some(out.clone()),
+            replace,
+            state: StateArgs { state: state.clone() },
+            json: false,
+        };
+        let clock = SetClock::at(start());
+        add(&args("mei", false), &clock).unwrap();
+        let first = std::fs::read_to_string(&out).unwrap();
+        assert_eq!(std::fs::metadata(&out).unwrap().mode() & 0o777, 0o600);
+        let tokens = || Tokens::read(&state.join("tokens.json")).unwrap();
+        assert_eq!(tokens().find(first.trim_end()).unwrap().name, "mei");
+
+        // A name that is taken, and a file that may not be replaced: nothing is lost and nothing is added.
+        assert_eq!(add(&args("mei", true), &clock).unwrap_err().exit, Exit::No);
+        assert_eq!(add(&args("tom", false), &clock).unwrap_err().exit, Exit::Usage);
+        assert_eq!((std::fs::read_to_string(&out).unwrap(), tokens().all().len()), (first.clone(), 1));
+
+        add(&args("tom", true), &clock).unwrap();
+        let second = std::fs::read_to_string(&out).unwrap();
+        assert_eq!(tokens().find(second.trim_end()).unwrap().name, "tom");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
+    }
 }

@@ -74,11 +74,13 @@ pub async fn run(
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
-    let existing = if command.replace { Existing::Replace } else { Existing::Refuse };
-    // Found out now rather than after everything has been fetched.
-    if existing == Existing::Refuse && command.out.exists() {
-        return Err(exists(&command.out));
+    let existing = Existing::of_flag(command.replace);
+    if command.out.as_os_str() == "-" {
+        let sentence = "--out -: a bundle is bytes for a file, not for standard output. Name a file.";
+        return Err(Failure::usage(FailureKind::FileUnwritable, sentence));
     }
+    // Found out now rather than after everything has been fetched.
+    files::check_place(&command.out, existing).map_err(|error| unwritable(&command.out, &error))?;
     let pinned = origin::pinned(settings.root()?, limits)?;
     let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
     output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
@@ -86,13 +88,10 @@ pub async fn run(
 
     let bytes = bundle.write();
     prove(&bytes, &pinned, &state, now, limits)?;
-    files::write_whole(&command.out, &bytes, existing).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(&command.out),
-        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", command.out.display())),
-    })?;
+    files::write_whole(&command.out, &bytes, existing).map_err(|error| unwritable(&command.out, &error))?;
     let edition = state.edition(limits).ok_or_else(|| faulty("there is no edition in it"))?;
     let written = written(&command.out, &bytes, &bundle, &edition, limits);
-    format.print(|| words(&written, now), || serde_json::json!(written));
+    format.print(|| words(&written, now), || serde_json::json!(written))?;
     Ok(Exit::Yes)
 }
 
@@ -279,10 +278,11 @@ fn words(written: &Written, now: Timestamp) -> String {
     parts.join("\n\n")
 }
 
-fn exists(path: &Path) -> Failure {
-    let sentence =
-        format!("{} exists. Name another file, or say --replace to write over it.", path.display());
-    Failure::usage(FailureKind::FileExists, sentence)
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::usage(FailureKind::FileExists, format!("{error}.")),
+        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display())),
+    }
 }
 
 fn faulty(problem: &str) -> Failure {

@@ -39,6 +39,6 @@ pub fn run(settings: &Settings, format: Format) -> Result<Exit, Failure> {
                 .map(|(key, (value, source))| ((*key).to_owned(), json!({"value": value, "source": source})));
             serde_json::Value::Object(entries.collect())
         },
-    );
+    )?;
     Ok(Exit::Yes)
 }

@@ -45,7 +45,7 @@ pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> 
     }
     let request = GateRequest { revision, state, percent, reason };
     let response = server.gate(recipe, &request).await?;
-    format.print(|| words(&response), || serde_json::json!(response));
+    format.print(|| words(&response), || serde_json::json!(response))?;
     Ok(Exit::Yes)
 }
 

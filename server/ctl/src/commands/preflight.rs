@@ -84,7 +84,7 @@ pub fn run(
         let folder = record::path(&file);
         output::warn(&format!("{}: {error}; publish will not know of this preflight.", folder.display()));
     }
-    format.print(|| print::human(&report), || json!(report));
+    format.print(|| print::human(&report), || json!(report))?;
     Ok(if report.passed { Exit::Yes } else { Exit::No })
 }
 

@@ -41,11 +41,11 @@ pub async fn run(
             format.print(
                 || words(all, now),
                 || json!({"proposals": all.iter().map(with_next).collect::<Vec<_>>()}),
-            );
+            )?;
         }
         Some(ProposalsCommand::Drop { id, reason }) => {
             let answer = server.drop_proposal(id, &DropRequest { reason: reason.clone() }).await?;
-            format.print(|| dropped(&answer.dropped), || json!(answer));
+            format.print(|| dropped(&answer.dropped), || json!(answer))?;
         }
     }
     Ok(Exit::Yes)

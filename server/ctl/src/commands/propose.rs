@@ -88,14 +88,14 @@ pub async fn run(
     let plan = plan::make(lane, &base, &wishes.recipes, &withdraw, wishes.renew, now)?;
     let mut proposal = publish::draft(lane, &base, &plan, &withdraw, now, limits)?;
     let examined = publish::examine(&proposal, &base, now, limits)?;
-    publish::say(format, &examined.describe(base.live(), now));
+    publish::say(format, &examined.describe(base.live(), now))?;
     if command.rebase.is_none() {
-        publish::say(format, &publish::preflights(&wishes.recipes, &plan, now, limits));
+        publish::say(format, &publish::preflights(&wishes.recipes, &plan, now, limits))?;
     }
     let authority = signers::authority(&base.targets, lane)?;
     if let Some(old) = &wishes.old {
         let signed = old.signing(authority, limits).map(|signing| signing.signed).unwrap_or_default();
-        publish::say(format, &voided(old, &names(&signed), signed.is_empty()));
+        publish::say(format, &voided(old, &names(&signed), signed.is_empty()))?;
     }
 
     if !command.key.is_empty() {
@@ -109,7 +109,7 @@ pub async fn run(
     if let Some((out, edition)) = command.out.as_ref().zip(edition) {
         write(out, &proposal.on(edition.write()), Existing::Refuse)?;
         let read = proposal_of(out, limits)?;
-        format.print(|| in_file(&read, out, &signing), || file_json(&read, out, &signing));
+        format.print(|| in_file(&read, out, &signing), || file_json(&read, out, &signing))?;
         return Ok(Exit::Yes);
     }
     let Some(server) = server else {
@@ -123,7 +123,7 @@ pub async fn run(
         _ => None,
     };
     let response = server.propose(&ProposalRequest { proposal: proposal.document(), replaces }).await?;
-    print(format, &response, Some(&plan), now);
+    print(format, &response, Some(&plan), now)?;
     Ok(Exit::Yes)
 }
 
@@ -226,7 +226,15 @@ fn exists(path: &Path) -> Failure {
 }
 
 /// What became of a proposal that was handed to the server.
-pub(super) fn print(format: Format, response: &ProposeResponse, changes: Option<&Changes>, now: Timestamp) {
+///
+/// # Errors
+/// As [`Format::print`].
+pub(super) fn print(
+    format: Format,
+    response: &ProposeResponse,
+    changes: Option<&Changes>,
+    now: Timestamp,
+) -> Result<(), Failure> {
     format.print(
         || match (&response.outcome, &response.published, &response.proposal) {
             (ProposalOutcome::Published, Some(published), _) => publish::outcome(published, changes, now),
@@ -240,7 +248,7 @@ pub(super) fn print(format: Format, response: &ProposeResponse, changes: Option<
             }
             json
         },
-    );
+    )
 }
 
 fn waiting(status: &ProposalStatus) -> String {

@@ -58,8 +58,8 @@ pub async fn run(
 
     let mut proposal = draft(lane, &base, &plan, &withdraw, now, limits)?;
     let examined = examine(&proposal, &base, now, limits)?;
-    say(format, &examined.describe(base.live(), now));
-    say(format, &preflights(&wishes, &plan, now, limits));
+    say(format, &examined.describe(base.live(), now))?;
+    say(format, &preflights(&wishes, &plan, now, limits))?;
 
     let signers = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     sign(&mut proposal, &signers, &base)?;
@@ -78,7 +78,7 @@ pub async fn run(
         withdraw: document.withdraw,
     };
     let response = server.publish(lane.as_str(), &request).await?;
-    format.print(|| outcome(&response, Some(&plan), now), || serde_json::json!(response));
+    format.print(|| outcome(&response, Some(&plan), now), || serde_json::json!(response))?;
     Ok(Exit::Yes)
 }
 
@@ -256,13 +256,16 @@ pub(super) fn preflights(
 }
 
 /// Words before the answer: on standard output for people, aside when a script waits for JSON.
-pub(super) fn say(format: Format, text: &str) {
+pub(super) fn say(format: Format, text: &str) -> Result<(), Failure> {
     if text.is_empty() {
-        return;
+        return Ok(());
     }
     match format {
         Format::Human => format.print(|| format!("{text}\n"), || serde_json::Value::Null),
-        Format::Json => eprintln!("{text}"),
+        Format::Json => {
+            eprintln!("{text}");
+            Ok(())
+        }
     }
 }
 

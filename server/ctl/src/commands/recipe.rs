@@ -89,7 +89,7 @@ fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> 
             });
             json!({"ok": good, "recipes": recipes.collect::<Vec<_>>()})
         },
-    );
+    )?;
     Ok(if good { Exit::Yes } else { Exit::No })
 }
 
@@ -112,10 +112,10 @@ fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<
     };
     let recipe = source::load_good(file, limits)?;
     match format {
-        Format::Human => format.print(|| words::describe(&recipe, now), || json!(null)),
+        Format::Human => format.print(|| words::describe(&recipe, now), || json!(null))?,
         // The very bytes that are published and hashed, not a second serialisation of them.
         Format::Json => Format::Human
-            .print(|| String::from_utf8_lossy(&published::write(&recipe)).into_owned(), || json!(null)),
+            .print(|| String::from_utf8_lossy(&published::write(&recipe)).into_owned(), || json!(null))?,
     }
     Ok(Exit::Yes)
 }

@@ -87,7 +87,7 @@ pub async fn run(
     let (state, base) = view(&named, &proposal, settings, pinned, now, limits).await?;
     let lane = proposal.lane();
     let examined = publish::examine(&proposal, &base, now, limits)?;
-    publish::say(format, &examined.describe(base.live(), now));
+    publish::say(format, &examined.describe(base.live(), now))?;
 
     let authority = signers::authority(&base.targets, lane)?;
     // Signatures that do not hold are left out here, whoever put them there.
@@ -99,7 +99,7 @@ pub async fn run(
     };
     let signing = signing_of(&proposal)?;
     let id = proposal::shown(&proposal.id());
-    publish::say(format, &format!("Proposal {id}, {}.", signing.describe()));
+    publish::say(format, &format!("Proposal {id}, {}.", signing.describe()))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     signers::check_new(&keys, &signing, lane, &base.targets)?;
     publish::agree(command.yes, &format!("Sign proposal {id}?"), "signed")?;
@@ -114,7 +114,7 @@ pub async fn run(
         format.print(
             || propose::in_file(&proposal, path, &signing),
             || propose::file_json(&proposal, path, &signing),
-        );
+        )?;
         return Ok(Exit::Yes);
     };
     let mut last = None;
@@ -128,7 +128,7 @@ pub async fn run(
         }
     }
     if let Some(response) = last {
-        propose::print(format, &response, Some(&examined.changes), now);
+        propose::print(format, &response, Some(&examined.changes), now)?;
     }
     Ok(Exit::Yes)
 }

@@ -34,7 +34,7 @@ pub async fn run(settings: &Settings, now: Timestamp, format: Format) -> Result<
             }
             json
         },
-    );
+    )?;
     Ok(if due.is_empty() { Exit::Yes } else { Exit::No })
 }
 

@@ -20,6 +20,6 @@ pub async fn run(
     let server = Operators::new(settings)?;
     let request = ProposalRequest { proposal: proposal.document(), replaces: None };
     let response = server.propose(&request).await?;
-    propose::print(format, &response, None, now);
+    propose::print(format, &response, None, now)?;
     Ok(Exit::Yes)
 }

@@ -239,8 +239,8 @@ kinds! {
         "name a folder that you may write to";
     FileExists "file-exists": "the file to write is there already",
         "name another one, or say `--replace`";
-    FileUnwritable "file-unwritable": "a bundle's or proposal's file cannot be written",
-        "name a place that you may write to";
+    FileUnwritable "file-unwritable": "a file or standard output cannot be written",
+        "name a place that you may write to and that has room";
     NoBundle "no-bundle": "what the origin serves fits in no bundle",
         "read the sentence: a ceiling was reached, or a path is not one of an edition";
     NoSuchProposal "no-such-proposal": "what is named is neither a file nor the beginning of a proposal's id",

@@ -11,7 +11,7 @@ use mulberry_shared::operators::LedgerHead;
 use serde_json::json;
 
 use super::{Source, server_went_away};
-use crate::commands::{CommandError, Layout};
+use crate::commands::{CommandError, Layout, answer};
 use crate::config::VerifyArgs;
 use crate::edition::Edition;
 use crate::edition::store::{EditionFile, EditionStore as _};
@@ -53,44 +53,48 @@ pub async fn verify(args: &VerifyArgs, limits: &Limits) -> Result<Exit, CommandE
         Ok(Sound { heads, .. }) => {
             let head = heads.last().copied().unwrap_or(ledger::EMPTY);
             let first = heads.first().map(|first| first.head);
-            report_sound(args, &what, first, head);
+            report_sound(args, &what, first, head)?;
             Ok(Exit::Yes)
         }
         Err(Flaw::Bad { sequence, why }) => {
-            report_bad(args, &what, sequence, &why);
+            report_bad(args, &what, sequence, &why)?;
             Ok(Exit::No)
         }
         Err(Flaw::CutOff { sequence, why }) => {
-            report_bad(args, &what, sequence, &why);
+            report_bad(args, &what, sequence, &why)?;
             Ok(Exit::No)
         }
         Err(Flaw::Unreadable(error)) => Err(error),
     }
 }
 
-fn report_sound(args: &VerifyArgs, what: &str, first: Option<Sha256Digest>, head: LedgerHead) {
+fn report_sound(
+    args: &VerifyArgs,
+    what: &str,
+    first: Option<Sha256Digest>,
+    head: LedgerHead,
+) -> Result<(), CommandError> {
     let LedgerHead { sequence: events, head } = head;
     let first = first.unwrap_or(ledger::EMPTY.head);
     if args.json {
-        println!("{}", json!({"sound": true, "of": what, "ledger": first, "events": events, "head": head}));
-    } else {
-        println!("Sound: {events} events of the ledger {first}, the last one {head}.");
+        let told = json!({"sound": true, "of": what, "ledger": first, "events": events, "head": head});
+        return answer(&format!("{told}\n"));
     }
+    answer(&format!("Sound: {events} events of the ledger {first}, the last one {head}.\n"))
 }
 
-fn report_bad(args: &VerifyArgs, what: &str, sequence: Option<u64>, why: &str) {
+fn report_bad(args: &VerifyArgs, what: &str, sequence: Option<u64>, why: &str) -> Result<(), CommandError> {
     if args.json {
-        println!("{}", json!({"sound": false, "of": what, "first_bad": {"sequence": sequence, "why": why}}));
-        return;
+        let told = json!({"sound": false, "of": what, "first_bad": {"sequence": sequence, "why": why}});
+        return answer(&format!("{told}\n"));
     }
-    println!("NOT SOUND: {what}");
-    match sequence {
-        Some(sequence) => {
-            println!("Event {sequence} {why}.");
-            println!("The events before it are sound. Use an older export, or restore from one.");
-        }
-        None => println!("{why}."),
-    }
+    let found = match sequence {
+        Some(sequence) => format!(
+            "Event {sequence} {why}.\nThe events before it are sound. Use an older export, or restore from one."
+        ),
+        None => format!("{why}."),
+    };
+    answer(&format!("NOT SOUND: {what}\n{found}\n"))
 }
 
 async fn verify_folder(layout: &Layout, limits: &Limits) -> Result<Sound, Flaw> {

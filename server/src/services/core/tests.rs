@@ -384,10 +384,11 @@ async fn the_log_says_who_changed_which_revision_in_which_edition() {
     let withdrawn = publish(&core, &[], &["a"]).await.unwrap().edition;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens.json");
-    let first = tokens::add(&file, "mei", &[Scope::Gate], start()).unwrap();
+    let first = crate::test_support::add_token(&file, "mei", &[Scope::Gate], start()).unwrap();
     let live = LiveTokens::at(file.clone());
     live.find(&first).unwrap();
-    let second = tokens::add(&file, "tom", &[Scope::Publish, Scope::Gate], start()).unwrap();
+    let second =
+        crate::test_support::add_token(&file, "tom", &[Scope::Publish, Scope::Gate], start()).unwrap();
     live.find(&second).unwrap();
     tokens::revoke(&file, "mei", start()).unwrap();
     live.find(&second).unwrap();

@@ -81,7 +81,7 @@ pub(super) fn run(
             )
         },
         || serde_json::json!({"file": file, "path": recipe.path(), "revision": recipe.revision}),
-    );
+    )?;
     Ok(Exit::Yes)
 }
 

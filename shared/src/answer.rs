@@ -1,0 +1,146 @@
+//! Where answers go: the rules of all binaries for standard output and for files that a command is told to write.
+//!
+//! Opens nothing: the caller hands in the stream, or what it found at the place.
+
+use std::fs::Metadata;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+/// Standard output took no more of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the answer could not be written to standard output ({0}); make room there, and see with a command that only shows \
+     things what was done"
+)]
+pub struct Unwritten(#[from] pub io::Error);
+
+/// Writes an answer whole. A reader that has gone away (`| head`) is no fault.
+///
+/// # Errors
+/// [`Unwritten`] when `out` takes no more for another reason: it is full, say.
+pub fn write(out: &mut dyn Write, text: &str) -> Result<(), Unwritten> {
+    let mut out = Lenient(out);
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// A stream whose reader may go away: what is written after that goes nowhere.
+#[derive(Debug)]
+pub struct Lenient<W>(pub W);
+
+impl<W: Write> Write for Lenient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// What becomes of a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and nothing is written.
+    Refuse,
+    /// It is replaced, if it is a regular file.
+    Replace,
+}
+
+impl Existing {
+    /// What `--replace` means.
+    #[must_use]
+    pub fn of_flag(replace: bool) -> Self {
+        if replace { Self::Replace } else { Self::Refuse }
+    }
+}
+
+/// What lies at a place is not written over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Occupied {
+    /// A file, and nobody said that it may be replaced.
+    #[error("{0} exists; name another file, or say --replace to write over it")]
+    File(PathBuf),
+    /// Something that no answer may replace: a folder, a link, a pipe, a device.
+    #[error("{path} is {what} and is left as it is; name a regular file, or one that does not exist yet")]
+    Other {
+        /// Where.
+        path: PathBuf,
+        /// What lies there.
+        what: &'static str,
+    },
+}
+
+/// Whether a file may be written to `path`, where the system found `found` (without following a link).
+///
+/// # Errors
+/// [`Occupied`]; nothing but a regular file is ever replaced.
+pub fn may_write(path: &Path, found: Option<&Metadata>, existing: Existing) -> Result<(), Occupied> {
+    let Some(kind) = found.map(Metadata::file_type) else { return Ok(()) };
+    if kind.is_file() {
+        return match existing {
+            Existing::Replace => Ok(()),
+            Existing::Refuse => Err(Occupied::File(path.to_owned())),
+        };
+    }
+    let what = match kind {
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_symlink() => "a symbolic link",
+        kind if kind.is_fifo() => "a pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(Occupied::Other { path: path.to_owned(), what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    /// Takes everything and fails when it is flushed, as a buffer before a full disk does.
+    struct Buffered(ErrorKind);
+
+    impl Write for Buffered {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_fault_and_a_full_disk_is_one() {
+        let mut whole = Vec::new();
+        write(&mut whole, "yes\n").unwrap();
+        assert_eq!(whole, b"yes\n");
+        write(&mut Failing(ErrorKind::BrokenPipe), "yes\n").unwrap();
+        write(&mut Buffered(ErrorKind::BrokenPipe), "yes\n").unwrap();
+        for refused in [
+            write(&mut Failing(ErrorKind::StorageFull), "yes\n"),
+            write(&mut Buffered(ErrorKind::StorageFull), "yes\n"),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("standard output"));
+        }
+    }
+}
