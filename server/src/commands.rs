@@ -157,7 +157,10 @@ impl From<Unwritten> for CommandError {
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        Self::usage(error.to_string())
+        match error {
+            StoreError::Damaged { .. } => Self::refused(error.to_string()),
+            _ => Self::usage(error.to_string()),
+        }
     }
 }
 
@@ -189,7 +192,7 @@ impl From<KeyError> for CommandError {
 impl From<FoldError> for CommandError {
     fn from(error: FoldError) -> Self {
         match error {
-            FoldError::Ledger(LedgerError::Store(_)) => Self::usage(error.to_string()),
+            FoldError::Ledger(LedgerError::Store(error)) => error.into(),
             _ => Self::refused(error.to_string()),
         }
     }

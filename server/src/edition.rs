@@ -68,10 +68,14 @@ pub enum StoredEditionError {
     )]
     NewerFormat(u64),
     /// It cannot be read.
-    #[error("the stored edition cannot be read: {0}; restore the state folder from a backup")]
+    #[error(
+        "the stored edition cannot be read: {0}; move edition.json away from the state folder and start again: it is signed anew"
+    )]
     Malformed(String),
     /// It was not signed by keys that the metadata names.
-    #[error("the stored edition is refused: {0}; restore the state folder from a backup")]
+    #[error(
+        "the stored edition is refused: {0}; move edition.json away from the state folder and start again: it is signed anew"
+    )]
     Refused(#[from] TrustError),
 }
 

@@ -61,6 +61,17 @@ pub enum StoreError {
          export"
     )]
     Failed(String),
+    /// Its files are not what was written to them.
+    #[error(
+        "the ledger's database in {folder} is damaged ({why}); move that folder away, and restore from an export: \
+         mulberry-server restore --from FILE --keys DIR --state NEW"
+    )]
+    Damaged {
+        /// Where the database lies.
+        folder: String,
+        /// What was found.
+        why: String,
+    },
     /// The store's files have a newer format.
     #[error(
         "the store has format {found}, this program knows {known}; use a newer program, nothing was changed"

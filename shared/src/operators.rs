@@ -166,8 +166,11 @@ pub struct StatusResponse {
     /// How many proposals wait for signatures; overtaken ones do not count.
     #[serde(default)]
     pub proposals_waiting: usize,
-    /// Head of the ledger.
+    /// Head of the ledger: what is recorded, even if it is not served yet.
     pub ledger: LedgerHead,
+    /// What an operator must look at, a sentence each; none when all is well. Older servers do not say.
+    #[serde(default)]
+    pub troubles: Vec<String>,
 }
 
 /// One published recipe and its gate.

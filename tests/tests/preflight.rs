@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use der::{Decode as _, Encode as _};
 use jiff::{SignedDuration, Timestamp};
 use mulberry_lab::binaries::{Binaries, workspace};
 use mulberry_lab::corpus::{self, CorpusSpec};
@@ -23,6 +24,7 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::Certificate;
 use mulberry_shared::xpi::{Policy, inspect};
 use serde_json::Value;
+use x509_cert::name::Name;
 
 const EXPIRED: &str = "2019-05-04T00:09:46Z";
 const DAY_AFTER: &str = "2019-05-05T00:00:00Z";
@@ -144,6 +146,15 @@ fn the_right_replacement_passes_and_says_what_it_is() {
     );
 }
 
+/// The same name with its common name in another string type: UTF8String for PrintableString, or the other way round.
+fn in_another_encoding(name: &Name) -> Name {
+    let mut der = name.to_der().unwrap();
+    let text = b"signingca1.addons.example.org";
+    let at = der.windows(text.len()).position(|window| window == text).unwrap();
+    der[at - 2] = if der[at - 2] == 0x0c { 0x13 } else { 0x0c };
+    Name::from_der(&der).unwrap()
+}
+
 #[test]
 fn each_wrong_certificate_fails_with_its_own_sentence() {
     let (bench, folder) = (bench(), tempfile::tempdir().unwrap());
@@ -162,6 +173,19 @@ fn each_wrong_certificate_fails_with_its_own_sentence() {
             "wrong-subject",
             bench.like_the_replacement(|spec| spec.subject = other_name),
             "has the wrong subject: its key is that of \"signingca1.addons.example.org\" (serial 100004)",
+        ),
+        (
+            "wrong-subject",
+            bench.like_the_replacement(|spec| spec.subject = in_another_encoding(&spec.subject)),
+            "the same text as \"signingca1.addons.example.org\" (serial 100004), which 12 add-ons came with, but in another \
+             encoding",
+        ),
+        (
+            "wrong-subject",
+            CertificateSpec::ca(in_another_encoding(bench.incident.expiring.subject()), 8, begin, end)
+                .issued_by(&bench.incident.anchor, &key(KeyKind::Rsa2048, "end entity").unwrap())
+                .unwrap(),
+            "and it is for another key than the old one",
         ),
         ("not-chaining", elsewhere, "does not chain to the anchor: its issuer is \"CN=root-ca-elsewhere"),
         (

@@ -54,6 +54,8 @@ fn the_whole_night_from_a_certificate_file_to_repaired_clients() {
     for step in ["preflight", "publish"] {
         night.play(step);
     }
+    // Whose answer was lost asks again.
+    night.play("publish");
     night.play("canary");
     wait_for("the client to hear of the canary", || {
         let said = night.shell("mulberry-agent why replace-intermediate || true");

@@ -60,7 +60,7 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
     /// Rehearsals only: start the clock at this instant and let it run
-    #[arg(long, global = true, value_name = "RFC3339", help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = parse_instant, help_heading = "Everywhere")]
     pub clock_start: Option<Timestamp>,
 }
 
@@ -109,7 +109,7 @@ pub enum Command {
     Gate(GateCommand),
     /// Write the current edition into one file: for machines without a network, and for what a host ships
     Bundle(Bundle),
-    /// Recipes, gates and every metadata expiry; exit code 1 when any is due
+    /// Recipes, gates, every metadata expiry and the server's troubles; exit code 1 when any is due or there is trouble
     #[command(
         after_help = "Due: people's metadata 14 days before it expires, the server's at half its life.\n\n\
                       Example:\n  mulberryctl status\n  mulberryctl status --json"
@@ -309,6 +309,13 @@ pub enum GateCommand {
     },
 }
 
+/// An instant; who writes a day or a word is shown the form.
+pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| {
+        format!("`{text}` is no instant: write date, time and zone, such as 2019-05-05T00:00:00Z; now is \"$(date -u +%FT%TZ)\"")
+    })
+}
+
 /// A percentage as people write it (`25`, `12.5`, `0.05`), in basis points. Not by floating point: `0.29` must be 29.
 fn parse_percent(text: &str) -> Result<u16, String> {
     let fault =
@@ -348,6 +355,14 @@ mod tests {
             }
         });
         assert!(seen >= 13, "{seen}");
+    }
+
+    #[test]
+    fn an_instant_in_another_form_is_answered_with_the_right_one() {
+        assert_eq!(parse_instant("1970-01-01T00:00:00Z"), Ok(Timestamp::UNIX_EPOCH));
+        for text in ["2019-05-05", "now", "", "1557014400"] {
+            assert!(parse_instant(text).unwrap_err().contains("such as 2019-05-05T00:00:00Z"), "{text}");
+        }
     }
 
     #[test]

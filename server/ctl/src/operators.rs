@@ -176,7 +176,9 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         return Failure::unreachable(
             FailureKind::AnswerNotUnderstood,
             format!(
-                "The server answered {status} without saying why. Check --server: it is the operators' address."
+                "The server answered {status} without saying why. Check --server: it is the operators' address \
+                 (http://127.0.0.1:8081 unless `mulberry-server run` was told another one), not the public one that agents \
+                 read."
             ),
         );
     };
@@ -261,6 +263,8 @@ mod tests {
             assert_eq!(problem(StatusCode::CONFLICT, body(kind).as_bytes()).exit, exit, "{kind}");
         }
         assert_eq!(problem(StatusCode::BAD_GATEWAY, body("of-tomorrow").as_bytes()).exit, Exit::Unreachable);
-        assert_eq!(problem(StatusCode::NOT_FOUND, b"<html>").kind, "answer-not-understood");
+        let public = problem(StatusCode::NOT_FOUND, b"");
+        assert_eq!(public.kind, "answer-not-understood");
+        assert!(public.sentence.contains(":8081"), "{public}");
     }
 }

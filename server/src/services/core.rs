@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
-    GateRequest, GateResponse, ProblemKind, PublishRequest, PublishResponse, StatusResponse,
+    GateRequest, GateResponse, LedgerHead, ProblemKind, PublishRequest, PublishResponse, StatusResponse,
 };
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::TrustError;
@@ -47,6 +47,8 @@ pub struct Core {
     exports: Arc<Semaphore>,
     /// Whether the last attempt to make something durable failed.
     failing: AtomicBool,
+    /// Head of the ledger, ahead of what is served when an edition could not be stored.
+    recorded: std::sync::Mutex<LedgerHead>,
     clock: Arc<dyn Clock>,
     limits: Limits,
 }
@@ -137,10 +139,11 @@ impl Core {
             (Some(edition), Work::Nothing) => edition.clone(),
             _ => writer.sign(now, work, &limits).await?,
         };
+        let recorded = std::sync::Mutex::new(writer.ledger.head());
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
         let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(false));
         let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
-        Ok(Self { writer, served, live, metrics, store, exports, failing, clock, limits })
+        Ok(Self { writer, served, live, metrics, store, exports, failing, recorded, clock, limits })
     }
 
     /// What is served now.
@@ -205,7 +208,12 @@ impl Core {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusResponse {
-        status::status(&self.served(), self.clock.now(), self.clock.is_shifted())
+        let status = status::status(&self.served(), self.clock.now(), self.clock.is_shifted());
+        StatusResponse { ledger: self.recorded(), troubles: self.troubles(), ..status }
+    }
+
+    fn recorded(&self) -> LedgerHead {
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What an operator must look at, a sentence each; none when all is well.
@@ -219,6 +227,11 @@ impl Core {
             .collect();
         if self.failing.load(Ordering::SeqCst) {
             troubles.push("the last write to the state folder failed".to_owned());
+        }
+        let (recorded, served) = (self.recorded().sequence, self.served().state.head.sequence);
+        if recorded > served {
+            troubles
+                .push(format!("event {recorded} is recorded, but what is served shows event {served} only"));
         }
         troubles
     }
@@ -352,6 +365,7 @@ impl Core {
             }
         };
         next.head = writer.ledger.head();
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = next.head;
         tracing::info!(sequence = next.head.sequence, actor, what, "recorded");
         writer.state = Arc::new(next);
         if let Err(error) = self.serve_next(writer, now, work).await {
@@ -429,7 +443,7 @@ impl Writer {
 pub async fn fold(
     store: Arc<dyn Store>,
     limits: &Limits,
-) -> Result<(Ledger, Option<State>, Vec<mulberry_shared::operators::LedgerHead>), FoldError> {
+) -> Result<(Ledger, Option<State>, Vec<LedgerHead>), FoldError> {
     let (mut state, mut heads) = (None, Vec::new());
     let ledger = Ledger::open::<FoldError>(store, |record, head| {
         state = Some(state::advance(state.take(), &record.event, &Stamp::of(&record), head, limits)?);

@@ -13,7 +13,7 @@ use crate::state::{Published, State};
 /// How long before its expiry people's metadata is due: time to find the people and their keys.
 const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// The status at `now`.
+/// The status at `now`, as far as what is served tells it.
 #[must_use]
 pub fn status(served: &Served, now: Timestamp, clock_shifted: bool) -> StatusResponse {
     StatusResponse {
@@ -24,6 +24,7 @@ pub fn status(served: &Served, now: Timestamp, clock_shifted: bool) -> StatusRes
         expiries: expiries(served, now),
         proposals_waiting: waiting(&served.state),
         ledger: served.state.head,
+        troubles: Vec::new(),
     }
 }
 

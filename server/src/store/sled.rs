@@ -4,7 +4,7 @@
 //! database. What makes an append durable stands in `sled/durability.rs`: sled's own `flush` does not.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -99,6 +99,7 @@ impl Store for SledStore {
 }
 
 struct Database {
+    folder: PathBuf,
     db: ::sled::Db,
     events: ::sled::Tree,
     disk: Box<dyn Durability>,
@@ -112,10 +113,10 @@ impl Database {
             // Flushing is explicit, before each acknowledgement.
             .flush_every_ms(None)
             .open()
-            .map_err(failed)?;
-        let events = db.open_tree("events").map_err(failed)?;
-        let meta = db.open_tree("meta").map_err(failed)?;
-        match meta.get("format").map_err(failed)? {
+            .map_err(|error| read_failed(folder, error))?;
+        let events = db.open_tree("events").map_err(|error| read_failed(folder, error))?;
+        let meta = db.open_tree("meta").map_err(|error| read_failed(folder, error))?;
+        match meta.get("format").map_err(|error| read_failed(folder, error))? {
             Some(bytes) => {
                 let found = number(&bytes)?;
                 if found > FORMAT {
@@ -126,7 +127,7 @@ impl Database {
                 meta.insert("format", &FORMAT.to_be_bytes()).map_err(failed)?;
             }
         }
-        let mut database = Self { db, events, disk: wrap(OnDisk::of(folder)?) };
+        let mut database = Self { folder: folder.to_owned(), db, events, disk: wrap(OnDisk::of(folder)?) };
         database.sync()?;
         // The names of new files are durable only when their folders are.
         for name in [Some(folder), folder.parent()].into_iter().flatten() {
@@ -169,12 +170,11 @@ impl Database {
         let mut expected = from.max(1);
         let (mut records, mut bytes) = (Vec::new(), 0_usize);
         for entry in self.events.range(expected.to_be_bytes()..).take(MAX_READ) {
-            let (key, record) = entry.map_err(failed)?;
+            let (key, record) = entry.map_err(|error| read_failed(&self.folder, error))?;
             let found = number(&key)?;
             if found != expected {
-                return Err(StoreError::Failed(format!(
-                    "event {expected} is missing, event {found} is there"
-                )));
+                let why = format!("event {expected} is missing, event {found} is there");
+                return Err(StoreError::Damaged { folder: self.folder.display().to_string(), why });
             }
             expected = expected.saturating_add(1);
             bytes = bytes.saturating_add(record.len());
@@ -198,6 +198,24 @@ fn number(bytes: &[u8]) -> Result<u64, StoreError> {
         .try_into()
         .map_err(|_| StoreError::Failed("a number in it does not have 8 bytes: it is damaged".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
+}
+
+/// Whether the disk failed, or gave something else than what was written. sled's own words tell nobody what to do.
+fn read_failed(folder: &Path, error: ::sled::Error) -> StoreError {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    let folder = folder.display().to_string();
+    let why = match &error {
+        ::sled::Error::Corruption { .. } => "a checksum does not hold",
+        ::sled::Error::Io(error)
+            if matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof) =>
+        {
+            "it does not read back"
+        }
+        ::sled::Error::Io(_) => return failed(error),
+        _ => "its structure does not hold",
+    };
+    tracing::debug!(%error, "the database is damaged");
+    StoreError::Damaged { folder, why: why.to_owned() }
 }
 
 fn failed(error: impl std::fmt::Display) -> StoreError {
@@ -226,6 +244,23 @@ mod tests {
         let store = SledStore::open(folder.path()).unwrap();
         assert_eq!(store.read(1).await.unwrap(), [b"one".to_vec(), b"two".to_vec()]);
         assert_eq!(store.append(2, vec![]).await, Err(StoreError::Conflict { sequence: 2, next: 3 }));
+    }
+
+    /// sled keeps its settings beside its data, with a checksum.
+    #[test]
+    fn a_damaged_database_says_what_and_where_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        SledStore::open(folder.path()).unwrap().close();
+        let conf = folder.path().join("conf");
+        let mut bytes = std::fs::read(&conf).unwrap();
+        bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+        std::fs::write(&conf, bytes).unwrap();
+        let error = SledStore::open(folder.path()).unwrap_err();
+        assert!(matches!(&error, StoreError::Damaged { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(&folder.path().display().to_string()) && said.contains("restore"), "{said}");
+        let refused = crate::commands::CommandError::from(error);
+        assert_eq!(refused.exit, mulberry_shared::exit::Exit::TrustRefused);
     }
 
     #[test]

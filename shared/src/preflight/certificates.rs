@@ -165,6 +165,22 @@ fn replaced(certificate: &Certificate, signed: usize, corpus: &Corpus) -> Option
         );
         return Some(Finding::failure(FindingKind::WrongKey, sentence));
     }
+    let same_text = |other: &Certificate| other.subject() == certificate.subject();
+    if let Some((old, users)) = other(&same_text) {
+        let key = if same_key(old) {
+            String::new()
+        } else {
+            format!(", and it is for another key than the old one, whose SHA-256 is {}", old.spki_sha256())
+        };
+        let sentence = format!(
+            "{name} has the wrong subject: the same text as {}, which {} came with, but in another encoding, and add-ons look \
+             for their issuer by the bytes of its name{key}. Issue it from the old certificate's raw subject, copied and not \
+             typed",
+            old.described(),
+            add_ons(users)
+        );
+        return Some(Finding::failure(FindingKind::WrongSubject, sentence));
+    }
     if let Some((old, users)) = other(&same_key) {
         let sentence = format!(
             "{name} has the wrong subject: its key is that of {}, which {} came with, but add-ons look for their issuer by \

@@ -34,7 +34,7 @@ pub struct Preflight {
     #[arg(long, required = true, value_name = "DIR")]
     pub addons: Vec<PathBuf>,
     /// Judge as of this time; repeats
-    #[arg(long, required = true, value_name = "RFC3339")]
+    #[arg(long, required = true, value_name = "RFC3339", value_parser = super::parse_instant)]
     pub at: Vec<Timestamp>,
     /// Intermediate certificate that clients hold besides those embedded in add-ons; repeats
     #[arg(long, value_name = "PEM")]

@@ -7,7 +7,7 @@ pub(super) mod signers;
 use crate::{
     cli::{self, LaneName},
     config::Settings,
-    failure::{Failure, FailureKind},
+    failure::{Failure, FailureKind, Kind},
     http::{Endpoint, Purpose},
     operators::Operators,
     origin::{self, Source},
@@ -54,7 +54,13 @@ pub async fn run(
     let state = base::refresh(&endpoint, pinned, now, limits).await?;
     let lane = lane(command.renew, &wishes, &command.withdraw, &state)?;
     let base = base::current(Source::Origin(&endpoint), &state, lane, now, limits).await?;
-    let plan = plan::make(lane, &base, &wishes, &withdraw, command.renew.is_some(), now)?;
+    let plan = match plan::make(lane, &base, &wishes, &withdraw, command.renew.is_some(), now) {
+        // Who lost an answer asks again.
+        Err(failure) if failure.kind == Kind::from(FailureKind::NothingChanges) => {
+            return already(&server, lane, &base, &wishes, now, format).await;
+        }
+        other => other?,
+    };
 
     let mut proposal = draft(lane, &base, &plan, &withdraw, now, limits)?;
     let examined = examine(&proposal, &base, now, limits)?;
@@ -267,6 +273,39 @@ pub(super) fn say(format: Format, text: &str) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Everything named is published with exactly these bytes: nothing is signed, and the answer is that of the first time.
+async fn already(
+    server: &Operators,
+    lane: Lane,
+    base: &base::Base,
+    wishes: &[(PathBuf, Recipe)],
+    now: Timestamp,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let status = server.status().await?;
+    let of_lane = |recipe: &RecipeStatus| recipe.lane == lane.as_str();
+    let response = PublishResponse {
+        edition: status.edition,
+        lane: lane.to_string(),
+        lane_version: base.lane.version,
+        withdrawn: Vec::new(),
+        recipes: status.recipes.into_iter().filter(of_lane).collect(),
+        ledger: status.ledger,
+    };
+    let words = || {
+        let mut lines = vec![format!(
+            "Already published, revision and content: edition {}, lane {lane} version {}. Nothing was changed.",
+            response.edition, response.lane_version
+        )];
+        let named =
+            |recipe: &&RecipeStatus| wishes.iter().any(|(_, wish)| wish.path().to_string() == recipe.path);
+        lines.extend(response.recipes.iter().filter(named).map(|recipe| live(recipe, now)));
+        lines.join("\n")
+    };
+    format.print(words, || serde_json::json!(response))?;
+    Ok(Exit::Yes)
 }
 
 /// What is live now, and what is not: the last lines, since they are what people act upon. Of all recipes of the lane where

@@ -17,7 +17,7 @@ const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Clocks further apart than this are worth a word.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Shows the status; exit code 1 when any metadata is due.
+/// Shows the status; exit code 1 when any metadata is due, or the server has other troubles.
 ///
 /// # Errors
 /// The server is unreachable or refuses.
@@ -35,7 +35,7 @@ pub async fn run(settings: &Settings, now: Timestamp, format: Format) -> Result<
             json
         },
     )?;
-    Ok(if due.is_empty() { Exit::Yes } else { Exit::No })
+    Ok(if due.is_empty() && status.troubles.is_empty() { Exit::Yes } else { Exit::No })
 }
 
 /// Due by the server's clock or by ours: a server whose clock stands still must not say that all is well.
@@ -61,6 +61,13 @@ fn words(status: &StatusResponse, due: &[&ExpiryStatus], now: Timestamp) -> Stri
         parts.push(format!(
             "Warning: by this clock the server's time is {}. One of them is wrong.",
             output::distance(status.now, now)
+        ));
+    }
+    if !status.troubles.is_empty() {
+        let troubles = status.troubles.iter().map(|trouble| format!("  {trouble}")).collect::<Vec<_>>();
+        parts.push(format!(
+            "TROUBLE, says the server; look at its log and its disk:\n{}",
+            troubles.join("\n")
         ));
     }
     parts.push(recipes(&status.recipes, now));
@@ -183,7 +190,7 @@ mod tests {
     fn what_is_due_stands_in_words_with_a_remedy() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let gates = expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:00Z", SignedBy::Server);
-        let status = StatusResponse {
+        let mut status = StatusResponse {
             now,
             clock_shifted: false,
             edition: 3,
@@ -194,6 +201,7 @@ mod tests {
                 sequence: 4,
                 head: mulberry_shared::digest::Sha256Digest::of(b""),
             },
+            troubles: vec![],
         };
         let text = words(&status, &[&gates], now);
         for part in [
@@ -206,9 +214,12 @@ mod tests {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!words(&status, &[], now).contains("DUE"));
+        assert!(!words(&status, &[], now).contains("TROUBLE"));
         assert!(
             words(&status, &[], now + SignedDuration::from_hours(1))
                 .contains("the server's time is 1 hour ago")
         );
+        status.troubles = vec!["the last write to the state folder failed".into()];
+        assert!(words(&status, &[], now).contains("  the last write to the state folder failed\n"));
     }
 }

@@ -101,7 +101,7 @@ async fn verify_folder(layout: &Layout, limits: &Limits) -> Result<Sound, Flaw> 
     let unreadable = |error: CommandError| Flaw::Unreadable(error);
     // Before the events: what it names must be among them then, even while a server goes on.
     let edition = EditionFile(layout.edition()).load().map_err(|error| unreadable(error.into()))?;
-    let sound = match Source::open(layout).map_err(unreadable)? {
+    let sound = match Source::open(layout)? {
         Source::Running(connection) => {
             read(BufReader::new(connection), limits).map_err(|flaw| match flaw {
                 Flaw::CutOff { .. } => unreadable(server_went_away()),
@@ -156,9 +156,24 @@ impl From<FoldError> for Flaw {
             FoldError::Ledger(LedgerError::Newer { .. }) => {
                 Self::Unreadable(CommandError::usage(error.to_string()))
             }
-            FoldError::Ledger(_) => Self::Unreadable(error.into()),
+            FoldError::Ledger(_) => CommandError::from(error).into(),
         }
     }
+}
+
+impl From<CommandError> for Flaw {
+    fn from(error: CommandError) -> Self {
+        match error.exit {
+            Exit::TrustRefused => Self::Bad { sequence: None, why: sentence(&error.sentence) },
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// As it stands at the beginning of a line.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 impl From<ExportError> for Flaw {

@@ -101,6 +101,10 @@ async fn a_crash_between_the_event_and_its_edition_is_made_good_at_start() {
     assert_eq!(core.served().edition.number(), before, "what is not durable is not served");
     assert!(core.served().state.recipes().next().is_none());
     assert!(!core.troubles().is_empty());
+    let status = core.status();
+    assert_eq!(status.troubles, core.troubles(), "people ask `status`, not the heartbeat");
+    assert!(status.troubles.iter().any(|said| said.contains("event 2 is recorded")), "{status:?}");
+    assert_eq!(status.ledger.sequence, 2, "the recorded head");
     parts.editions.failing.store(false, Ordering::SeqCst);
 
     let restarted = parts.open().await.unwrap();

@@ -73,6 +73,7 @@ pub(super) fn run(
         || {
             format!(
                 "Wrote {}: {} revision {}.\n\nNext:\n  edit {}\n  mulberryctl recipe check {at}\n  mulberryctl recipe show {at}\n  \
+                 mulberryctl preflight {at} --anchor FILE --addons FOLDER --at \"$(date -u +%FT%TZ)\"\n  \
                  mulberryctl publish {at} --key FILE --key FILE",
                 file.display(),
                 recipe.path(),
@@ -187,26 +188,44 @@ fn words_of(name: &str, most: usize) -> String {
     joined.chars().take(most).collect::<String>().trim_end_matches('-').to_owned()
 }
 
+/// The recipe's folder, whole or not at all.
 fn write(folder: &Path, text: &str, certificates: &[(String, Certificate)]) -> Result<(), Failure> {
+    let files =
+        certificates.iter().map(|(name, certificate)| (name.as_str(), certificate.to_pem().into_bytes()));
+    let files: Vec<_> = files.chain([(FILE_NAME, text.as_bytes().to_vec())]).collect();
+    place(folder, &files, &mut |path, bytes| files::write_new(path, bytes, Readers::All))
+}
+
+/// Makes `folder` with `files`; each is written by `write_file`, beside the folder's place.
+fn place(
+    folder: &Path,
+    files: &[(&str, Vec<u8>)],
+    write_file: &mut dyn FnMut(&Path, &[u8]) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let fault = |path: &Path, error: std::io::Error| {
         let next = if error.kind() == std::io::ErrorKind::AlreadyExists {
             "Edit the recipe that is there (and raise its revision), or choose another --slug."
         } else {
-            "Name a folder that you may write to."
+            "Name a folder that you may write to, on a disk with room."
         };
         Failure::usage(FailureKind::Unwritable, format!("{}: {error}. {next}", path.display()))
     };
-    if let Some(parent) = folder.parent() {
-        fs::create_dir_all(parent).map_err(|error| fault(parent, error))?;
+    if folder.symlink_metadata().is_ok() {
+        return Err(fault(folder, std::io::ErrorKind::AlreadyExists.into()));
     }
-    fs::create_dir(folder).map_err(|error| fault(folder, error))?;
-    for (name, certificate) in certificates {
-        let path = folder.join(name);
-        files::write_new(&path, certificate.to_pem().as_bytes(), Readers::All)
-            .map_err(|error| fault(&path, error))?;
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|error| fault(parent, error))?;
+    let staging = tempfile::Builder::new()
+        .prefix(".mulberryctl-new-")
+        .tempdir_in(parent)
+        .map_err(|error| fault(parent, error))?;
+    // A folder in the temporary one, so that it has the mode that folders usually get.
+    let whole = staging.path().join("recipe");
+    fs::create_dir(&whole).map_err(|error| fault(folder, error))?;
+    for (name, bytes) in files {
+        write_file(&whole.join(name), bytes).map_err(|error| fault(&folder.join(name), error))?;
     }
-    let path = folder.join(FILE_NAME);
-    files::write_new(&path, text.as_bytes(), Readers::All).map_err(|error| fault(&path, error))
+    fs::rename(&whole, folder).map_err(|error| fault(folder, error))
 }
 
 #[cfg(test)]
@@ -223,6 +242,30 @@ mod tests {
         ] {
             assert_eq!(words_of(name, 48), words, "{name}");
         }
+    }
+
+    #[test]
+    fn a_recipe_is_written_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("recipes/fix");
+        let files = [("a.pem", b"a".to_vec()), (FILE_NAME, b"b".to_vec())];
+        let mut room = 1;
+        let full = place(&folder, &files, &mut |path, bytes| {
+            if room == 0 {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            room -= 1;
+            files::write_new(path, bytes, Readers::All)
+        });
+        assert!(full.unwrap_err().sentence.contains(FILE_NAME));
+        assert_eq!(fs::read_dir(root.path().join("recipes")).unwrap().count(), 0, "nothing is left");
+
+        let mut write = |path: &Path, bytes: &[u8]| files::write_new(path, bytes, Readers::All);
+        place(&folder, &files, &mut write).unwrap();
+        assert_eq!(fs::read(folder.join(FILE_NAME)).unwrap(), b"b");
+        let again = place(&folder, &files, &mut write).unwrap_err();
+        assert!(again.sentence.contains("--slug"), "{again}");
+        assert_eq!(fs::read_dir(root.path().join("recipes")).unwrap().count(), 1);
     }
 
     #[test]
