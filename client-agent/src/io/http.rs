@@ -81,7 +81,7 @@ impl HttpOrigin {
         let mut response = request.send().await.map_err(|error| {
             let problem = sentence(&error.without_url());
             // reqwest does not say who refused.
-            match proxies_in_force() {
+            match proxies_in_force(self.base.scheme()) {
                 Some(set) => format!(
                     "{problem} (asked by way of the proxy that {set} names, unless NO_PROXY excepts it)"
                 ),
@@ -129,10 +129,11 @@ impl HttpOrigin {
     }
 }
 
-/// The variables that name a proxy, of those that reqwest obeys.
-fn proxies_in_force() -> Option<String> {
-    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let set: Vec<&str> = names.into_iter().filter(|name| std::env::var_os(name).is_some()).collect();
+/// The variables that name a proxy for this scheme, of those that reqwest obeys.
+fn proxies_in_force(scheme: &str) -> Option<String> {
+    let own = format!("{scheme}_proxy");
+    let names = [own.to_uppercase(), own, "ALL_PROXY".into(), "all_proxy".into()];
+    let set: Vec<String> = names.into_iter().filter(|name| std::env::var_os(name).is_some()).collect();
     (!set.is_empty()).then(|| set.join(" or "))
 }
 
