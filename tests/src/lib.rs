@@ -18,6 +18,7 @@
 //! | [`kills`] | `kill -9` of servers and agents on that stage, at every stage of their work |
 //! | [`mutate`] | a great many mutations of valid metadata, through a client |
 //! | [`mod@bench`] | how fast it is, as ratios to doing the least that must be done, and to nginx |
+//! | [`page`] | pages of documentation that tests play |
 //! | [`commands`] | the command line of `mulberry-lab` |
 
 pub mod bench;
@@ -29,6 +30,7 @@ pub mod forge;
 pub mod hostile_origin;
 pub mod kills;
 pub mod mutate;
+pub mod page;
 pub mod pki;
 pub mod process;
 pub mod python_tuf;

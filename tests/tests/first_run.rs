@@ -4,21 +4,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use mulberry_lab::binaries::{Binaries, workspace};
+use mulberry_lab::page::{self, Running};
 use mulberry_lab::process::command;
 use mulberry_lab::stage::wait_for;
-
-/// Ends the server when the test ends, however it ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn the_first_run_of_the_readme_repairs_the_add_ons() {
@@ -63,10 +54,7 @@ fn the_readme_names_the_replay_and_the_tests_first() {
 
 /// The code block of the README with this label.
 fn block(readme: &str, label: &str) -> String {
-    let lines = readme.lines().skip_while(|line| *line != format!("```sh {label}"));
-    let lines: Vec<&str> = lines.skip(1).take_while(|line| *line != "```").collect();
-    assert!(!lines.is_empty(), "the README has no block {label:?}");
-    lines.join("\n")
+    page::block(readme, &format!("sh {label}")).expect(label)
 }
 
 /// Runs a block as a person would type it; what it printed. Fails when any command of it fails.

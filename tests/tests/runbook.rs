@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use mulberry_lab::binaries::{Binaries, workspace};
+use mulberry_lab::page::{Running, block, is_shown};
 use mulberry_lab::process::command;
 use mulberry_lab::stage::wait_for;
 
@@ -20,16 +21,6 @@ struct Night {
     runbook: String,
     played: BTreeSet<String>,
     addresses: [String; 2],
-}
-
-/// Ends a process when the test ends, however it ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -188,26 +179,4 @@ impl Night {
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
-}
-
-/// The runbook's block with this label, if there is one.
-fn block(runbook: &str, label: &str) -> Option<String> {
-    let opening = format!("```{label}");
-    let mut lines = runbook.lines().skip_while(|line| *line != opening);
-    lines.next()?;
-    Some(lines.take_while(|line| *line != "```").collect::<Vec<_>>().join("\n"))
-}
-
-/// Whether a line is as shown: `…` stands for anything, and so does the space around it.
-fn is_shown(shown: &str, said: &str) -> bool {
-    let mut rest = said;
-    let mut pieces = shown.split('…').map(str::trim);
-    let first = pieces.next().unwrap_or_default();
-    let Some(after) = rest.trim_start().strip_prefix(first) else { return false };
-    rest = after;
-    for piece in pieces {
-        let Some((_, after)) = rest.split_once(piece) else { return false };
-        rest = after;
-    }
-    true
 }

@@ -7,22 +7,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use mulberry_lab::binaries::{Binaries, workspace};
+use mulberry_lab::page::{Running, block, is_shown};
 use mulberry_lab::process::command;
 use mulberry_lab::stage::wait_for;
 use serde_json::Value;
-
-/// Ends the server when the test ends, however it ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 struct Walk {
     folder: tempfile::TempDir,
@@ -144,24 +135,4 @@ impl Walk {
         bash.args(["-euo", "pipefail", "-c", script]).stdin(Stdio::null()).env("PATH", &self.path);
         bash
     }
-}
-
-/// The page's block with this label, if there is one.
-fn block(page: &str, label: &str) -> Option<String> {
-    let opening = format!("```{label}");
-    let mut lines = page.lines().skip_while(|line| *line != opening);
-    lines.next()?;
-    Some(lines.take_while(|line| *line != "```").collect::<Vec<_>>().join("\n"))
-}
-
-/// Whether a line is as shown: `…` stands for anything, and so does the space around it.
-fn is_shown(shown: &str, said: &str) -> bool {
-    let mut pieces = shown.split('…').map(str::trim);
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = said.trim_start().strip_prefix(first) else { return false };
-    for piece in pieces {
-        let Some((_, after)) = rest.split_once(piece) else { return false };
-        rest = after;
-    }
-    true
 }
