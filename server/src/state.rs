@@ -258,6 +258,7 @@ fn initial(
     let missing = |what: &str| LaneError::Recipe { path: what.to_owned(), why: "it is missing".to_owned() };
     let root = chain.last().cloned().ok_or_else(|| missing("root"))?;
     let targets: Verified<Targets> = verify::top_level(&root, &targets.0, limits)?;
+    profile::check_keys(&targets, &root)?;
     let mut states = BTreeMap::new();
     for lane in Lane::ALL {
         let bytes = lanes.get(&lane).ok_or_else(|| missing(lane.as_str()))?;

@@ -72,7 +72,7 @@ impl Refresh {
     /// Starts a refresh. `now` is the time for all of it (5.1).
     #[must_use]
     pub fn start(state: TrustState, now: Instant, limits: &Limits) -> Self {
-        let workflow = Workflow::start(&state.trusted, now, limits);
+        let workflow = Workflow::start(&state.trusted, now, profile::check_keys, limits);
         Self { state, workflow, phase: Phase::TopLevel }
     }
 

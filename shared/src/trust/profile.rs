@@ -2,7 +2,8 @@
 
 use super::error::{TrustError, TrustErrorKind};
 use super::lookup::{Found, Lookup};
-use super::metadata::{TargetFile, Targets};
+use super::metadata::{Root, TargetFile, Targets};
+use super::threshold::Authority;
 use super::trusted::{RollbackFloor, Trusted};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
@@ -50,6 +51,52 @@ pub fn lane_of(role: &str) -> Option<Lane> {
 #[must_use]
 pub fn patterns(role: &str) -> Vec<String> {
     vec![if role == GATES { GATES_FILE.to_owned() } else { format!("{role}/*.json") }]
+}
+
+/// Checks whose keys targets names, against the root above it.
+///
+/// A lane's metadata does not say which lane it is, so whatever one role's keys sign can be served as that of every other
+/// role of the same kind that names enough of them: an empty routine lane as the emergency lane, which would then read as
+/// withdrawn. So top-level targets and the roles that it delegates to share no key, and no online key is a person's.
+/// Decoded keys are compared: labels prove nothing.
+///
+/// # Errors
+/// `against-profile`.
+pub fn check_keys(targets: &Targets, root: &Root) -> Result<(), TrustError> {
+    let top = |role: &'static str| root.authority(role);
+    let delegations = targets.delegations.iter().flat_map(|delegations| &delegations.roles);
+    let delegated = delegations.map(|delegation| targets.authority(&delegation.name, "targets"));
+    let mut alike = vec![top("targets")?];
+    alike.extend(delegated.collect::<Result<Vec<_>, _>>()?);
+    let is_online = |authority: &&Authority<'_>| authority.role == GATES;
+    let online = [top("snapshot")?, top("timestamp")?];
+    let people: Vec<_> =
+        alike.iter().filter(|authority| !is_online(authority)).copied().chain([top("root")?]).collect();
+    for (index, one) in alike.iter().enumerate() {
+        for other in alike.iter().skip(index.saturating_add(1)) {
+            disjoint(*one, *other)?;
+        }
+    }
+    for machine in alike.iter().filter(is_online).chain(&online) {
+        for person in &people {
+            disjoint(*machine, *person)?;
+        }
+    }
+    Ok(())
+}
+
+fn disjoint(one: Authority<'_>, other: Authority<'_>) -> Result<(), TrustError> {
+    let (keys, others) = (one.distinct_keys(), other.distinct_keys());
+    let Some(key) = keys.intersection(&others).next() else { return Ok(()) };
+    let fingerprint: String = key.fingerprint().to_string().chars().take(12).collect();
+    let sentence = format!(
+        "the roles {} and {} share the {} key with fingerprint {fingerprint}, so what is signed for one could be served as \
+         the other's; sign targets that gives each role keys of its own",
+        one.role,
+        other.role,
+        key.algorithm()
+    );
+    Err(TrustError::new(TrustErrorKind::AgainstProfile, "targets", sentence))
 }
 
 /// Checks what a delegated role says as a whole. Single recipes that a lane should not list are refused alone, by

@@ -10,7 +10,7 @@ use super::client::{Fetch, Reply};
 use super::error::{TrustError, TrustErrorKind};
 use super::expiry::FreezeCheck;
 use super::location;
-use super::metadata::Targets;
+use super::metadata::{Root, Targets};
 use super::report::{Event, RefreshReport};
 use super::trusted::{Step, Trusted};
 use super::verify;
@@ -19,12 +19,16 @@ use crate::limits::Limits;
 /// The role at the top of all files.
 const TARGETS: &str = "targets";
 
+/// What a client asks of targets above TUF, given the root that vouches for it.
+pub(super) type TargetsRule = fn(&Targets, &Root) -> Result<(), TrustError>;
+
 /// One pass through the top-level roles, with what holds for all of the refresh.
 #[derive(Clone, Debug)]
 pub(super) struct Workflow {
     pub(super) freeze: FreezeCheck,
     pub(super) limits: Limits,
     pub(super) report: RefreshReport,
+    rule: TargetsRule,
     phase: Phase,
 }
 
@@ -44,11 +48,11 @@ enum Phase {
 }
 
 impl Workflow {
-    /// Starts after the trusted root. `now` is the time for all of it (5.1).
-    pub(super) fn start(trusted: &Trusted, now: Instant, limits: &Limits) -> Self {
+    /// Starts after the trusted root. `now` is the time for all of it (5.1). Targets that `rule` refuses ends it.
+    pub(super) fn start(trusted: &Trusted, now: Instant, rule: TargetsRule, limits: &Limits) -> Self {
         let phase = Phase::Root { from: trusted.root().version, rotations: 0 };
         let freeze = FreezeCheck::at(now);
-        Self { freeze, limits: limits.clone(), report: RefreshReport::default(), phase }
+        Self { freeze, limits: limits.clone(), report: RefreshReport::default(), rule, phase }
     }
 
     /// Whether targets was reached.
@@ -201,7 +205,13 @@ impl Workflow {
     // 5.6: targets, and the steps for a delegated role.
 
     fn next_targets(&mut self, trusted: &Trusted) -> Option<Fetch> {
-        match self.role_fetch(trusted, TARGETS, "root") {
+        // What is here already is judged again: the root above it may have changed.
+        let judged = |held: &Targets| (self.rule)(held, trusted.root());
+        let needed = self.role_fetch(trusted, TARGETS, "root");
+        match needed.and_then(|fetch| match (&fetch, trusted.targets(TARGETS)) {
+            (None, Some(held)) => judged(held).map(|()| fetch),
+            _ => Ok(fetch),
+        }) {
             Ok(Some(fetch)) => return Some(fetch),
             Ok(None) => {
                 self.report.add("targets", Event::Unchanged);
@@ -213,7 +223,8 @@ impl Workflow {
     }
 
     fn supply_targets(&mut self, trusted: &mut Trusted, reply: Result<Vec<u8>, TrustError>) {
-        match self.enter_role(trusted, TARGETS, "root", reply, |_| Ok(())) {
+        let (rule, root) = (self.rule, trusted.root().clone());
+        match self.enter_role(trusted, TARGETS, "root", reply, |new| rule(new, &root)) {
             Ok(event) => {
                 self.report.add("targets", event);
                 self.phase = Phase::Through;

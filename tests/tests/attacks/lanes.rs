@@ -1,7 +1,10 @@
 //! Attacks on what is Mulberry's own above TUF: lanes, gates, floors.
 
+use mulberry_lab::forge;
 use mulberry_shared::recipe::{Lane, published};
+use mulberry_shared::trust::Signer;
 use mulberry_shared::trust::metadata::{Delegation, Delegations};
+use mulberry_shared::trust::threshold::RoleKeys;
 
 use super::scene::{CHORE, EVIL, REPAIR, Victim, evil, evil_bytes, good, seen};
 
@@ -43,6 +46,38 @@ fn a_lane_listing_another_lanes_path() {
     met.recipe(REPAIR, "unchanged", "");
     victim.is_unharmed(&["files", "gates.json", "routine.json", "snapshot.json", "timestamp.json"]);
     victim.takes_honest_news(&seen());
+}
+
+#[test]
+fn an_empty_routine_lane_served_as_the_emergency_lane() {
+    // People once named the emergency's keys for the routine lane too, and published an empty routine lane. It does not say
+    // which lane it is, so the thief of the online keys could serve it as the emergency lane: all withdrawn.
+    let mut people = seen();
+    people.redelegate(&[("routine", &[21, 22, 23])]).unwrap();
+    let routine = people.lane(Lane::Routine);
+    routine.version = 9;
+    routine.targets.clear();
+    people.put_lane(Lane::Routine).unwrap();
+    people.publish().unwrap();
+    let mut thief = people.clone();
+    let (version, bytes) = people.listed["routine"].clone();
+    thief.put_role("emergency", version, bytes);
+    thief.publish().unwrap();
+    for forge in [people.clone(), thief] {
+        let victim = Victim::new();
+        let met = victim.meets(&forge);
+        met.ends(
+            3,
+            "refused",
+            &["targets: the roles emergency and routine share the ed25519 key", "keys of its own"],
+        );
+        met.recipe(REPAIR, "unchanged", "").recipe(CHORE, "unchanged", "");
+        victim.is_unharmed(&["snapshot.json", "timestamp.json"]);
+        let mut honest = seen();
+        honest.targets.version = people.targets.version;
+        honest.redelegate(&[]).unwrap();
+        victim.takes_honest_news(&honest);
+    }
 }
 
 #[test]
@@ -192,22 +227,28 @@ fn delegation_cycles() {
     let mut forge = seen();
     forge.targets.version += 1;
     let delegations = forge.targets.delegations.as_mut().unwrap();
-    let circle = |name: &str| Delegation {
-        name: name.into(),
-        terminating: false,
-        paths: Some(vec!["emergency/*".into()]),
-        ..delegations.roles[0].clone()
+    let mut circle = |name: &str, number: u8| {
+        let key = forge::key(number).unwrap();
+        let keys = RoleKeys { keyids: vec![key.key_id()], threshold: 1 };
+        delegations.keys.insert(key.key_id(), key.key().clone());
+        Delegation {
+            name: name.into(),
+            role_keys: keys,
+            terminating: false,
+            paths: Some(vec!["emergency/*".into()]),
+            ..delegations.roles[0].clone()
+        }
     };
-    let (one, two) = (circle("one"), circle("two"));
+    let (one, two) = (circle("one", 91), circle("two", 92));
     delegations.roles.splice(0..0, [one.clone(), two.clone()]);
     let keys = delegations.keys.clone();
     forge.put_targets().unwrap();
-    for (name, next) in [("one", &two), ("two", &one)] {
+    for (name, number, next) in [("one", 91, &two), ("two", 92, &one)] {
         let mut body = forge.lane(Lane::Routine).clone();
         body.targets.clear();
         body.delegations =
             Some(Delegations { keys: keys.clone(), roles: vec![next.clone()], other: Default::default() });
-        let bytes = forge.sign("emergency", &body).unwrap();
+        let bytes = forge::signed(&body, &[number]).unwrap();
         forge.put_role(name, body.version, bytes);
     }
     forge.publish().unwrap();

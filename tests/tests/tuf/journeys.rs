@@ -223,3 +223,16 @@ fn trust_starts_with_one_root_and_is_not_exchanged() {
     assert!(repository.asked().is_empty());
     assert!(!Path::new(&client.folder.path().join("n/root.json")).exists());
 }
+
+#[test]
+fn roles_may_share_keys_in_anybody_elses_repository() {
+    let mut repository = Repository::new();
+    repository.share_keys(&["targets", "emergency", "routine", "timestamp"]);
+    repository.role("targets", &[], &[("emergency", "emergency/*", Ends), ("routine", "routine/*", Ends)]);
+    repository.role("emergency", &[], &[]);
+    repository.role("routine", &[("routine/one", b"one")], &[]);
+    repository.publish();
+    let client = Client::of(&repository);
+    client.download(&repository, &["routine/one"]).expect_code(0).unwrap();
+    assert_eq!(client.file("routine%2Fone"), b"one");
+}

@@ -113,6 +113,15 @@ impl Repository {
         self.serve(&format!("metadata/{version}.root.json"), &bytes);
     }
 
+    /// One key for all these roles, which the next root names.
+    pub(crate) fn share_keys(&mut self, roles: &[&str]) {
+        let seed = rand::random();
+        for role in roles {
+            self.keys.insert((*role).to_owned(), Ed25519Signer::from_seed(&seed).unwrap());
+        }
+        self.rotate(&[]);
+    }
+
     /// The next version of a targets role, with these files (which are served, too) and delegations.
     pub(crate) fn role(&mut self, role: &str, files: &[(&str, &[u8])], to: &[To<'_>]) {
         let version = self.next(role);

@@ -1,6 +1,8 @@
 //! Attacks by way of lanes and gates: each lane is judged alone, and lists nothing but its own recipes.
 
 use super::*;
+use crate::trust::KeyId;
+use crate::trust::metadata::Delegation;
 
 #[test]
 fn each_lane_expires_alone() {
@@ -178,4 +180,66 @@ fn a_recipe_that_its_name_does_not_lead_to_is_refused() {
     let (after, report) = repository.refresh(&state);
     assert_eq!(failed(&report, EMERGENCY), Kind::NotDelegated);
     assert_eq!(recipes(&after), BTreeMap::from([pair(ROUTINE, "chore one")]));
+}
+
+#[test]
+fn roles_that_share_a_key_are_refused_with_the_targets_that_names_it() {
+    // Pairs whose metadata could stand in for each other, or where the thief of a server would hold a person's key.
+    let shared: [(&'static str, &[u8], &str); 7] = [
+        ("routine", &[31, 32, 22], "the roles emergency and routine share the ed25519 key"),
+        ("routine", &[31, 32, 11], "the roles targets and routine share"),
+        ("gates", &[23], "the roles emergency and gates share"),
+        ("gates", &[12], "the roles targets and gates share"),
+        ("gates", &[3], "the roles gates and root share"),
+        ("emergency", &[21, 22, 42], "the roles snapshot and emergency share"),
+        ("emergency", &[21, 22, 43], "the roles timestamp and emergency share"),
+    ];
+    for (role, keys, words) in shared {
+        let (mut repository, state) = seen();
+        let honest = repository.keys.0[role].clone();
+        repository.redelegate(&[(role, keys)]);
+        repository.publish();
+        let (after, report) = repository.refresh(&state);
+        assert_eq!((failed(&report, "targets"), report.outcome()), (Kind::AgainstProfile, Outcome::Refused));
+        assert!(report.errors().any(|error| error.sentence.contains(words)), "{words}: {report:#?}");
+        assert_eq!((recipes(&after), after.trusted().targets("targets").unwrap().version), (both_old(), 1));
+        let honest: &'static [u8] = honest.leak();
+        repository.redelegate(&[(role, honest)]);
+        repository.publish();
+        let (after, report) = repository.refresh(&after);
+        assert_eq!((report.outcome(), recipes(&after)), (Outcome::Current, both_old()), "{report:#?}");
+    }
+}
+
+#[test]
+fn labels_do_not_hide_a_shared_key_and_a_further_role_may_not_share_one_either() {
+    let (repository, state) = seen();
+    let keys = repository.targets.delegations.clone().unwrap().keys;
+    let shared = keys[&signers(&[21])[0].key_id()].clone();
+    for further in [None, Some("more")] {
+        let mut repository = repository.clone();
+        repository.targets.version += 1;
+        let delegations = repository.targets.delegations.as_mut().unwrap();
+        delegations.keys.insert(KeyId("someone".into()), shared.clone());
+        if let Some(name) = further {
+            let role = Delegation { name: name.to_owned(), ..delegations.roles[1].clone() };
+            delegations.roles.push(role);
+        }
+        delegations.roles.last_mut().unwrap().role_keys.keyids = vec![KeyId("someone".into())];
+        repository.put_targets();
+        repository.publish();
+        let (after, report) = repository.refresh(&state);
+        assert_eq!(failed(&report, "targets"), Kind::AgainstProfile, "{report:#?}");
+        assert_eq!(recipes(&after), both_old());
+    }
+}
+
+#[test]
+fn targets_held_already_are_judged_again_when_the_root_changes() {
+    let (mut repository, state) = seen();
+    repository.rotate(&[("timestamp", &[21])]);
+    repository.publish();
+    let (after, report) = repository.refresh(&state);
+    assert_eq!((failed(&report, "targets"), report.outcome()), (Kind::AgainstProfile, Outcome::Refused));
+    assert_eq!(recipes(&after), both_old());
 }
