@@ -69,7 +69,7 @@ pub(crate) fn recipe(slug: &str, action: Action) -> Recipe {
         action,
         capabilities: vec![],
         targeting: Targeting::default(),
-        rollout: Rollout { namespace: slug.into(), max_percent: BasisPoints::EVERYONE },
+        rollout: Rollout { namespace: slug.into(), max_percent: BasisPoints::EVERYONE, plan: Vec::new() },
         starts: None,
         expires: time("2019-06-01T00:00:00Z"),
         on_end: OnEnd::Keep,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use mulberry_shared::approval::Approval;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gate;
 use mulberry_shared::operators::Base64;
@@ -97,6 +98,15 @@ pub enum Event {
         /// Its gate from now on.
         gate: Gate,
     },
+    /// A gate was opened with people's signatures.
+    GateApproved {
+        /// The recipe.
+        path: RecipePath,
+        /// Its gate from now on.
+        gate: Gate,
+        /// What they signed, and their signatures.
+        approval: Approval,
+    },
 }
 
 impl Event {
@@ -120,6 +130,15 @@ impl Event {
             Self::GateSet { path, gate } => {
                 let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent);
                 format!("gate of {path} revision {revision} set to {state} at {percent}")
+            }
+            Self::GateApproved { path, gate, approval } => {
+                let (revision, percent) = (gate.revision, gate.percent);
+                let keys: Vec<String> =
+                    approval.signatures.iter().map(|one| format!("{:.8}", one.keyid.0)).collect();
+                format!(
+                    "gate of {path} revision {revision} opened at {percent}, signed with key {}",
+                    keys.join(", ")
+                )
             }
         }
     }

@@ -18,8 +18,10 @@ use mulberry_shared::trust::{TrustError, Verified, profile, verify};
 use crate::event::{Event, Record};
 use crate::ledger::LedgerError;
 
+mod gates;
 pub mod proposals;
 
+pub use gates::Pace;
 pub use proposals::Proposals;
 
 /// Everything the server knows that people or operators decided.
@@ -37,6 +39,8 @@ pub struct State {
     pub lanes: BTreeMap<Lane, LaneState>,
     /// All gates, of published recipes only. A gate may speak for an earlier revision: then the recipe is closed.
     pub gates: Gates,
+    /// How each path's gate was opened so far.
+    pub paces: BTreeMap<RecipePath, Pace>,
     /// The highest revision ever published at each path, whether or not it still is.
     pub revisions: BTreeMap<RecipePath, u64>,
     /// What waits for signatures, and what was overtaken while it did.
@@ -180,11 +184,9 @@ pub fn advance(
         }
         // One that is gone already is no fault: how many overtaken ones are kept may change between versions.
         Event::ProposalDropped { id, .. } => next.proposals.forget(id),
-        Event::GateSet { path, gate } => {
-            if next.recipe(path).is_none() {
-                return Err(cannot(format!("{path} is not published")));
-            }
-            next.gates.0.insert(path.clone(), gate.clone());
+        Event::GateSet { path, gate } => next.set_gate(path, gate, None, limits).map_err(&cannot)?,
+        Event::GateApproved { path, gate, approval } => {
+            next.set_gate(path, gate, Some(approval), limits).map_err(&cannot)?;
         }
     }
     next.head = head;
@@ -271,6 +273,7 @@ fn initial(
         targets,
         lanes: states,
         gates: Gates::default(),
+        paces: BTreeMap::new(),
         revisions: BTreeMap::new(),
         proposals: Proposals::default(),
     })

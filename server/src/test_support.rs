@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, Scope};
 use mulberry_shared::recipe::{
-    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, WhichAddons, published,
+    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, Step, WhichAddons, published,
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
@@ -40,7 +40,8 @@ pub(crate) fn key(number: u8) -> Ed25519Signer {
 }
 
 fn holders(numbers: std::ops::RangeInclusive<u8>, threshold: u32) -> Holders {
-    Holders { keys: numbers.map(|number| key(number).key().clone()).collect(), threshold }
+    let held = |number| key(number).key().clone().held_by(&format!("person-{number}"));
+    Holders { keys: numbers.map(held).collect(), threshold }
 }
 
 pub(crate) fn online_keys() -> OnlineKeys {
@@ -90,7 +91,17 @@ pub(crate) fn path(text: &str) -> RecipePath {
     text.parse().unwrap()
 }
 
-/// A recipe's bytes.
+/// A plan of shares in basis points, each with the seconds it bakes.
+pub(crate) fn plan(steps: &[(u16, i64)]) -> Vec<Step> {
+    let step = |(points, bake): &(u16, i64)| Step {
+        percent: BasisPoints::new(*points).unwrap(),
+        bake: SignedDuration::from_secs(*bake),
+        health: None,
+    };
+    steps.iter().map(step).collect()
+}
+
+/// A recipe's bytes. One that is called `paced` has two steps, any other one.
 pub(crate) fn recipe(at: &str, revision: u64) -> Vec<u8> {
     let RecipePath { lane, slug } = path(at);
     published::write(&Recipe {
@@ -104,7 +115,11 @@ pub(crate) fn recipe(at: &str, revision: u64) -> Vec<u8> {
         action: Action::ReverifyAddons { which: WhichAddons::Disabled },
         capabilities: vec![],
         targeting: Targeting::default(),
-        rollout: Rollout { namespace: slug.to_string(), max_percent: BasisPoints::new(5_000).unwrap() },
+        rollout: Rollout {
+            namespace: slug.to_string(),
+            max_percent: BasisPoints::new(5_000).unwrap(),
+            plan: plan(if slug.as_str() == "paced" { &[(100, 600), (5_000, 0)] } else { &[(5_000, 0)] }),
+        },
         starts: None,
         expires: start() + hours(24 * 60),
         on_end: OnEnd::Keep,
@@ -152,7 +167,7 @@ impl Proposal {
 }
 
 pub(crate) fn gate(revision: u64, state: GateState, percent: Option<u16>) -> GateRequest {
-    GateRequest { revision, state, percent, reason: "because".to_owned() }
+    GateRequest { revision, state, percent, reason: "because".to_owned(), approval: None }
 }
 
 /// The parts of a server that outlive a restart, and the clock.

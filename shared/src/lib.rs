@@ -14,7 +14,7 @@
 //! | [`bundle`] | one edition in one file: for machines without a network, and for what a host ships |
 //! | [`recipe`] | what to do, for whom, how widely, until when: source form and published form |
 //! | [`version`], [`targeting`], [`sampling`] | whom a recipe reaches |
-//! | [`gates`] | how far a published recipe is open now |
+//! | [`gates`], [`approval`] | how far a published recipe is open now; a person's signature under one opening |
 //! | [`enrolment`] | what a client applied |
 //! | [`decide`] | edition, facts, enrolments and time in, a plan out; [`status`] is the closed list of outcomes |
 //! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
@@ -28,6 +28,7 @@
 
 pub mod addon_trust;
 pub mod answer;
+pub mod approval;
 pub mod bundle;
 pub mod clock;
 pub mod decide;

@@ -111,6 +111,12 @@ pub struct RecipeLimits {
     pub comment: usize,
     /// Days for which one recipe may hold the periodic pass, as for any departure from normal verification.
     pub hold_days: u16,
+    /// Steps of a rollout plan: more than anyone would take by hand.
+    pub plan_steps: usize,
+    /// Hours for which one step may have to wait; a recipe rarely lives longer.
+    pub bake_hours: i64,
+    /// Reports that a plan may ask for: as many as there are clients.
+    pub min_reports: u64,
     /// Gates in one gates.json: as many as recipes anyone can oversee.
     pub gates: usize,
     /// Bytes of a gate's reason: it stands in a table.
@@ -130,6 +136,9 @@ impl Default for RecipeLimits {
             name: 120,
             comment: 4 << 10,
             hold_days: 30,
+            plan_steps: 16,
+            bake_hours: 30 * 24,
+            min_reports: 1_000_000_000,
             gates: 1_000,
             reason: 500,
         }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::approval::Approval;
 use crate::digest::Sha256Digest;
 use crate::explain::explained;
 pub use crate::gates::GateState;
@@ -134,6 +135,10 @@ pub struct GateRequest {
     pub percent: Option<u16>,
     /// Why, for people: 1 to 500 characters.
     pub reason: String,
+    /// People's signatures, for an opening that one person may not make alone. Its percentage must be that of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub approval: Option<Approval>,
 }
 
 /// Answer to a gate request: it is durable and served.
@@ -205,6 +210,20 @@ pub struct RecipeStatus {
     /// The share it is open to now, in basis points: the smaller of `max_percent` and an open gate, 0 when closed,
     /// paused, ended or outside its window.
     pub effective_percent: u16,
+    /// The next step of its plan, which one person may take alone. None: it has no plan, or the plan has come to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<NextStep>,
+}
+
+/// The next step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NextStep {
+    /// How far, in basis points.
+    pub percent: u16,
+    /// From when on one person may take it alone; none while the step before it is not open.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub from: Option<Timestamp>,
 }
 
 /// One gate.
@@ -300,6 +319,8 @@ pub enum ProblemKind {
     RevisionMismatch,
     /// 409: the gate of this revision has ended, which is final.
     GateEnded,
+    /// 409: one person alone may not open it so far now; a second person's key is needed.
+    SecondKeyNeeded,
     /// 409: the proposal was overtaken: its lane has moved on.
     ProposalOvertaken,
     /// 409: this key has signed the proposal already.
@@ -314,6 +335,8 @@ pub enum ProblemKind {
     RecipeRefused,
     /// 422: the gate request is impossible: percentage, state or reason.
     GateRefused,
+    /// 422: the signatures under an opening do not hold, or it is for something else, too old, or was used.
+    ApprovalRefused,
     /// 500: a fault of the server; its log says more.
     Internal,
     /// 503: the server could not make it durable or is shutting down; nothing was changed, or a later status shows it.
@@ -371,6 +394,8 @@ explained!(ProblemKind {
         "look at `mulberryctl status`, then name the published one";
     GateEnded: "409: the gate of this revision is ended, which is final",
         "publish a new revision";
+    SecondKeyNeeded: "409: one person alone may not open it so far now: it is not the next step of the recipe's plan, or too early",
+        "give a second person's key with `--key`, or `--out FILE` for their machine; pausing and ending need none";
     ProposalOvertaken: "409: something else was published in the lane, so the proposal is for a version that is taken",
         "rebuild it with `mulberryctl propose --rebase ID`; everybody signs anew";
     AlreadySigned: "409: this key has signed the proposal already",
@@ -385,6 +410,8 @@ explained!(ProblemKind {
         "run `mulberryctl recipe check`";
     GateRefused: "422: the gate asked for is impossible",
         "stay within `max_percent`, and give a reason";
+    ApprovalRefused: "422: the signatures under an opening do not hold, or it is for something else, too old, or was used",
+        "make a new one: `mulberryctl gate open SLUG --percent N --out FILE`";
     Internal: "500: a fault of the server",
         "read its log; nothing is lost that was acknowledged";
     Unavailable: "503: it could not be made durable, or the server is stopping",

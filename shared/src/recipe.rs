@@ -7,7 +7,6 @@
 use jiff::Timestamp;
 
 use crate::digest::Sha256Digest;
-use crate::sampling::BasisPoints;
 use crate::targeting::Targeting;
 use crate::x509::Certificate;
 
@@ -17,6 +16,7 @@ mod named;
 mod names;
 mod nearest;
 pub mod published;
+mod rollout;
 pub mod rules;
 pub mod source;
 mod text;
@@ -24,6 +24,7 @@ pub mod words;
 
 pub use named::{NotAName, NotOne, RecipeName};
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
+pub use rollout::{Health, Rollout, Step};
 pub(crate) use text::is_comment;
 
 /// The only `schema_version` there is.
@@ -159,15 +160,6 @@ impl OnEnd {
             Self::Revert => "revert",
         }
     }
-}
-
-/// How widely a recipe may be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rollout {
-    /// What sampling mixes with the client id; the slug, unless the recipe says otherwise.
-    pub namespace: String,
-    /// The widest share that people signed; a gate only narrows it.
-    pub max_percent: BasisPoints,
 }
 
 /// What a recipe does, with its arguments.

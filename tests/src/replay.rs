@@ -271,6 +271,7 @@ versions = ">=60, <68"
 
 [rollout]
 max_percent = 100
+plan = [{{ percent = 100 }}]
 "#
     ))
 }
@@ -298,6 +299,7 @@ versions = ">=60, <68"
 
 [rollout]
 max_percent = 100
+plan = [{{ percent = 100 }}]
 "#
     ))
 }

@@ -259,6 +259,17 @@ impl Stage {
         self.ctl(&["gate", "open", slug, "--percent", percent, "--reason", "rehearsal"])?.expect_code(0)
     }
 
+    /// Opens the gate of an emergency recipe for `percent` of its clients, whatever its plan says, with a second person's key.
+    ///
+    /// # Errors
+    /// When `mulberryctl gate open` does not end with 0.
+    pub fn open_gate_together(&self, slug: &str, percent: &str) -> Result<Said, StageError> {
+        let key = "authority/people/person-2/emergency.pem";
+        let arguments =
+            ["gate", "open", slug, "--percent", percent, "--reason", "rehearsal", "--key", key, "--yes"];
+        self.ctl(&arguments)?.expect_code(0)
+    }
+
     /// Runs `mulberry-server` to its end (not for `run`: see [`Self::start_server`]).
     ///
     /// # Errors

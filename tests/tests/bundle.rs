@@ -38,7 +38,7 @@ fn stage() -> (Stage, Material, tempfile::TempDir) {
         .unwrap();
     stage.publish("emergency", &format!("recipes/{SLUG}")).unwrap();
     bundle(&stage, ARMED, &[]).expect_code(0).unwrap();
-    stage.open_gate(SLUG, "100").unwrap();
+    stage.open_gate_together(SLUG, "100").unwrap();
     let told = bundle(&stage, FIX, &["--json"]).expect_code(0).unwrap().json().unwrap();
     let file = fs::read(stage.path(FIX)).unwrap();
     assert_eq!((&told["bytes"], &told["roots"]), (&Value::from(file.len()), &serde_json::json!([1, 1])));

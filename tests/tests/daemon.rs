@@ -38,7 +38,7 @@ fn write_recipe(stage: &Stage, certificate: &Path, slug: &str) {
 
 fn publish(stage: &Stage, slug: &str) {
     stage.publish("emergency", &format!("recipes/{slug}")).unwrap();
-    stage.open_gate(slug, "100").unwrap();
+    stage.open_gate_together(slug, "100").unwrap();
 }
 
 fn is_connected(status: &Value) -> bool {

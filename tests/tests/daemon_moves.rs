@@ -74,7 +74,7 @@ fn a_daemon_whose_origin_dies_listens_to_the_next_and_takes_the_fix_from_there()
 
     stage.take_over(second);
     std::fs::copy(stage.path("token-b"), stage.path("token")).unwrap();
-    stage.open_gate(SLUG, "100").unwrap();
+    stage.open_gate_together(SLUG, "100").unwrap();
     let has_it = |status: &Value| {
         let recipe = &status["recipes"][0];
         recipe["status"] == "applied" || recipe["status"] == "unchanged"
@@ -88,7 +88,7 @@ fn a_daemon_whose_origin_dies_listens_to_the_next_and_takes_the_fix_from_there()
 #[test]
 fn a_daemon_under_a_clock_ten_years_ahead_and_then_back_disables_nothing() {
     let (mut stage, material, _folder) = stage();
-    stage.open_gate(SLUG, "100").unwrap();
+    stage.open_gate_together(SLUG, "100").unwrap();
     let _ = stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
     let before = stage.addons("a").unwrap();
     assert!(enabled(&stage) >= material.hit().count());

@@ -32,7 +32,7 @@ fn the_first_run_of_the_readme_repairs_the_add_ons() {
     assert_eq!(disabled(folder.path()), 26);
 
     let published = shell(&block(&readme, "publish"), folder.path(), &path);
-    let told = "NOT LIVE: gate closed. Next: mulberryctl gate open replace-intermediate --percent N";
+    let told = "NOT LIVE: gate closed. Next: mulberryctl gate open replace-intermediate --percent 5";
     assert!(published.contains(told), "{published}");
     assert!(published.contains("open at 100 %"), "{published}");
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use mulberry_lab::binaries::workspace;
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
+use mulberry_shared::approval::OpeningFile;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::live;
@@ -32,6 +33,10 @@ fn recipe_gates_proposal_and_event_are_what_our_own_writers_write() {
     let proposal = example("json proposal");
     let read = Proposal::read(proposal.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), proposal);
+
+    let opening = example("json opening");
+    let read = OpeningFile::read(opening.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), opening);
 
     assert_eq!(live::announcement(1_556_928_000), format!("{}\n", example("text live")));
 }

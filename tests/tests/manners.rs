@@ -44,7 +44,7 @@ fn uninstall_keeps_add_ons_and_what_the_host_reads_and_says_so() {
     let new = ["recipe", "new", "--certificate", &replacement, "--slug", "install"];
     stage.ctl(&new).unwrap().expect_code(0).unwrap();
     stage.publish("emergency", "recipes/install").unwrap();
-    stage.open_gate("install", "100").unwrap();
+    stage.open_gate_together("install", "100").unwrap();
     let addons = contents(&material.addons);
     let daemon = stage.start_daemon("a", &[]).unwrap();
     stage.wait_for_status("a", "the recipe", |status| status["enrolments"][0].is_object()).unwrap();

@@ -51,7 +51,7 @@ impl Two {
         let toml = format!(
             "slug = {slug:?}\nrevision = {revision}\nname = {name:?}\nlane = \"emergency\"\nconsent = \"hotfix\"\n\
              action = \"reverify-addons\"\nexpires = 2099-01-01T00:00:00Z\n[arguments]\naddons = \"all\"\n\
-             [rollout]\nmax_percent = 100\n"
+             [rollout]\nmax_percent = 100\nplan = [{{ percent = 100 }}]\n"
         );
         let folder = self.stage.path(&format!("{ALICE}/recipes/{slug}"));
         fs::create_dir_all(&folder).unwrap();
@@ -133,7 +133,7 @@ fn what_one_proposes_the_other_reads_signs_and_it_is_published() {
         &signed,
         &["signed by person-1; missing 1 of", "name       Verify everything again", "Published: edition"],
     );
-    expect(&signed, &["NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N"]);
+    expect(&signed, &["NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent 100"]);
     assert_eq!(two.published(), ["fix 1"]);
     assert!(two.proposals().is_empty());
 }

@@ -26,7 +26,7 @@ fn publish(stage: &Stage, material: &Material, slug: &str) {
         made.expect_code(0).unwrap();
     }
     stage.publish("emergency", &format!("recipes/{slug}")).unwrap();
-    stage.open_gate(slug, "100").unwrap();
+    stage.open_gate_together(slug, "100").unwrap();
 }
 
 /// One run of the agent, which is to end with this code: what it printed.

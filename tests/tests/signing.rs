@@ -35,17 +35,24 @@ fn two_people_on_two_machines_sign_with_and_without_a_network() {
         walk.play(step);
     }
     walk.play("alice-out");
-    walk.carry("alice", "bob");
+    walk.carry("fix.proposal", "alice", "bob");
     // From here on Bob's machine reaches nothing.
     walk.shell(
         "bob",
         "printf 'root = \"root.json\"\\norigin = \"http://127.0.0.1:9\"\\n' > mulberryctl.toml",
     );
     walk.play("bob-offline");
-    walk.carry("bob", "alice");
+    walk.carry("fix.proposal", "bob", "alice");
     walk.play("alice-submit");
     let status = walk.shell("alice", "mulberryctl status");
     assert!(status.contains("emergency/replace-intermediate.json  2"), "{status}");
+    walk.play("alice-open");
+    walk.carry("all.opening", "alice", "bob");
+    walk.play("bob-open");
+    walk.carry("all.opening", "bob", "alice");
+    walk.play("alice-opened");
+    let ledger = walk.shell("", "mulberry-server ledger export --state server");
+    assert!(ledger.lines().last().unwrap().contains(r#""actor":"alice","event":{"type":"gate-approved""#));
 
     let labels = walk.page.lines().filter_map(|line| line.strip_prefix("```sh "));
     assert_eq!(walk.played, labels.map(ToOwned::to_owned).collect(), "every block of the page is played");
@@ -78,7 +85,7 @@ impl Walk {
                 mulberry-server init --from authority/server --state server
                 for person in alice bob; do
                   (umask 077; mkdir $person; cp -p authority/people/$person/emergency.pem authority/root.json authority/mulberryctl.toml $person
-                   mulberry-server token add $person --may publish --state server > $person/token)
+                   mulberry-server token add $person --may publish --may gate --state server > $person/token)
                 done
                 cd alice
                 mulberryctl recipe new --certificate ../corpus/certificates/replacement.pem --slug replace-intermediate"#
@@ -97,8 +104,8 @@ impl Walk {
         server
     }
 
-    fn carry(&self, from: &str, to: &str) {
-        let file = |machine: &str| self.folder.path().join(machine).join("fix.proposal");
+    fn carry(&self, name: &str, from: &str, to: &str) {
+        let file = |machine: &str| self.folder.path().join(machine).join(name);
         fs::copy(file(from), file(to)).unwrap();
     }
 

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use mulberry_shared::recipe::RecipeName;
 use std::path::PathBuf;
 
+mod gate;
 mod preflight;
 mod proposals;
 
+pub use gate::{GateCommand, Narrow, Open, SignOpening};
 pub use preflight::Preflight;
 pub use proposals::{Proposals, ProposalsCommand, Propose, Sign, Submit};
 
@@ -100,7 +102,7 @@ pub enum Command {
     Propose(Propose),
     /// Sign a proposal, after reading what it changes
     Sign(Sign),
-    /// Hand the proposal in a file to the server, with its signatures
+    /// Hand the proposal or opening in a file to the server, with its signatures
     Submit(Submit),
     /// What waits for whose signature
     Proposals(Proposals),
@@ -261,52 +263,6 @@ pub struct Bundle {
     /// Write over a file that exists
     #[arg(long)]
     pub replace: bool,
-}
-
-/// `gate …`
-#[derive(Debug, Subcommand)]
-pub enum GateCommand {
-    /// Let agents take the recipe, up to a share of those it is for
-    #[command(after_help = "The share is never more than the recipe's own maximum, which people signed.\n\n\
-                      Example:\n  mulberryctl gate open replacement --percent 5 --reason \"canary\"\n  \
-                      mulberryctl gate open replacement --percent 100 --reason \"canary is green\"")]
-    Open {
-        /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
-        recipe: RecipeName,
-        /// Share of the agents it is for, 0 to 100, at most two decimals
-        #[arg(long, value_name = "N", value_parser = parse_percent)]
-        percent: u16,
-        /// Why, for the ledger and for people [default: asked on a terminal]
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-        /// The revision that is meant [default: the published one]
-        #[arg(long, value_name = "N")]
-        revision: Option<u64>,
-    },
-    /// No new enrolments; nothing is undone
-    #[command(after_help = "Example:\n  mulberryctl gate pause replacement --reason \"reports of crashes\"")]
-    Pause {
-        /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
-        recipe: RecipeName,
-        /// Why, for the ledger and for people [default: asked on a terminal]
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-        /// The revision that is meant [default: the published one]
-        #[arg(long, value_name = "N")]
-        revision: Option<u64>,
-    },
-    /// Final for this revision: no new enrolments; with on_end = "revert", agents undo what breaks nothing
-    #[command(after_help = "Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\"")]
-    End {
-        /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
-        recipe: RecipeName,
-        /// Why, for the ledger and for people [default: asked on a terminal]
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-        /// The revision that is meant [default: the published one]
-        #[arg(long, value_name = "N")]
-        revision: Option<u64>,
-    },
 }
 
 /// An instant; who writes a day or a word is shown the form.

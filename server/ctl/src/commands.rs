@@ -59,7 +59,10 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
             };
             init::run(command, &passphrases()?, &around)
         }
-        Command::Gate(command) => gate::run(command, &settings()?, format).await,
+        Command::Gate(command) => {
+            let mut passphrases = passphrases()?;
+            gate::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
+        }
         Command::Bundle(command) => bundle::run(command, &settings()?, now(), format, &limits).await,
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::Completions { shell } => {

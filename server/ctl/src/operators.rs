@@ -10,9 +10,10 @@ use mulberry_shared::{
     operators::{
         DropRequest, DropResponse, GATES_PATH, GateRequest, GateResponse, LANES_PATH, PROPOSALS_PATH,
         Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse, ProposeResponse,
-        PublishRequest, PublishResponse, RecipeStatus, STATUS_PATH, SignatureRequest, StatusResponse,
+        PublishRequest, PublishResponse, STATUS_PATH, SignatureRequest, StatusResponse,
     },
     proposal::{self, Proposal},
+    recipe::RecipePath,
 };
 use reqwest::{
     Method, StatusCode,
@@ -59,7 +60,7 @@ impl Operators {
     ///
     /// # Errors
     /// Unreachable, or a problem document.
-    pub async fn gate(&self, recipe: &RecipeStatus, request: &GateRequest) -> Result<GateResponse, Failure> {
+    pub async fn gate(&self, recipe: &RecipePath, request: &GateRequest) -> Result<GateResponse, Failure> {
         let path = format!("{GATES_PATH}/{}/{}", recipe.lane, recipe.slug);
         self.call(Method::PUT, &path, Some(request)).await
     }
@@ -201,8 +202,11 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         | ProblemKind::RevisionMismatch
         | ProblemKind::GateEnded
         | ProblemKind::GateRefused
+        | ProblemKind::SecondKeyNeeded
         | ProblemKind::RecipeRefused => Failure::no,
-        ProblemKind::TrustRefused | ProblemKind::SignatureRefused => Failure::refused,
+        ProblemKind::TrustRefused | ProblemKind::SignatureRefused | ProblemKind::ApprovalRefused => {
+            Failure::refused
+        }
         ProblemKind::Internal | ProblemKind::Unavailable => Failure::unreachable,
         ProblemKind::Unknown if status.is_server_error() => Failure::unreachable,
         ProblemKind::Unknown => Failure::no,

@@ -109,6 +109,8 @@ fn describe(kind: ProblemKind) -> (StatusCode, &'static str) {
         K::ProposalRefused => (StatusCode::UNPROCESSABLE_ENTITY, "The proposal was refused"),
         K::TrustRefused => (StatusCode::UNPROCESSABLE_ENTITY, "The metadata was refused"),
         K::RecipeRefused => (StatusCode::UNPROCESSABLE_ENTITY, "A recipe was refused"),
+        K::SecondKeyNeeded => (StatusCode::CONFLICT, "A second person's key is needed"),
+        K::ApprovalRefused => (StatusCode::UNPROCESSABLE_ENTITY, "The signatures were refused"),
         K::GateRefused => (StatusCode::UNPROCESSABLE_ENTITY, "The gate was refused"),
         K::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not possible now"),
         K::Internal | K::Unknown => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),

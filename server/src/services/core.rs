@@ -285,7 +285,7 @@ impl Core {
         self.finish(Change::Gate, async move {
             let mut writer = core.writer.lock().await;
             let now = core.clock.now();
-            let event = gate::decide(&writer.state, &path, &request, now, &core.limits)?;
+            let event = gate::decide(&writer.state, &actor, &path, &request, now, &core.limits)?;
             let done = core.commit_any(&mut writer, &actor, event, now).await?;
             let served = core.served();
             let published = served.state.recipe(&path).ok_or_else(|| internal("the recipe is gone"))?;
@@ -349,7 +349,10 @@ impl Core {
             Event::ProposalMade { .. } | Event::ProposalSigned { .. } | Event::ProposalDropped { .. } => {
                 edition::due(writer.edition.as_deref(), &writer.state, now).max(Work::Timestamp)
             }
-            Event::Initialised { .. } | Event::LanePublished { .. } | Event::GateSet { .. } => Work::Snapshot,
+            Event::Initialised { .. }
+            | Event::LanePublished { .. }
+            | Event::GateSet { .. }
+            | Event::GateApproved { .. } => Work::Snapshot,
         };
         let what = event.describe();
         let record = match writer.ledger.append(now, actor, event).await {
@@ -480,9 +483,12 @@ fn note(record: &Record, served: &Served) {
         Event::ProposalMade { .. } | Event::ProposalSigned { .. } | Event::ProposalDropped { .. } => {
             tracing::info!(actor, what = event.describe(), sequence, "proposal");
         }
-        Event::GateSet { path, gate } => {
+        Event::GateSet { path, gate } | Event::GateApproved { path, gate, .. } => {
             let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent.get());
-            tracing::info!(actor, %path, revision, state, basis_points = percent, edition, sequence, "gate set");
+            let approved = matches!(event, Event::GateApproved { .. });
+            tracing::info!(
+                actor, %path, revision, state, basis_points = percent, approved, edition, sequence, "gate set"
+            );
         }
     }
 }

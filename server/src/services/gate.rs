@@ -1,9 +1,16 @@
 //! Setting a gate: how far one revision of a published recipe is open.
 //!
+//! One person may always narrow, pause and end. Opening takes a second person's key, unless it is the next step of the plan
+//! that people signed with the recipe, or goes no further than the gate was open before (`pace`).
+//!
 //! An ended revision stays ended: clients may have undone it, and a later change of mind deserves a new revision with its
 //! signatures. Everything else may follow everything else.
 
+mod pace;
+mod second;
+
 use jiff::Timestamp;
+use mulberry_shared::approval::Approval;
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{GateRequest, ProblemKind};
@@ -12,14 +19,17 @@ use mulberry_shared::sampling::BasisPoints;
 
 use super::Refusal;
 use crate::event::Event;
-use crate::state::State;
+use crate::state::{Published, State};
+
+pub use pace::next_step;
 
 /// The event that the request asks for; `None` when the gate already stands so, reason apart.
 ///
 /// # Errors
-/// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`.
+/// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `second-key-needed`, `approval-refused`.
 pub fn decide(
     state: &State,
+    actor: &str,
     path: &RecipePath,
     request: &GateRequest,
     now: Timestamp,
@@ -36,13 +46,19 @@ pub fn decide(
         return Err(Refusal::new(ProblemKind::RevisionMismatch, detail, remedy));
     }
     let current = state.gates.of(path, revision);
+    let floor = state.pace(path).map_or(Timestamp::MIN, |pace| pace.since);
     let gate = Gate {
         revision,
         state: request.state,
         percent: percent(request, current)?,
         reason: reason(&request.reason, limits)?,
-        since: whole_seconds(now),
+        // Never before what was there: what people signed for an earlier instant must stay used.
+        since: request.approval.as_ref().map_or(whole_seconds(now).max(floor), |approval| approval.since),
     };
+    if request.approval.is_some() && gate.state != GateState::Open {
+        let detail = "signatures are for opening; anyone may pause or end alone";
+        return Err(Refusal::new(ProblemKind::GateRefused, detail, "ask again without them"));
+    }
     let same = |old: &&Gate| old.state == gate.state && old.percent == gate.percent;
     match current {
         Some(current) if current.state == GateState::Ended && gate.state != GateState::Ended => {
@@ -56,8 +72,48 @@ pub fn decide(
             let detail = format!("there are {} gates, and clients take no more", limits.recipe.gates);
             Err(Refusal::new(ProblemKind::GateRefused, detail, "withdraw recipes that are over"))
         }
-        _ => Ok(Some(Event::GateSet { path: path.clone(), gate })),
+        _ => {
+            let change = Change { actor, path, published, gate, now };
+            event(state, change, request.approval.as_ref(), limits).map(Some)
+        }
     }
+}
+
+/// A change of a gate that is possible; whether this person may make it is another question.
+struct Change<'a> {
+    actor: &'a str,
+    path: &'a RecipePath,
+    published: &'a Published,
+    gate: Gate,
+    now: Timestamp,
+}
+
+fn event(
+    state: &State,
+    change: Change<'_>,
+    approval: Option<&Approval>,
+    limits: &Limits,
+) -> Result<Event, Refusal> {
+    if let Some(approval) = approval {
+        second::judge(state, &change, approval, limits)?;
+        let (path, gate) = (change.path.clone(), change.gate);
+        return Ok(Event::GateApproved { path, gate, approval: approval.clone() });
+    }
+    let Change { path, published, gate, now, .. } = change;
+    let path = path.clone();
+    let (pace, current) = (state.pace(&path), state.gates.of(&path, gate.revision));
+    if gate.state == GateState::Open
+        && let Err(why) = pace::alone(&published.recipe, pace, current, gate.percent, now)
+    {
+        let detail = format!(
+            "one person alone may not open {path} revision {} at {} now: {why}",
+            gate.revision, gate.percent
+        );
+        let remedy =
+            "take the next step of the plan when its time has come, or have a second person sign the opening";
+        return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
+    }
+    Ok(Event::GateSet { path, gate })
 }
 
 fn percent(request: &GateRequest, current: Option<&Gate>) -> Result<BasisPoints, Refusal> {
@@ -94,100 +150,4 @@ fn whole_seconds(now: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger;
-    use crate::services::publish;
-    use crate::state;
-    use crate::test_support::{Proposal, gate, initial_state, path, start};
-    use mulberry_shared::recipe::Lane;
-
-    fn published(revision: u64, before: &State) -> State {
-        let proposal = Proposal::new(before, Lane::Emergency, &[("emergency/a.json", revision)], &[]);
-        let event =
-            publish::decide(before, Lane::Emergency, &proposal.request(), start(), &Limits::default());
-        state::apply(Some(before), &event.unwrap().unwrap(), ledger::EMPTY, &Limits::default()).unwrap()
-    }
-
-    fn ask(state: &State, request: &GateRequest) -> Result<Option<Event>, Refusal> {
-        decide(state, &path("emergency/a.json"), request, start(), &Limits::default())
-    }
-
-    fn after(state: &State, request: &GateRequest) -> State {
-        let event = ask(state, request).unwrap().unwrap();
-        state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
-    }
-
-    fn kind(state: &State, request: &GateRequest) -> ProblemKind {
-        ask(state, request).unwrap_err().kind
-    }
-
-    #[test]
-    fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
-        let state = published(1, &initial_state());
-        let state = after(&state, &gate(1, GateState::Open, Some(100)));
-        assert_eq!(ask(&state, &gate(1, GateState::Open, Some(100))), Ok(None));
-        let state = after(&state, &gate(1, GateState::Paused, None));
-        let paused = state.gates.of(&path("emergency/a.json"), 1).unwrap();
-        assert_eq!((paused.state, paused.percent.get()), (GateState::Paused, 100));
-        let state = after(&state, &gate(1, GateState::Open, Some(10_000)));
-        assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 10_000);
-    }
-
-    #[test]
-    fn an_end_is_final_for_its_revision_and_a_new_revision_starts_closed() {
-        let state = published(1, &initial_state());
-        let state = after(&state, &gate(1, GateState::Ended, None));
-        for request in [gate(1, GateState::Open, Some(1)), gate(1, GateState::Paused, None)] {
-            assert_eq!(kind(&state, &request), ProblemKind::GateEnded);
-        }
-        assert_eq!(ask(&state, &gate(1, GateState::Ended, None)), Ok(None));
-        let state = published(2, &state);
-        assert!(state.gates.of(&path("emergency/a.json"), 2).is_none());
-        assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
-        after(&state, &gate(2, GateState::Open, Some(1)));
-    }
-
-    #[test]
-    fn a_withdrawn_recipe_has_no_gate_left() {
-        let state = after(&published(1, &initial_state()), &gate(1, GateState::Open, Some(100)));
-        let proposal = Proposal::new(&state, Lane::Emergency, &[], &["a"]);
-        let event =
-            publish::decide(&state, Lane::Emergency, &proposal.request(), start(), &Limits::default());
-        let event = event.unwrap().unwrap();
-        let state = state::apply(Some(&state), &event, ledger::EMPTY, &Limits::default()).unwrap();
-        assert!(state.gates.0.is_empty());
-        assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::UnknownRecipe);
-    }
-
-    #[test]
-    fn more_gates_than_a_client_takes_are_refused() {
-        let state = published(1, &initial_state());
-        let mut limits = Limits::default();
-        limits.recipe.gates = 0;
-        let request = gate(1, GateState::Open, Some(1));
-        let refused = decide(&state, &path("emergency/a.json"), &request, start(), &limits).unwrap_err();
-        assert_eq!(refused.kind, ProblemKind::GateRefused);
-        // One that is there can always be changed.
-        let state = after(&state, &request);
-        let wider = gate(1, GateState::Open, Some(2));
-        assert!(decide(&state, &path("emergency/a.json"), &wider, start(), &limits).unwrap().is_some());
-    }
-
-    #[test]
-    fn impossible_requests_are_refused() {
-        let state = published(1, &initial_state());
-        for percent in [None, Some(0), Some(10_001)] {
-            assert_eq!(
-                kind(&state, &gate(1, GateState::Open, percent)),
-                ProblemKind::GateRefused,
-                "{percent:?}"
-            );
-        }
-        for reason in ["", "  ", "two\nlines", &"x".repeat(501)] {
-            let request = GateRequest { reason: reason.to_owned(), ..gate(1, GateState::Paused, None) };
-            assert_eq!(kind(&state, &request), ProblemKind::GateRefused, "{reason:?}");
-        }
-        assert_eq!(kind(&state, &gate(2, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
-    }
-}
+mod tests;

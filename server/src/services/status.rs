@@ -7,6 +7,7 @@ use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::profile;
 use mulberry_shared::trust::write::Life;
 
+use super::gate;
 use crate::served::Served;
 use crate::state::{Published, State};
 
@@ -74,6 +75,7 @@ pub fn recipe(state: &State, path: &RecipePath, published: &Published, now: Time
             since: gate.since,
         }),
         effective_percent: open,
+        next_step: gate::next_step(recipe, state.pace(path), state.gates.of(path, recipe.revision)),
     }
 }
 

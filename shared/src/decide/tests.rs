@@ -32,7 +32,11 @@ impl Scene {
             action: Action::InstallCertificates { certificates: certificates()[..1].to_vec() },
             capabilities: vec![],
             targeting: Targeting::default(),
-            rollout: Rollout { namespace: "fix".into(), max_percent: BasisPoints::EVERYONE },
+            rollout: Rollout {
+                namespace: "fix".into(),
+                max_percent: BasisPoints::EVERYONE,
+                plan: Vec::new(),
+            },
             starts: None,
             expires: day(30),
             on_end: OnEnd::Revert,

@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::trust::key::{Key, KeyId};
 use crate::trust::signer::Signer;
 use crate::trust::threshold::{self, Authority, Signature};
-use crate::trust::{PublicKey, TrustError, TrustErrorKind};
+use crate::trust::{PublicKey, TrustError, write};
 
 /// A key of a role, and who holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,28 @@ pub struct Signing {
 }
 
 impl Signing {
+    /// How far it is when the keys under these labels have signed.
+    #[must_use]
+    pub fn of(authority: Authority<'_>, counted: &[KeyId]) -> Self {
+        let held = |keyid: &KeyId| {
+            let holder = authority.keys.get(keyid).map(holder)?;
+            Some(KeyHolder { keyid: keyid.clone(), holder })
+        };
+        let public = |keyid: &KeyId| authority.keys.get(keyid).and_then(Key::public);
+        let mut seen: Vec<&PublicKey> = counted.iter().filter_map(public).collect();
+        let mut others = Vec::new();
+        for keyid in &authority.role_keys.keyids {
+            let Some(key) = public(keyid).filter(|key| !seen.contains(key)) else { continue };
+            seen.push(key);
+            others.extend(held(keyid));
+        }
+        Self {
+            needed: authority.role_keys.threshold,
+            signed: counted.iter().filter_map(held).collect(),
+            others,
+        }
+    }
+
     /// How many signatures are missing.
     #[must_use]
     pub fn missing(&self) -> u32 {
@@ -67,25 +89,8 @@ impl Proposal {
     /// [`threshold::so_far`]'s.
     pub fn signing(&self, authority: Authority<'_>, limits: &Limits) -> Result<Signing, TrustError> {
         let counted = self.counted(authority, limits)?;
-        let held = |keyid: &KeyId| {
-            let holder = authority.keys.get(keyid).map(holder)?;
-            Some(KeyHolder { keyid: keyid.clone(), holder })
-        };
-        let public = |keyid: &KeyId| authority.keys.get(keyid).and_then(Key::public);
-        let signed: Vec<&PublicKey> =
-            counted.iter().filter_map(|signature| public(&signature.keyid)).collect();
-        let mut seen = signed.clone();
-        let mut others = Vec::new();
-        for keyid in &authority.role_keys.keyids {
-            let Some(key) = public(keyid).filter(|key| !seen.contains(key)) else { continue };
-            seen.push(key);
-            others.extend(held(keyid));
-        }
-        Ok(Signing {
-            needed: authority.role_keys.threshold,
-            signed: counted.iter().filter_map(|signature| held(&signature.keyid)).collect(),
-            others,
-        })
+        let labels: Vec<KeyId> = counted.into_iter().map(|signature| signature.keyid).collect();
+        Ok(Signing::of(authority, &labels))
     }
 
     /// The signatures that hold, one for each distinct key.
@@ -103,17 +108,8 @@ impl Proposal {
     /// # Errors
     /// `key` when the key is none of the role's, or cannot sign now.
     pub fn sign(&mut self, authority: Authority<'_>, signer: &dyn Signer) -> Result<Signature, TrustError> {
-        let public = signer.key().public();
-        let own = |id: &&KeyId| authority.keys.get(*id).is_some_and(|key| key.public() == public);
-        let label = authority.role_keys.keyids.iter().find(own).ok_or_else(|| {
-            TrustError::new(TrustErrorKind::Key, authority.role, "the key is none of those that may sign it")
-        })?;
-        let signature = Signature {
-            keyid: label.clone(),
-            sig: hex::encode(signer.sign(&self.canonical)?),
-            other: std::collections::BTreeMap::new(),
-        };
-        self.signatures.insert(label.clone(), signature.clone());
+        let signature = write::signature(authority, signer, &self.canonical)?;
+        self.signatures.insert(signature.keyid.clone(), signature.clone());
         Ok(signature)
     }
 

@@ -1,14 +1,14 @@
 //! Arbitrary recipes for property tests: all of them obey the rules.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::{
-    Action, CAPABILITIES, ConsentKind, DistrustEntry, Lane, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION,
-    Slug, WhichAddons,
+    Action, CAPABILITIES, ConsentKind, DistrustEntry, Health, Lane, OnEnd, Opens, Recipe, Rollout,
+    SCHEMA_VERSION, Slug, Step, WhichAddons,
 };
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
@@ -92,6 +92,17 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+/// So many steps up to the widest share, as far as there is room below it.
+fn steps(most: BasisPoints, count: u16) -> Vec<Step> {
+    let step = |index: u16| {
+        let percent = BasisPoints::new(most.get() / count * index).filter(|share| share.get() > 0)?;
+        let health =
+            index.is_multiple_of(2).then_some(Health { max_failure_percent: percent, min_reports: 9 });
+        Some(Step { percent, bake: SignedDuration::from_secs(i64::from(index) - 1), health })
+    };
+    (1..=count).filter_map(step).collect()
+}
+
 /// Any recipe that obeys the rules, of few slugs and revisions, so that several of them meet.
 pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
     let names = (slug(), 1..4_u64, "[ -~äöü–]{1,30}", lane());
@@ -100,7 +111,7 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
         select(&[ConsentKind::Hotfix, ConsentKind::Security][..]),
         subsequence(CAPABILITIES.to_vec(), 0..=CAPABILITIES.len()),
         share(),
-        option::of("[ -~\n\t☃]{0,60}"),
+        (option::of("[ -~\n\t☃]{0,60}"), 0..4_u16),
         "[a-z\"\\\\]{1,8}",
     );
     (names, action(), targeting(), ends, rest).prop_map(
@@ -109,7 +120,7 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
             mut action,
             targeting,
             (starts, lasts, on_end),
-            (consent, capabilities, max_percent, comment, namespace),
+            (consent, capabilities, max_percent, (comment, planned), namespace),
         )| {
             let expires = day(starts.unwrap_or(0) + lasts);
             if let Action::HoldVerification { until } = &mut action {
@@ -126,7 +137,7 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
                 action,
                 capabilities: capabilities.into_iter().map(str::to_owned).collect(),
                 targeting,
-                rollout: Rollout { namespace, max_percent },
+                rollout: Rollout { namespace, max_percent, plan: steps(max_percent, planned) },
                 starts: starts.map(day),
                 expires,
                 on_end,

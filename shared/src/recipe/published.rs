@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Action, DistrustEntry, Recipe, RecipePath};
+use super::{Action, DistrustEntry, Recipe, RecipePath, Rollout, Step};
 use crate::json;
 use crate::limits::Limits;
 use crate::status::Status;
@@ -73,10 +73,7 @@ fn value(recipe: &Recipe) -> Value {
         "arguments": arguments(&recipe.action),
         "capabilities": recipe.capabilities,
         "targeting": targeting(&recipe.targeting),
-        "rollout": {
-            "namespace": recipe.rollout.namespace,
-            "max_percent": recipe.rollout.max_percent,
-        },
+        "rollout": rollout(&recipe.rollout),
         "expires": recipe.expires.to_string(),
         "on_end": recipe.on_end.as_str(),
     });
@@ -85,6 +82,28 @@ fn value(recipe: &Recipe) -> Value {
     }
     if let Some(comment) = &recipe.comment {
         value["comment"] = comment.as_str().into();
+    }
+    value
+}
+
+fn rollout(rollout: &Rollout) -> Value {
+    let Rollout { namespace, max_percent, plan } = rollout;
+    let mut value = json!({ "namespace": namespace, "max_percent": max_percent });
+    if !plan.is_empty() {
+        value["plan"] = plan.iter().map(step).collect();
+    }
+    value
+}
+
+fn step(step: &Step) -> Value {
+    let Step { percent, bake, health } = step;
+    let mut value = json!({ "percent": percent });
+    if !bake.is_zero() {
+        value["bake"] = bake.as_secs().into();
+    }
+    if let Some(health) = health {
+        value["max_failure_percent"] = json!(health.max_failure_percent);
+        value["min_reports"] = health.min_reports.into();
     }
     value
 }
@@ -207,7 +226,30 @@ mod tests {
             ("/action", json!("format-disk"), Status::UnknownAction, "format-disk"),
             ("/capabilities", json!(["action.teleport"]), Status::UnknownCapability, "action.teleport"),
             ("/targeting/expression", json!("x"), Status::UnknownCapability, "targeting.expression"),
-            ("/rollout/plan", json!([]), Status::UnknownCapability, "rollout.plan"),
+            ("/rollout/plan", json!([]), Status::Unreadable, "rollout.plan"),
+            ("/rollout/plan", json!({"percent": 1}), Status::Unreadable, "rollout.plan"),
+            ("/rollout/plan", json!([5]), Status::Unreadable, "rollout.plan"),
+            ("/rollout/plan", json!([{}]), Status::Unreadable, "rollout.plan.percent is missing"),
+            ("/rollout/plan", json!([{"percent": 10_001}]), Status::Unreadable, "rollout.plan.percent"),
+            ("/rollout/plan", json!([{"percent": 1, "bake": -1}]), Status::Unreadable, "rollout.plan.bake"),
+            ("/rollout/plan", json!([{"percent": 1, "bake": u64::MAX}]), Status::Unreadable, "bake"),
+            (
+                "/rollout/plan",
+                json!([{"percent": 1, "min_reports": 5}]),
+                Status::Unreadable,
+                "max_failure_percent",
+            ),
+            (
+                "/rollout/plan",
+                json!([{"percent": 1, "rings": []}]),
+                Status::UnknownCapability,
+                "rollout.plan.rings",
+            ),
+            ("/rollout/plan", json!(vec![json!({"percent": 1}); 17]), Status::Unreadable, "17"),
+            ("/rollout/plan", json!([{"percent": 0}]), Status::InvalidArguments, "reaches nobody"),
+            ("/rollout/plan", json!([{"percent": 9}, {"percent": 9}]), Status::InvalidArguments, "wider"),
+            ("/rollout/plan", json!([{"percent": 2_501}]), Status::InvalidArguments, "max_percent, 25%"),
+            ("/rollout/plan", json!([{"percent": 1, "bake": 2_592_001}]), Status::InvalidArguments, "bake"),
             ("/later", json!(true), Status::UnknownCapability, "later"),
             ("/opens", json!("people"), Status::UnknownCapability, "people"),
             ("/on_end", json!("explode"), Status::UnknownCapability, "explode"),

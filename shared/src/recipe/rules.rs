@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::source::SourceProblemKind;
-use super::{Action, ConsentKind, DistrustEntry, Lane, Recipe};
+use super::{Action, ConsentKind, DistrustEntry, Lane, Recipe, Step};
 use crate::limits::RecipeLimits;
+use crate::sampling::BasisPoints;
 use crate::x509::Certificate;
 
 /// A rule that a recipe breaks.
@@ -43,6 +44,7 @@ pub fn check(recipe: &Recipe, limits: &RecipeLimits) -> Vec<Breach> {
     let mut breaches = lane_consent_action(Some(recipe.lane), recipe.consent, recipe.action.name());
     breaches.extend(dates(recipe.starts, Some(recipe.expires)));
     breaches.extend(action(&recipe.action, recipe.starts, Some(recipe.expires), limits));
+    breaches.extend(plan(&recipe.rollout.plan, Some(recipe.rollout.max_percent), limits));
     breaches
 }
 
@@ -95,6 +97,48 @@ pub fn dates(starts: Option<Timestamp>, expires: Option<Timestamp>) -> Vec<Breac
         )],
         _ => Vec::new(),
     }
+}
+
+/// The steps of a rollout plan: each reaches somebody, is wider than the one before, and not wider than what people sign.
+#[must_use]
+pub fn plan(plan: &[Step], max_percent: Option<BasisPoints>, limits: &RecipeLimits) -> Vec<Breach> {
+    let wrong = |what: String, remedy: &str| Breach::new("plan", SourceProblemKind::BadValue, what, remedy);
+    let mut breaches = Vec::new();
+    if plan.len() > limits.plan_steps {
+        let what = format!("the plan has {} steps, more than {}", plan.len(), limits.plan_steps);
+        breaches.push(Breach::new("plan", SourceProblemKind::TooLarge, what, "take fewer, wider steps"));
+    }
+    let mut before = BasisPoints::NOBODY;
+    for Step { percent, bake, health } in plan {
+        if *percent <= before {
+            let what = match before {
+                BasisPoints::NOBODY => "a step at 0% reaches nobody".to_owned(),
+                before => format!(
+                    "a step at {percent} after one at {before}: each must be wider than the one before"
+                ),
+            };
+            breaches.push(wrong(what, "put the steps in order, the smallest first"));
+        }
+        before = before.max(*percent);
+        if max_percent.is_some_and(|most| *percent > most) {
+            let most = max_percent.unwrap_or(BasisPoints::NOBODY);
+            let what = format!("a step at {percent} is wider than max_percent, {most}");
+            breaches.push(wrong(what, "end the plan at max_percent, or raise that"));
+        }
+        let most = SignedDuration::from_hours(limits.bake_hours);
+        if bake.is_negative() || bake.subsec_nanos() != 0 || *bake > most {
+            let what = format!(
+                "a step's bake is {bake:#}, not whole seconds from 0 to {} days",
+                limits.bake_hours / 24
+            );
+            breaches.push(wrong(what, "write a time such as \"15m\" or \"2h 30m\""));
+        }
+        if health.as_ref().is_some_and(|health| !(1..=limits.min_reports).contains(&health.min_reports)) {
+            let what = format!("min_reports is not from 1 to {}", limits.min_reports);
+            breaches.push(wrong(what, "say how many reports must be there before failures are judged"));
+        }
+    }
+    breaches
 }
 
 /// What the action's arguments must obey.

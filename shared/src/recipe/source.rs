@@ -16,6 +16,7 @@ use crate::targeting::Targeting;
 mod arguments;
 mod kind;
 mod reader;
+mod rollout;
 
 pub use kind::SourceProblemKind;
 use reader::{Need, Reader, Section};
@@ -172,10 +173,11 @@ fn recipe(
     };
     let rollout = top.section(reader, "rollout", Need::Required).and_then(|mut section| {
         let namespace = section.word(reader, "namespace", Need::Optional, bounds.word);
-        let max_percent = section.percent(reader, "max_percent");
+        let max_percent = section.percent(reader, "max_percent", Need::Required);
+        let plan = rollout::plan(reader, &mut section, max_percent, bounds);
         section.finish(reader);
         let namespace = namespace.or_else(|| slug.as_ref().map(|slug| slug.as_str().to_owned()));
-        Some(Rollout { namespace: namespace?, max_percent: max_percent? })
+        Some(Rollout { namespace: namespace?, max_percent: max_percent?, plan: plan? })
     });
     top.finish(reader);
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use x509_cert::name::Name;
 
 use super::text::shows;
-use super::{Action, ConsentKind, DistrustEntry, OnEnd, Opens, Recipe, WhichAddons};
+use super::{Action, ConsentKind, DistrustEntry, Health, OnEnd, Opens, Recipe, Step, WhichAddons};
 use crate::targeting::Targeting;
 use crate::x509::Certificate;
 
@@ -28,6 +28,7 @@ pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
         format!(", sampled by {:?}", rollout.namespace)
     };
     page.line("at most", &format!("{} of them{namespace}; the gate says how many now", rollout.max_percent));
+    plan(&mut page, &rollout.plan);
     page.line("consent", consent(recipe.consent));
     page.line(
         "opened by",
@@ -95,6 +96,28 @@ fn action(page: &mut Page, action: &Action, now: Timestamp) {
             }
         }
     }
+}
+
+fn plan(page: &mut Page, steps: &[Step]) {
+    if steps.is_empty() {
+        return page.line("plan", "none: every opening takes a second person's key");
+    }
+    for (index, Step { percent, bake, health }) in steps.iter().enumerate() {
+        let mut text = if index == 0 { percent.to_string() } else { format!("then {percent}") };
+        if !bake.is_zero() {
+            text.push_str(&format!(", for at least {bake:#}"));
+        }
+        if let Some(Health { max_failure_percent, min_reports }) = health {
+            text.push_str(&format!(
+                "; people stop it above {max_failure_percent} failures in at least {min_reports} reports"
+            ));
+        }
+        page.line(if index == 0 { "plan" } else { "" }, &text);
+    }
+    page.line(
+        "",
+        "one person opens the next of these alone; anything wider or sooner takes a second person's key",
+    );
 }
 
 fn entries(number: usize) -> String {
@@ -202,6 +225,15 @@ mod tests {
     use super::*;
     use crate::sampling::BasisPoints;
 
+    fn plan() -> Vec<Step> {
+        let share = |points| BasisPoints::new(points).unwrap();
+        let health = Some(Health { max_failure_percent: share(200), min_reports: 100 });
+        vec![
+            Step { percent: share(100), bake: SignedDuration::from_mins(15), health },
+            Step { percent: share(1_250), bake: SignedDuration::ZERO, health: None },
+        ]
+    }
+
     fn recipe(action: Action) -> Recipe {
         Recipe {
             schema_version: SCHEMA_VERSION,
@@ -214,7 +246,11 @@ mod tests {
             action,
             capabilities: vec![],
             targeting: Targeting::default(),
-            rollout: Rollout { namespace: "example".into(), max_percent: BasisPoints::new(1_250).unwrap() },
+            rollout: Rollout {
+                namespace: "example".into(),
+                max_percent: BasisPoints::new(1_250).unwrap(),
+                plan: plan(),
+            },
             starts: Some(day(0)),
             expires: day(30),
             on_end: OnEnd::Keep,
@@ -235,6 +271,9 @@ does       holds the periodic verification until 2019-05-03T00:00:00Z (in 36 hou
 for        versions >=60, <67
            rings qa, canary
 at most    12.5% of them; the gate says how many now
+plan       1%, for at least 15m; people stop it above 2% failures in at least 100 reports
+           then 12.5%
+           one person opens the next of these alone; anything wider or sooner takes a second person's key
 consent    security: needs updates to be on
 opened by  the server, within these bounds
 from       2019-05-01T00:00:00Z (12 hours AGO)
@@ -291,8 +330,10 @@ comment    first line
     fn terminals_see_only_text() {
         let mut recipe = recipe(Action::ReverifyAddons { which: WhichAddons::Disabled });
         recipe.name = "a\u{1b}[2J\u{202e}b".into();
+        recipe.rollout.plan.clear();
         let page = describe(&recipe, day(0));
         assert!(page.contains("name       a\u{fffd}[2J\u{fffd}b\n"), "{page}");
+        assert!(page.contains("plan       none: every opening takes a second person's key\n"), "{page}");
         assert!(page.contains("does       verifies the disabled add-ons again\n"), "{page}");
     }
 }

@@ -19,7 +19,7 @@ use super::metadata::{
 };
 use super::profile;
 use super::signer::Signer;
-use super::threshold::RoleKeys;
+use super::threshold::{Authority, RoleKeys, Signature};
 use crate::digest::Sha256Digest;
 use crate::json;
 
@@ -212,6 +212,23 @@ pub fn sign<T: Body>(body: &T, signers: &[&dyn Signer]) -> Result<Vec<u8>, Trust
     }
     let envelope: Value = json!({"signatures": signatures, "signed": signed});
     serde_json::to_vec(&envelope).map_err(|error| unwritable(&error))
+}
+
+/// A signature over `message`, under the label that a role has for the signer's key.
+///
+/// # Errors
+/// `key` when the key is none of the role's, or cannot sign now.
+pub fn signature(
+    authority: Authority<'_>,
+    signer: &dyn Signer,
+    message: &[u8],
+) -> Result<Signature, TrustError> {
+    let public = signer.key().public();
+    let own = |id: &&KeyId| authority.keys.get(*id).is_some_and(|key| key.public() == public);
+    let label = authority.role_keys.keyids.iter().find(own).ok_or_else(|| {
+        TrustError::new(TrustErrorKind::Key, authority.role, "the key is none of those that may sign it")
+    })?;
+    Ok(Signature { keyid: label.clone(), sig: hex::encode(signer.sign(message)?), other: Other::new() })
 }
 
 /// Length and SHA-256 of a file, as targets state them.

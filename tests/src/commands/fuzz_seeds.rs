@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use mulberry_shared::approval::{Opening, OpeningFile};
 use mulberry_shared::bundle::Bundle;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
@@ -12,6 +13,8 @@ use mulberry_shared::limits::{BundleLimits, Limits};
 use mulberry_shared::live::{HEARTBEAT, announcement};
 use mulberry_shared::proposal::Proposal;
 use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::sampling::BasisPoints;
+use mulberry_shared::trust::threshold::Signature;
 use mulberry_shared::trust::write::{
     Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
 };
@@ -88,6 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     out("live", "stream", stream.as_bytes())?;
     out("bundle", "edition", &edition()?)?;
     out("proposal", "hold", &proposal()?)?;
+    out("opening", "all", &opening()?)?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;
@@ -117,6 +121,25 @@ fn proposal() -> Result<Vec<u8>, LabError> {
     let authority = targets.authority(Lane::Emergency.as_str(), "targets").map_err(failed())?;
     proposal.sign(authority, &signer).map_err(failed())?;
     proposal.write().map_err(LabError::crypto("write a proposal"))
+}
+
+/// An opening that one person has signed.
+fn opening() -> Result<Vec<u8>, LabError> {
+    let since: Timestamp = "2026-11-22T00:00:00Z".parse().map_err(LabError::crypto("read a date"))?;
+    let failed = || LabError::crypto("make an opening");
+    let signer = Ed25519Signer::from_seed(&[7; 32]).map_err(failed())?;
+    let opening = Opening {
+        path: "emergency/seed.json".parse().map_err(LabError::crypto("name a recipe"))?,
+        revision: 1,
+        sha256: Sha256Digest::of(b"{}"),
+        percent: BasisPoints::EVERYONE,
+        since,
+        expires: Life::Timestamp.from(since),
+    };
+    let sig = hex::encode(signer.sign(&opening.message()).map_err(failed())?);
+    let signatures = vec![Signature { keyid: signer.key_id(), sig, other: BTreeMap::new() }];
+    let file = OpeningFile { opening, reason: "canary".to_owned(), signatures, base: Some(b"x".to_vec()) };
+    file.write().map_err(LabError::crypto("write an opening"))
 }
 
 /// A bundle of a whole edition without recipes. Without its last line, which the fuzz target puts right.

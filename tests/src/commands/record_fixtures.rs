@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<(), StageError> {
     let replacement = material.replacement.to_string_lossy();
     stage.ctl(&["recipe", "new", "--certificate", &replacement, "--slug", SLUG])?.expect_code(0)?;
     stage.publish("emergency", &format!("recipes/{SLUG}"))?;
-    stage.open_gate(SLUG, "100")?;
+    stage.open_gate_together(SLUG, "100")?;
     stage.agent(AGENT, &["once"])?.expect_code(0)?;
 
     let edition = Recording::fetch(stage.origin())?;

@@ -34,7 +34,11 @@ fn recipe(path: &RecipePath, action: Action, now: Timestamp) -> Recipe {
         action,
         capabilities: Vec::new(),
         targeting: Targeting::default(),
-        rollout: Rollout { namespace: path.slug.to_string(), max_percent: BasisPoints::EVERYONE },
+        rollout: Rollout {
+            namespace: path.slug.to_string(),
+            max_percent: BasisPoints::EVERYONE,
+            plan: Vec::new(),
+        },
         starts: None,
         expires: now.saturating_add(SignedDuration::from_hours(60 * 24)).unwrap_or(now),
         on_end: OnEnd::Keep,

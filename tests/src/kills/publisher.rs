@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, PublishResponse};
 use mulberry_shared::recipe::{
-    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, SCHEMA_VERSION, published,
+    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, SCHEMA_VERSION, Step, published,
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
@@ -166,6 +166,7 @@ impl Publisher {
             state: GateState::Open,
             percent: Some(BasisPoints::EVERYONE.get()),
             reason: "rehearsal".to_owned(),
+            approval: None,
         };
         let url = format!("{operators}/api/v1/gates/emergency/{}", recipe.slug);
         match self.send(self.http.put(url), serde_json::to_vec(&request).map_err(failed)?) {
@@ -227,7 +228,11 @@ pub fn recipe(slug: &str, revision: u64, action: Action, now: Timestamp) -> Resu
         action,
         capabilities: vec![],
         targeting: Targeting::default(),
-        rollout: Rollout { namespace: slug.to_owned(), max_percent: BasisPoints::EVERYONE },
+        rollout: Rollout {
+            namespace: slug.to_owned(),
+            max_percent: BasisPoints::EVERYONE,
+            plan: vec![Step { percent: BasisPoints::EVERYONE, bake: SignedDuration::ZERO, health: None }],
+        },
         starts: None,
         expires: now.checked_add(SignedDuration::from_hours(24 * 30)).map_err(failed)?,
         on_end: OnEnd::Revert,

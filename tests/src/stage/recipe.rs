@@ -16,7 +16,7 @@ impl Stage {
         let until = until.map_err(|error| StageError(error.to_string()))?;
         let text = format!(
             "slug = \"{slug}\"\nrevision = 1\nname = \"Hold verification\"\nlane = \"emergency\"\nconsent = \"hotfix\"\n\
-             action = \"hold-verification\"\nexpires = {until:.0}\n\n[arguments]\nuntil = {until:.0}\n\n[rollout]\nmax_percent = 100\n"
+             action = \"hold-verification\"\nexpires = {until:.0}\n\n[arguments]\nuntil = {until:.0}\n\n[rollout]\nmax_percent = 100\nplan = [{{ percent = 100 }}]\n"
         );
         std::fs::write(self.path(&format!("{folder}/recipe.toml")), text).map_err(io)?;
         Ok(folder)

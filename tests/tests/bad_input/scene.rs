@@ -97,7 +97,7 @@ fn write_recipe(folder: &Path, lane: &str, slug: &str, expires: &str) {
         "schema_version = 1\nslug = \"{slug}\"\nrevision = 1\nname = \"Install a certificate\"\nlane = \"{lane}\"\n\
          consent = \"hotfix\"\naction = \"install-certificates\"\nexpires = {expires}\non_end = \"keep\"\n\n\
          [arguments]\ncertificates = [\"certificate.pem\"]\n\n[targeting]\nchannels = [\"release\"]\n\n\
-         [rollout]\nmax_percent = 100\n"
+         [rollout]\nmax_percent = 100\nplan = [{{ percent = 100 }}]\n"
     );
     std::fs::write(folder.join("recipe.toml"), text).unwrap();
 }

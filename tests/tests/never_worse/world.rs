@@ -126,7 +126,7 @@ impl World {
         fs::create_dir_all(&folder).unwrap();
         let text = format!(
             "slug = \"{slug}\"\nrevision = 1\nname = \"Test\"\nlane = \"emergency\"\nconsent = \"{consent}\"\n\
-             action = \"{action}\"\nexpires = {expires}\n{body}[rollout]\nmax_percent = 100\n"
+             action = \"{action}\"\nexpires = {expires}\n{body}[rollout]\nmax_percent = 100\nplan = [{{ percent = 100 }}]\n"
         );
         fs::write(folder.join("recipe.toml"), text).unwrap();
         let certificate = self.material.path().join(format!("certificates/{certificate}.pem"));

@@ -25,7 +25,7 @@ fn publish(stage: &Stage, material: &Material) {
     let made = stage.ctl(&["recipe", "new", "--certificate", &certificate, "--slug", SLUG]).unwrap();
     made.expect_code(0).unwrap();
     stage.publish("emergency", &format!("recipes/{SLUG}")).unwrap();
-    stage.open_gate(SLUG, "100").unwrap();
+    stage.open_gate_together(SLUG, "100").unwrap();
 }
 
 /// A static mirror of what the server serves now.

@@ -65,8 +65,9 @@ pub struct Sign {
 /// `submit`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "With enough signatures it is published; otherwise it waits for the others, who may sign the file or the proposal.\n\n\
-                  Example:\n  mulberryctl submit fix.proposal"
+    after_help = "With enough signatures a proposal is published; otherwise it waits for the others, who may sign the file or the \
+                  proposal. An opening of a gate is carried out or refused.\n\n\
+                  Example:\n  mulberryctl submit fix.proposal\n  mulberryctl submit all.opening"
 )]
 pub struct Submit {
     /// The file

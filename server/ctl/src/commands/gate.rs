@@ -1,16 +1,21 @@
-//! `mulberryctl gate open|pause|end`: one small file, and the fastest thing a person can do.
+//! `mulberryctl gate open|sign|pause|end`: one small file, and the fastest thing a person can do.
 //!
-//! Needs the server and a token and nothing else, so that narrowing works when much else does not.
+//! What one person does alone needs the server and a token and nothing else, so that narrowing works when much else does not.
+
+pub(super) mod opening;
 
 use crate::{
-    cli::GateCommand,
+    cli::{self, GateCommand},
     config::Settings,
-    failure::{Failure, FailureKind},
+    failure::{Failure, FailureKind, Kind},
     operators::Operators,
     output::{self, Format},
+    passphrase::Passphrases,
 };
+use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
+    limits::Limits,
     operators::{GateRequest, GateResponse, GateState, ProblemKind, RecipeStatus},
     recipe::{RecipeName, RecipePath},
 };
@@ -19,34 +24,100 @@ use mulberry_shared::{
 ///
 /// # Errors
 /// No such recipe, another revision, or what the server refuses.
-pub async fn run(command: &GateCommand, settings: &Settings, format: Format) -> Result<Exit, Failure> {
-    let (name, state, percent, reason, revision) = match command {
-        GateCommand::Open { recipe, percent, reason, revision } => {
-            (recipe, GateState::Open, Some(*percent), reason, revision)
+pub async fn run(
+    command: &GateCommand,
+    settings: &Settings,
+    passphrases: &mut Passphrases,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    match command {
+        GateCommand::Open(open) if open.key.is_empty() && open.out.is_none() => {
+            let wish = Wish { recipe: &open.recipe, revision: open.revision, percent: Some(open.percent) };
+            let reason = given(open.reason.as_deref(), &mut output::ask_line)?;
+            let done = set(wish, GateState::Open, reason.clone(), settings, format).await;
+            done.map_err(|failure| two_people(failure, open, &reason))
         }
-        GateCommand::Pause { recipe, reason, revision } => {
-            (recipe, GateState::Paused, None, reason, revision)
+        GateCommand::Open(open) => {
+            let reason = given(open.reason.as_deref(), &mut output::ask_line)?;
+            opening::open(open, reason, settings, passphrases, now, format, limits).await
         }
-        GateCommand::End { recipe, reason, revision } => (recipe, GateState::Ended, None, reason, revision),
-    };
-    let reason = given(reason.as_deref(), &mut output::ask_line)?;
+        GateCommand::Sign(sign) => opening::sign_file(sign, settings, passphrases, now, format, limits).await,
+        GateCommand::Pause(narrow) => self::narrow(narrow, GateState::Paused, settings, format).await,
+        GateCommand::End(narrow) => self::narrow(narrow, GateState::Ended, settings, format).await,
+    }
+}
+
+/// Which gate is meant, and how far.
+struct Wish<'a> {
+    recipe: &'a RecipeName,
+    revision: Option<u64>,
+    percent: Option<u16>,
+}
+
+async fn narrow(
+    narrow: &cli::Narrow,
+    state: GateState,
+    settings: &Settings,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let wish = Wish { recipe: &narrow.recipe, revision: narrow.revision, percent: None };
+    let reason = given(narrow.reason.as_deref(), &mut output::ask_line)?;
+    set(wish, state, reason, settings, format).await
+}
+
+/// What one person does alone.
+async fn set(
+    wish: Wish<'_>,
+    state: GateState,
+    reason: String,
+    settings: &Settings,
+    format: Format,
+) -> Result<Exit, Failure> {
     let server = Operators::new(settings)?;
     let status = server.status().await?;
-    let recipe = find(&status.recipes, name)?;
-    let revision = revision.unwrap_or(recipe.revision);
+    let (recipe, path) = find(&status.recipes, wish.recipe)?;
+    let revision = wish.revision.unwrap_or(recipe.revision);
     if revision != recipe.revision {
-        return Err(Failure::no(
-            ProblemKind::RevisionMismatch,
-            format!(
-                "Revision {} of `{name}` is published, not {revision}. A gate speaks for the published revision only.",
-                recipe.revision
-            ),
-        ));
+        return Err(other_revision(wish.recipe, recipe.revision, revision));
     }
-    let request = GateRequest { revision, state, percent, reason };
-    let response = server.gate(recipe, &request).await?;
-    format.print(|| words(&response), || serde_json::json!(response))?;
+    let request = GateRequest { revision, state, percent: wish.percent, reason, approval: None };
+    print(format, &server.gate(&path, &request).await?)
+}
+
+fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
+    Failure::no(
+        ProblemKind::RevisionMismatch,
+        format!(
+            "Revision {published} of `{name}` is published, not {wanted}. A gate speaks for the published revision only."
+        ),
+    )
+}
+
+fn print(format: Format, response: &GateResponse) -> Result<Exit, Failure> {
+    format.print(|| words(response), || serde_json::json!(response))?;
     Ok(Exit::Yes)
+}
+
+/// A refusal for want of a second person, with the commands that come next.
+fn two_people(failure: Failure, open: &cli::Open, reason: &str) -> Failure {
+    if failure.kind != Kind::from(ProblemKind::SecondKeyNeeded) {
+        return failure;
+    }
+    let quoted = reason.replace('\'', "'\\''");
+    let command = format!(
+        "mulberryctl gate open {} --percent {} --reason '{quoted}'",
+        open.recipe,
+        output::percent(open.percent).trim_end_matches([' ', '%'])
+    );
+    let sentence = format!(
+        "{}\nWith a second person at this machine:\n  {command} --key people/NAME/LANE.pem\nWith one at another machine:\n  \
+         {command} --out {}.opening",
+        failure.sentence,
+        open.recipe.slug()
+    );
+    Failure { sentence, ..failure }
 }
 
 /// The reason on the command line, or typed: `publish` ends with a command to copy, and its N is what needs thought.
@@ -64,7 +135,10 @@ fn given(reason: Option<&str>, ask: &mut dyn FnMut(&str) -> Option<String>) -> R
     })
 }
 
-fn find<'a>(recipes: &'a [RecipeStatus], name: &RecipeName) -> Result<&'a RecipeStatus, Failure> {
+fn find<'a>(
+    recipes: &'a [RecipeStatus],
+    name: &RecipeName,
+) -> Result<(&'a RecipeStatus, RecipePath), Failure> {
     let paths: Vec<RecipePath> = recipes.iter().filter_map(|recipe| recipe.path.parse().ok()).collect();
     let unknown = |why: &dyn std::fmt::Display| {
         let sentence = format!(
@@ -72,8 +146,9 @@ fn find<'a>(recipes: &'a [RecipeStatus], name: &RecipeName) -> Result<&'a Recipe
         );
         Failure::no(ProblemKind::UnknownRecipe, sentence)
     };
-    let path = name.among(&paths).map_err(|error| unknown(&error))?.to_string();
-    recipes.iter().find(|recipe| recipe.path == path).ok_or_else(|| unknown(&path))
+    let path = name.among(&paths).map_err(|error| unknown(&error))?;
+    let found = recipes.iter().find(|recipe| recipe.path == path.to_string());
+    found.map(|recipe| (recipe, path.clone())).ok_or_else(|| unknown(&path))
 }
 
 fn words(response: &GateResponse) -> String {
@@ -110,6 +185,13 @@ fn words(response: &GateResponse) -> String {
             output::percent(recipe.effective_percent)
         );
     }
+    if let Some(next) = open.and(recipe.next_step.as_ref()) {
+        let from = next.from.map_or(String::new(), |from| format!(" from {} on", output::instant(from)));
+        text = format!(
+            "{text}\nNext step of its plan: {}, by one person alone{from}.",
+            output::percent(next.percent)
+        );
+    }
     text
 }
 
@@ -118,7 +200,7 @@ mod tests {
     use super::*;
     use mulberry_shared::{
         digest::Sha256Digest,
-        operators::{GateStatus, LedgerHead},
+        operators::{GateStatus, LedgerHead, NextStep},
     };
 
     fn response(state: GateState, percent: u16, max: u16, effective: u16) -> GateResponse {
@@ -143,6 +225,7 @@ mod tests {
                     since: "2026-11-22T12:00:00Z".parse().unwrap(),
                 }),
                 effective_percent: effective,
+                next_step: None,
             },
             ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
         }
@@ -160,6 +243,34 @@ mod tests {
         let outside = words(&response(GateState::Open, 5000, 2500, 0));
         assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
         assert!(words(&response(GateState::Ended, 5000, 2500, 0)).contains("is ended for good: no new"));
+        let mut baking = response(GateState::Open, 500, 10_000, 500);
+        baking.recipe.next_step =
+            Some(NextStep { percent: 2_500, from: Some("2026-11-22T12:15:00Z".parse().unwrap()) });
+        let next = "Next step of its plan: 25 %, by one person alone from 2026-11-22 12:15:00Z on.";
+        assert!(words(&baking).ends_with(next), "{}", words(&baking));
+    }
+
+    #[test]
+    fn for_want_of_a_second_person_the_next_commands_are_printed() {
+        let open = cli::Open {
+            recipe: "emergency/fix".parse().unwrap(),
+            percent: 1_250,
+            reason: None,
+            revision: None,
+            key: vec![],
+            out: None,
+            yes: false,
+        };
+        let failure = Failure::no(ProblemKind::SecondKeyNeeded, "The server refused: …");
+        let said = two_people(failure, &open, "it's urgent").sentence;
+        for line in [
+            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --key people/NAME/LANE.pem",
+            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --out fix.opening",
+        ] {
+            assert!(said.lines().any(|said| said == line), "{said}");
+        }
+        let other = two_people(Failure::no(ProblemKind::GateEnded, "ended"), &open, "r");
+        assert_eq!(other.sentence, "ended");
     }
 
     #[test]
@@ -176,7 +287,7 @@ mod tests {
     fn an_unknown_name_shows_what_is_published() {
         let recipes = [response(GateState::Open, 1, 1, 1).recipe];
         for name in ["fix", "emergency/fix", "emergency/fix.json"] {
-            assert_eq!(find(&recipes, &name.parse().unwrap()).unwrap().revision, 2);
+            assert_eq!(find(&recipes, &name.parse().unwrap()).unwrap().0.revision, 2);
         }
         let error = find(&recipes, &"fux".parse().unwrap()).unwrap_err();
         assert!(error.sentence.contains("no recipe fux; did you mean emergency/fix.json?"), "{error}");

@@ -329,7 +329,11 @@ pub(super) fn outcome(response: &PublishResponse, changes: Option<&Changes>, now
 
 fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
     let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
-    let next = format!("Next: mulberryctl gate open {} --percent N", recipe.slug);
+    let percent = recipe
+        .next_step
+        .as_ref()
+        .map_or("N".to_owned(), |next| output::percent(next.percent).trim_end_matches([' ', '%']).to_owned());
+    let next = format!("Next: mulberryctl gate open {} --percent {percent}", recipe.slug);
     match gate.map(|gate| gate.state) {
         None => format!("NOT LIVE: gate closed. {next}"),
         Some(GateState::Paused) => format!("NOT LIVE: gate paused. {next}"),
@@ -353,7 +357,10 @@ fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mulberry_shared::{digest::Sha256Digest, operators::GateStatus};
+    use mulberry_shared::{
+        digest::Sha256Digest,
+        operators::{GateStatus, NextStep},
+    };
 
     #[test]
     fn the_last_line_says_what_is_live_and_what_to_do() {
@@ -371,9 +378,13 @@ mod tests {
             expires: now,
             gate: None,
             effective_percent: 0,
+            next_step: None,
         };
         let closed = "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N";
         assert_eq!(live(&recipe, now), closed);
+        recipe.next_step = Some(NextStep { percent: 250, from: None });
+        assert_eq!(live(&recipe, now), closed.replace("percent N", "percent 2.5"));
+        recipe.next_step = None;
         let gate = |revision, state| {
             Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now })
         };

@@ -27,6 +27,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::{ProblemKind, ProposalOutcome, SignatureRequest},
     proposal::{self, FEWEST_DIGITS, Proposal},
+    recipe::Lane,
     trust::{OnlineRole, TrustState, Waiver},
 };
 use std::path::PathBuf;
@@ -84,8 +85,11 @@ pub async fn run(
             (server.proposal(id, limits).await?, Some(server))
         }
     };
-    let (state, base) = view(&named, &proposal, settings, pinned, now, limits).await?;
     let lane = proposal.lane();
+    let (state, base) = match &named {
+        Named::File(_) => view_of_file(proposal.base(), lane, settings, pinned, now, limits).await?,
+        Named::Id(_) => view_of_origin(lane, settings, pinned, now, limits).await?,
+    };
     let examined = publish::examine(&proposal, &base, now, limits)?;
     publish::say(format, &examined.describe(base.live(), now))?;
 
@@ -133,28 +137,40 @@ pub async fn run(
     Ok(Exit::Yes)
 }
 
-/// What is live, as this machine verifies it from its own root: at the origin, or in the edition that a file carries.
-async fn view(
-    named: &Named,
-    proposal: &Proposal,
+/// What is live at the origin, as this machine verifies it from its own root.
+async fn view_of_origin(
+    lane: Lane,
     settings: &Settings,
     pinned: TrustState,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<(TrustState, Base), Failure> {
-    let offline = matches!(named, Named::File(_)) && settings.origin.source != config::Source::Flag;
-    if !offline {
-        let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
-        output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
-        let state = base::refresh(&endpoint, pinned, now, limits).await?;
-        let base = base::current(Source::Origin(&endpoint), &state, proposal.lane(), now, limits).await?;
-        return Ok((state, base));
+    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+    let state = base::refresh(&endpoint, pinned, now, limits).await?;
+    let base = base::current(Source::Origin(&endpoint), &state, lane, now, limits).await?;
+    Ok((state, base))
+}
+
+/// The same in the edition that a file carries, unless an origin is named on the command line.
+///
+/// # Errors
+/// There is none in it, or it is refused.
+pub(super) async fn view_of_file(
+    carried: Option<&[u8]>,
+    lane: Lane,
+    settings: &Settings,
+    pinned: TrustState,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<(TrustState, Base), Failure> {
+    if settings.origin.source == config::Source::Flag {
+        return view_of_origin(lane, settings, pinned, now, limits).await;
     }
-    let Some(bytes) = proposal.base() else {
+    let Some(bytes) = carried else {
         return Err(Failure::usage(
             FailureKind::NoEdition,
-            "The file carries no edition to compare with. Name an origin with --origin URL, or have it made with \
-             mulberryctl propose --out.",
+            "The file carries no edition to compare with. Name an origin with --origin URL, or have it made with --out.",
         ));
     };
     let refused = |what: String| {
@@ -170,7 +186,7 @@ async fn view(
     let waiver = Waiver::of(OnlineRole::ALL);
     let (state, _) =
         bundle.take(&pinned, now, &waiver, limits).map_err(|unfit| refused(unfit.to_string()))?;
-    let base = base::current(Source::Bundle(&bundle), &state, proposal.lane(), now, limits).await?;
+    let base = base::current(Source::Bundle(&bundle), &state, lane, now, limits).await?;
     let signed = state.edition(limits).and_then(|edition| edition.signed_at);
     let age = signed.map_or_else(
         || "at an unknown time".to_owned(),
@@ -178,7 +194,7 @@ async fn view(
     );
     output::warn(&format!(
         "without a network this is compared with the edition in the file, which the server signed {age}. What was published \
-         since then is not known here; the server takes the proposal only if nothing was."
+         since then is not known here; the server refuses what no longer fits."
     ));
     if let Some(missing) = base.recipes.values().find_map(|recipe| recipe.as_ref().err()) {
         output::warn(&format!("a published recipe cannot be read in the file: {missing}"));

@@ -1,9 +1,12 @@
-//! `mulberryctl submit`: the proposal in a file and its signatures, to the server.
+//! `mulberryctl submit`: the proposal or the opening in a file and its signatures, to the server.
 
-use super::propose::{self, proposal_of};
-use crate::{cli, config::Settings, failure::Failure, operators::Operators, output::Format};
+use super::{
+    gate,
+    propose::{self, proposal_of},
+};
+use crate::{cli, config::Settings, failure::Failure, files, operators::Operators, output::Format};
 use jiff::Timestamp;
-use mulberry_shared::{exit::Exit, limits::Limits, operators::ProposalRequest};
+use mulberry_shared::{approval, exit::Exit, limits::Limits, operators::ProposalRequest};
 
 /// Submits. The server checks every signature, and everything else, before it keeps or publishes it.
 ///
@@ -16,6 +19,12 @@ pub async fn run(
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
+    // What cannot be read at all is named as no proposal, below.
+    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
+    let bytes = files::read_bounded(&command.file, max).unwrap_or_default();
+    if approval::file::is_one(&bytes, limits) {
+        return gate::opening::submit(&command.file, settings, format, limits).await;
+    }
     let proposal = proposal_of(&command.file, limits)?.without_base();
     let server = Operators::new(settings)?;
     let request = ProposalRequest { proposal: proposal.document(), replaces: None };

@@ -73,6 +73,8 @@ impl From<ProblemKind> for Kind {
             ProblemKind::RevisionMismatch => "revision-mismatch",
             ProblemKind::GateEnded => "gate-ended",
             ProblemKind::GateRefused => "gate-refused",
+            ProblemKind::SecondKeyNeeded => "second-key-needed",
+            ProblemKind::ApprovalRefused => "approval-refused",
             ProblemKind::RecipeRefused => "recipe-refused",
             ProblemKind::TrustRefused => "trust-refused",
             // Here it must be told from what goes wrong on this side.
@@ -247,11 +249,15 @@ kinds! {
         "look at `mulberryctl proposals`; give at least six digits of an id";
     ProposalUnreadable "proposal-unreadable": "a proposal's file cannot be read, or holds none",
         "have it made anew with `mulberryctl propose --out`";
+    OpeningUnreadable "opening-unreadable": "the file of an opening cannot be read, or holds none",
+        "have it made anew with `mulberryctl gate open --out`";
+    OpeningUnfit "opening-unfit": "an opening is for something else than what is published, or too old",
+        "ask who made it; make a new one with `mulberryctl gate open --out`";
     NotOvertaken "not-overtaken": "a proposal to rebase can still be signed as it is",
         "sign it; to change it use `mulberryctl propose --replace`";
-    NoEdition "no-edition": "a proposal's file carries no edition to compare it with",
+    NoEdition "no-edition": "a file to sign carries no edition to compare it with",
         "name an origin with `--origin`";
-    EditionRefused "edition-refused": "the edition in a proposal's file does not verify from this machine's root",
+    EditionRefused "edition-refused": "the edition in a file to sign does not verify from this machine's root",
         "check `--root`; ask who made the file; use `--origin`";
     BundleFaulty "bundle-faulty": "the bundle does not read back as what the origin gave",
         "try again; report it if it stays: nothing was written";

@@ -1,13 +1,14 @@
 //! Reading a recipe from parsed JSON, most basic reason for refusal first.
 
 use der::Decode;
+use jiff::SignedDuration;
 use serde_json::Value;
 use x509_cert::name::Name;
 
 use super::super::rules;
 use super::super::{
-    Action, CAPABILITIES, ConsentKind, DistrustEntry, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION,
-    WhichAddons,
+    Action, CAPABILITIES, ConsentKind, DistrustEntry, Health, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION,
+    Step, WhichAddons,
 };
 use super::Unreadable;
 use super::fields::{Fields, Wrong, from_base64, time};
@@ -62,6 +63,7 @@ struct Raw {
     targeting_rest: Fields,
     rollout: Rollout,
     rollout_rest: Fields,
+    steps_rest: Vec<Fields>,
     starts: Option<jiff::Timestamp>,
     expires: jiff::Timestamp,
     on_end: String,
@@ -96,6 +98,7 @@ impl Raw {
         words(&capabilities, "capabilities", limits)?;
         let mut targeting_rest = fields.object("targeting", "targeting.")?;
         let mut rollout_rest = fields.object("rollout", "rollout.")?;
+        let mut steps_rest = steps(&mut rollout_rest, limits)?;
         Ok(Self {
             slug: fields.parsed("slug")?,
             revision,
@@ -108,8 +111,9 @@ impl Raw {
             capabilities,
             targeting: targeting(&mut targeting_rest, limits)?,
             targeting_rest,
-            rollout: rollout(&mut rollout_rest, limits)?,
+            rollout: rollout(&mut rollout_rest, &mut steps_rest, limits)?,
             rollout_rest,
+            steps_rest,
             starts: fields.optional_text("starts")?.map(|text| time(&text)).transpose()?,
             expires: time(&fields.text("expires")?)?,
             on_end: fields.text("on_end")?,
@@ -122,8 +126,10 @@ impl Raw {
         if let Some(capability) = self.capabilities.iter().find(|c| !CAPABILITIES.contains(&c.as_str())) {
             return Err(format!("the capability {capability:?} is not known"));
         }
-        if let Some(name) =
-            [fields, &self.targeting_rest, &self.rollout_rest].into_iter().find_map(Fields::left_over)
+        if let Some(name) = [fields, &self.targeting_rest, &self.rollout_rest]
+            .into_iter()
+            .chain(&self.steps_rest)
+            .find_map(Fields::left_over)
         {
             return Err(format!("the field {name} is not known"));
         }
@@ -200,7 +206,7 @@ fn targeting(fields: &mut Fields, limits: &RecipeLimits) -> Result<Targeting, Wr
     Ok(Targeting { channels, versions, os, arch, locales, countries, distributions, rings, agent_versions })
 }
 
-fn rollout(fields: &mut Fields, limits: &RecipeLimits) -> Result<Rollout, Wrong> {
+fn rollout(fields: &mut Fields, steps: &mut [Fields], limits: &RecipeLimits) -> Result<Rollout, Wrong> {
     let namespace = fields.text("namespace")?;
     if !is_word(&namespace, limits.word) {
         return Err(format!(
@@ -208,11 +214,45 @@ fn rollout(fields: &mut Fields, limits: &RecipeLimits) -> Result<Rollout, Wrong>
             limits.word
         ));
     }
-    let points = fields.integer("max_percent")?;
-    let max_percent = u16::try_from(points).ok().and_then(BasisPoints::new);
-    let max_percent = max_percent
-        .ok_or_else(|| format!("rollout.max_percent is {points}; it is in basis points, 0 to 10000"))?;
-    Ok(Rollout { namespace, max_percent })
+    let max_percent = share(fields, "max_percent")?;
+    let plan = steps.iter_mut().map(step).collect::<Result<_, _>>()?;
+    Ok(Rollout { namespace, max_percent, plan })
+}
+
+fn share(fields: &mut Fields, key: &str) -> Result<BasisPoints, Wrong> {
+    let points = fields.integer(key)?;
+    let share = u16::try_from(points).ok().and_then(BasisPoints::new);
+    share.ok_or_else(|| format!("{} is {points}; it is in basis points, 0 to 10000", fields.name(key)))
+}
+
+/// The entries of the plan, none where there is no plan.
+fn steps(rollout: &mut Fields, limits: &RecipeLimits) -> Result<Vec<Fields>, Wrong> {
+    let Some(plan) = rollout.optional("plan") else { return Ok(Vec::new()) };
+    let Value::Array(entries) = plan else { return Err("rollout.plan is not a list".to_owned()) };
+    if entries.is_empty() {
+        return Err("rollout.plan is an empty list; leave it out to plan nothing".to_owned());
+    }
+    if entries.len() > limits.plan_steps {
+        return Err(format!("rollout.plan has {} entries, more than {}", entries.len(), limits.plan_steps));
+    }
+    let entries = entries.into_iter();
+    entries.map(|entry| Fields::of(entry, "an entry of rollout.plan", "rollout.plan.")).collect()
+}
+
+fn step(fields: &mut Fields) -> Result<Step, Wrong> {
+    let percent = share(fields, "percent")?;
+    let seconds = if fields.has("bake") { fields.integer("bake")? } else { 0 };
+    // Whether it is too long is a rule; more than 32 bits are centuries.
+    let bake = u32::try_from(seconds).map_err(|_| format!("rollout.plan.bake is {seconds} seconds"))?;
+    let bake = SignedDuration::from_secs(i64::from(bake));
+    let judged = fields.has("max_failure_percent") || fields.has("min_reports");
+    let health = if judged {
+        let max_failure_percent = share(fields, "max_failure_percent")?;
+        Some(Health { max_failure_percent, min_reports: fields.integer("min_reports")? })
+    } else {
+        None
+    };
+    Ok(Step { percent, bake, health })
 }
 
 fn action(name: &str, arguments: &mut Fields, limits: &Limits) -> Result<Action, Wrong> {

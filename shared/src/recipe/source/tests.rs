@@ -44,11 +44,61 @@ fn read_text(text: &str) -> Result<Recipe, SourceErrors> {
 fn a_recipe_reads_with_its_defaults() {
     let recipe = read_text(GOOD).unwrap();
     assert_eq!(recipe.path().to_string(), "emergency/example.json");
-    assert_eq!(recipe.rollout, Rollout { namespace: "example".into(), max_percent: "12.5".parse().unwrap() });
+    assert_eq!(
+        recipe.rollout,
+        Rollout { namespace: "example".into(), max_percent: "12.5".parse().unwrap(), plan: Vec::new() }
+    );
     assert_eq!((recipe.on_end, recipe.opens, recipe.starts), (OnEnd::Keep, Opens::Server, None));
     let Action::InstallCertificates { certificates } = &recipe.action else { panic!("{recipe:?}") };
     assert_eq!(certificates, &arbitrary::certificates()[..1]);
     assert_eq!(published::read(&recipe.path(), &published::write(&recipe), &Limits::default()), Ok(recipe));
+}
+
+#[test]
+fn a_plan_reads_in_both_forms_of_toml_and_one_without_it_has_none() {
+    let inline = r#"plan = [{ percent = 1, bake = "1h 30m" }, { percent = 12.5, max_failure_percent = 2, min_reports = 50 }]"#;
+    let tables = "[[rollout.plan]]\npercent = 1\nbake = \"90m\"\n[[rollout.plan]]\npercent = 12.5\n\
+                  max_failure_percent = 2\nmin_reports = 50\n";
+    let read = |plan: &str| read_text(&format!("{GOOD}{plan}\n")).unwrap();
+    let recipe = read(inline);
+    assert_eq!(recipe, read(tables));
+    let [first, last] = recipe.rollout.plan.as_slice() else { panic!("{recipe:?}") };
+    assert_eq!((first.percent.get(), first.bake.as_secs(), &first.health), (100, 5_400, &None));
+    assert_eq!((last.percent.get(), last.bake.as_secs()), (1_250, 0));
+    assert_eq!(last.health.as_ref().map(|h| (h.max_failure_percent.get(), h.min_reports)), Some((200, 50)));
+    assert_eq!(published::read(&recipe.path(), &published::write(&recipe), &Limits::default()), Ok(recipe));
+    assert!(read("").rollout.plan.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_plan_is_named() {
+    let many = format!("[{}]", "{ percent = 1 }, ".repeat(17));
+    for (plan, key, what) in [
+        ("[]", "rollout.plan", "empty"),
+        ("5", "rollout.plan", "not a list of tables"),
+        ("[5]", "rollout.plan", "not a list of tables"),
+        (many.as_str(), "rollout.plan", "17 entries"),
+        ("[{}]", "rollout.plan.percent", "missing"),
+        ("[{ percent = 101 }]", "rollout.plan.percent", "not a percentage"),
+        ("[{ percent = 1, rings = [] }]", "rollout.plan.rings", "not known"),
+        ("[{ percent = 1, bake = 15 }]", "rollout.plan.bake", "not text"),
+        ("[{ percent = 1, bake = \"a while\" }]", "rollout.plan.bake", "not a length of time"),
+        ("[{ percent = 1, bake = \"-1m\" }]", "rollout.plan", "bake is 1m ago"),
+        ("[{ percent = 1, bake = \"1ms\" }]", "rollout.plan", "whole seconds"),
+        ("[{ percent = 1, bake = \"721h\" }]", "rollout.plan", "30 days"),
+        ("[{ percent = 0 }]", "rollout.plan", "reaches nobody"),
+        ("[{ percent = 5 }, { percent = 5 }]", "rollout.plan", "wider than the one before"),
+        ("[{ percent = 12.51 }]", "rollout.plan", "wider than max_percent, 12.5%"),
+        ("[{ percent = 1, min_reports = 9 }]", "rollout.plan.max_failure_percent", "missing"),
+        ("[{ percent = 1, max_failure_percent = 2 }]", "rollout.plan.min_reports", "missing"),
+        ("[{ percent = 1, max_failure_percent = 2, min_reports = 0 }]", "rollout.plan", "min_reports"),
+    ] {
+        let errors = read_text(&format!("{GOOD}plan = {plan}\n")).expect_err(plan);
+        let [problem] = errors.problems.as_slice() else { panic!("{plan}: {errors}") };
+        assert_eq!(problem.key, key, "{plan}: {problem}");
+        assert!(problem.what.contains(what), "{plan}: {problem}");
+        assert_eq!(problem.line, 16, "{plan}: {problem}");
+    }
 }
 
 /// One replacement in the good recipe, and what must be said: line, key, words of the problem and of the remedy.

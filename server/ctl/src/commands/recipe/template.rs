@@ -96,6 +96,13 @@ on_end = "{on_end}"
 [rollout]
 # The widest share of them that people sign for, in percent. The gate says how many now, and never more than this.
 max_percent = 100
+# One person opens the next of these steps alone, the first at once, each other after the `bake` of the one before.
+# Anything wider or sooner takes a second person's key. Anyone may pause or end it at any time.
+plan = [
+  {{ percent = 5, bake = "15m" }},
+  {{ percent = 25, bake = "30m" }},
+  {{ percent = 100 }},
+]
 "#,
         action_name(*action),
         days(1),

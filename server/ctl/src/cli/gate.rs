@@ -1,0 +1,86 @@
+//! `gate …`
+
+use super::parse_percent;
+use clap::{Args, Subcommand};
+use mulberry_shared::recipe::RecipeName;
+use std::path::PathBuf;
+
+/// `gate …`
+#[derive(Debug, Subcommand)]
+pub enum GateCommand {
+    /// Let agents take the recipe, up to a share of those it is for
+    Open(Open),
+    /// Sign an opening in a file, after reading what it opens
+    Sign(SignOpening),
+    /// No new enrolments; nothing is undone
+    #[command(after_help = "Example:\n  mulberryctl gate pause replacement --reason \"reports of crashes\"")]
+    Pause(Narrow),
+    /// Final for this revision: no new enrolments; with on_end = "revert", agents undo what breaks nothing
+    #[command(after_help = "Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\"")]
+    End(Narrow),
+}
+
+/// `gate open`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "One person alone takes the next step of the recipe's plan, when its time has come, or goes back to where the gate was \
+                  before. Anything wider or sooner needs the key of a second person: here with --key, or on their machine with \
+                  --out FILE, `gate sign FILE`, `submit FILE`. The share is never more than the recipe's own maximum.\n\n\
+                  Example:\n  mulberryctl gate open replacement --percent 5 --reason \"canary\"\n  \
+                  mulberryctl gate open replacement --percent 100 --reason \"no time\" --key bob/emergency.pem\n  \
+                  mulberryctl gate open replacement --percent 100 --reason \"no time\" --out all.opening"
+)]
+pub struct Open {
+    /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+    pub recipe: RecipeName,
+    /// Share of the agents it is for, 0 to 100, at most two decimals
+    #[arg(long, value_name = "N", value_parser = parse_percent)]
+    pub percent: u16,
+    /// Why, for the ledger and for people [default: asked on a terminal]
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The revision that is meant [default: the published one]
+    #[arg(long, value_name = "N")]
+    pub revision: Option<u64>,
+    /// A second person's key of the recipe's lane; repeats
+    #[arg(long, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
+    /// Write the opening into a file for a second person to sign, and tell the server nothing
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// With --key: do not ask before signing; needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `gate sign`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "What is shown is computed from the bytes to be signed, against what this machine verifies from its own root: the edition \
+                  in the file, unless --origin names an origin. It can be handed in for a day, once.\n\n\
+                  Example:\n  mulberryctl gate sign all.opening --key bob/emergency.pem"
+)]
+pub struct SignOpening {
+    /// The file of `gate open --out`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Your own key of the lane; repeats
+    #[arg(long, value_name = "FILE", required = true)]
+    pub key: Vec<PathBuf>,
+    /// Do not ask before signing; needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `gate pause`, `gate end`
+#[derive(Args, Debug)]
+pub struct Narrow {
+    /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+    pub recipe: RecipeName,
+    /// Why, for the ledger and for people [default: asked on a terminal]
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The revision that is meant [default: the published one]
+    #[arg(long, value_name = "N")]
+    pub revision: Option<u64>,
+}

@@ -1,0 +1,326 @@
+//! Openings that more than one person answers for: made and signed at once, or in a file on its way between two machines.
+//!
+//! What people read before they sign is computed from the bytes to be signed and from what this machine verified itself.
+
+use crate::{
+    cli,
+    commands::{
+        bundle,
+        publish::{
+            self,
+            base::{self, Base},
+            signers,
+        },
+        sign,
+    },
+    config::Settings,
+    failure::{Failure, FailureKind},
+    files::{self, Existing},
+    http::{Endpoint, Purpose},
+    operators::Operators,
+    origin::{self, Source},
+    output::{self, Format},
+    passphrase::Passphrases,
+};
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::{
+    approval::{LIFE, Opening, OpeningFile},
+    digest::Sha256Digest,
+    exit::Exit,
+    gates::Gate,
+    limits::Limits,
+    operators::{GateRequest, GateState, ProblemKind},
+    proposal::{Signing, signing::names},
+    recipe::{Recipe, RecipePath, words},
+    sampling::BasisPoints,
+    trust::{Ed25519Signer, TrustState},
+};
+use std::{io, path::Path};
+
+/// The recipe that is meant, as this machine verified it.
+struct Meant {
+    recipe: Recipe,
+    sha256: Sha256Digest,
+    gate: Option<Gate>,
+}
+
+/// Makes an opening, has it signed with the keys at hand, and hands it in or writes it to a file.
+///
+/// # Errors
+/// Whatever is not as it should be, before anything is signed; or the server's refusal.
+pub(super) async fn open(
+    command: &cli::Open,
+    reason: String,
+    settings: &Settings,
+    passphrases: &mut Passphrases,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    // Found out now rather than after people have typed passphrases.
+    let server = match &command.out {
+        None => Some(Operators::new(settings)?),
+        Some(out) => {
+            files::check_place(out, Existing::Refuse).map_err(|error| unwritable(out, &error))?;
+            None
+        }
+    };
+    let pinned = origin::pinned(settings.root()?, limits)?;
+    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+    let (edition, state) = match &command.out {
+        None => (None, base::refresh(&endpoint, pinned, now, limits).await?),
+        Some(_) => {
+            let (bundle, state) = bundle::collect(&endpoint, &pinned, now, limits).await?;
+            (Some(bundle), state)
+        }
+    };
+    let path = command.recipe.among(&base::listed(&state)).map_err(|error| {
+        Failure::no(ProblemKind::UnknownRecipe, format!("Among what is published {error}."))
+    })?;
+    let base = base::current(Source::Origin(&endpoint), &state, path.lane, now, limits).await?;
+    let meant = meant(&state, &base, &path, limits)?;
+    if let Some(revision) = command.revision.filter(|revision| *revision != meant.recipe.revision) {
+        return Err(super::other_revision(&command.recipe, meant.recipe.revision, revision));
+    }
+    let percent = BasisPoints::new(command.percent).unwrap_or(BasisPoints::EVERYONE);
+    let mut file = OpeningFile {
+        opening: opening(&path, &meant, percent, now),
+        reason,
+        signatures: Vec::new(),
+        base: edition.map(|edition| edition.write()),
+    };
+    publish::say(format, &describe(&file, &meant, now))?;
+    if !command.key.is_empty() {
+        let keys =
+            signers::load(&command.key, path.lane, &base.targets, state.trusted().root(), passphrases)?;
+        publish::agree(command.yes, "Open this, and sign it?", "opened")?;
+        add(&mut file, &keys, &base)?;
+    }
+    match (&command.out, server) {
+        (Some(out), _) => {
+            write(out, &file, Existing::Refuse)?;
+            in_file(&file, out, &base, format, limits)
+        }
+        (None, Some(server)) => hand_in(&server, &file, format).await,
+        (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
+    }
+}
+
+/// Signs the opening in a file.
+///
+/// # Errors
+/// The file is none, or not for what is published; a key that may not sign.
+pub(super) async fn sign_file(
+    command: &cli::SignOpening,
+    settings: &Settings,
+    passphrases: &mut Passphrases,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    let mut file = read(&command.file, limits)?;
+    let opening = file.opening.clone();
+    let lane = opening.path.lane;
+    let pinned = origin::pinned(settings.root()?, limits)?;
+    let (state, base) = sign::view_of_file(file.base.as_deref(), lane, settings, pinned, now, limits).await?;
+    let meant = meant(&state, &base, &opening.path, limits)?;
+    let unfit = |why: String| {
+        Failure::refused(
+            FailureKind::OpeningUnfit,
+            format!("{}: {why}. Nothing was signed.", command.file.display()),
+        )
+    };
+    if (opening.revision, opening.sha256) != (meant.recipe.revision, meant.sha256) {
+        return Err(unfit(format!(
+            "it is for revision {} with SHA-256 {:.12}…, and revision {} with SHA-256 {:.12}… is published",
+            opening.revision,
+            opening.sha256.to_string(),
+            meant.recipe.revision,
+            meant.sha256.to_string()
+        )));
+    }
+    if opening.expires <= now {
+        return Err(unfit(format!(
+            "it could be handed in until {}; make a new one",
+            output::instant(opening.expires)
+        )));
+    }
+    publish::say(format, &describe(&file, &meant, now))?;
+    let authority = signers::authority(&base.targets, lane)?;
+    // Signatures that do not hold are left out here, whoever put them there.
+    let counted = counted(&file, &base, limits)?;
+    file.signatures.retain(|signature| counted.contains(&signature.keyid));
+    let signing = Signing::of(authority, &counted);
+    publish::say(format, &format!("Signed by {}.", names(&signing.signed)))?;
+    let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
+    signers::check_new(&keys, &signing, lane, &base.targets)?;
+    publish::agree(command.yes, "Sign this opening?", "signed")?;
+    add(&mut file, &keys, &base)?;
+    write(&command.file, &file, Existing::Replace)?;
+    in_file(&file, &command.file, &base, format, limits)
+}
+
+/// Hands the opening in a file to the server.
+///
+/// # Errors
+/// The file cannot be read, or the server refuses.
+pub(in crate::commands) async fn submit(
+    path: &Path,
+    settings: &Settings,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    let file = read(path, limits)?;
+    hand_in(&Operators::new(settings)?, &file, format).await
+}
+
+async fn hand_in(server: &Operators, file: &OpeningFile, format: Format) -> Result<Exit, Failure> {
+    let OpeningFile { opening, reason, signatures, .. } = file;
+    let request = GateRequest {
+        revision: opening.revision,
+        state: GateState::Open,
+        percent: Some(opening.percent.get()),
+        reason: reason.clone(),
+        approval: Some(opening.approved(signatures.clone())),
+    };
+    let response = server.gate(&opening.path, &request).await?;
+    super::print(format, &response)
+}
+
+fn meant(state: &TrustState, base: &Base, path: &RecipePath, limits: &Limits) -> Result<Meant, Failure> {
+    let unknown = |why: &str| Failure::no(ProblemKind::UnknownRecipe, format!("{path}: {why}."));
+    let recipe = match base.recipes.get(path) {
+        Some(Ok(recipe)) => recipe.clone(),
+        Some(Err(why)) => return Err(unknown(&format!("what is published cannot be read ({why})"))),
+        None => return Err(unknown("no such recipe is published")),
+    };
+    let edition = state.edition(limits);
+    let lane = edition.as_ref().and_then(|edition| edition.lanes.get(&path.lane));
+    let listed = lane.and_then(|lane| lane.recipes.iter().find(|listed| listed.path == *path));
+    let content = listed.and_then(|listed| listed.content.as_ref().ok());
+    let content = content
+        .ok_or_else(|| unknown("its lane has expired, so agents take nothing new; renew the lane first"))?;
+    let gate = base.gates.get(path).filter(|gate| gate.revision == recipe.revision).cloned();
+    Ok(Meant { recipe, sha256: content.sha256, gate })
+}
+
+/// An opening from now on, and after whatever the gate was set to before.
+fn opening(path: &RecipePath, meant: &Meant, percent: BasisPoints, now: Timestamp) -> Opening {
+    let second = SignedDuration::from_secs(1);
+    let after = meant.gate.as_ref().and_then(|gate| gate.since.checked_add(second).ok());
+    let since = Timestamp::from_second(now.as_second()).unwrap_or(now).max(after.unwrap_or(Timestamp::MIN));
+    Opening {
+        path: path.clone(),
+        revision: meant.recipe.revision,
+        sha256: meant.sha256,
+        percent,
+        since,
+        expires: since.saturating_add(LIFE).unwrap_or(Timestamp::MAX),
+    }
+}
+
+fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
+    let Opening { path, revision, percent, expires, .. } = &file.opening;
+    let gate = match &meant.gate {
+        None => "closed".to_owned(),
+        Some(gate) => match gate.state {
+            GateState::Open => format!("open at {}", gate.percent),
+            GateState::Paused => format!("paused at {}", gate.percent),
+            GateState::Ended => "ended".to_owned(),
+        },
+    };
+    format!(
+        "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.\n\
+         Counts when it is handed in before {}, once. Reason: {}\n\n{}",
+        output::instant(*expires),
+        file.reason,
+        words::describe(&meant.recipe, now)
+    )
+}
+
+fn add(file: &mut OpeningFile, keys: &[Ed25519Signer], base: &Base) -> Result<(), Failure> {
+    let authority = signers::authority(&base.targets, file.opening.path.lane)?;
+    for key in keys {
+        let signature = file
+            .opening
+            .sign(authority, key)
+            .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
+        file.add(signature);
+    }
+    Ok(())
+}
+
+fn counted(
+    file: &OpeningFile,
+    base: &Base,
+    limits: &Limits,
+) -> Result<Vec<mulberry_shared::trust::KeyId>, Failure> {
+    let authority = signers::authority(&base.targets, file.opening.path.lane)?;
+    file.opening
+        .signed_by(authority, &file.signatures, &limits.trust)
+        .map_err(|error| Failure::refused(error.kind, error.to_string()))
+}
+
+/// What the file holds, and what comes next.
+fn in_file(
+    file: &OpeningFile,
+    path: &Path,
+    base: &Base,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
+    let Opening { path: recipe, revision, percent, since, expires, .. } = &file.opening;
+    let signing = Signing::of(signers::authority(&base.targets, recipe.lane)?, &counted(file, base, limits)?);
+    let (name, who) = (path.display(), names(&signing.signed));
+    let next = if signing.signed.is_empty() {
+        format!("mulberryctl gate sign {name} --key people/NAME/{}.pem", recipe.lane)
+    } else {
+        format!("mulberryctl submit {name}")
+    };
+    format.print(
+        || {
+            let whose = if signing.signed.is_empty() {
+                format!("Next, by one of {}", names(&signing.others))
+            } else {
+                format!("Next, by somebody else than {who} alone")
+            };
+            format!(
+                "\n{name}: opens {recipe} revision {revision} at {percent}, signed by {who}. Nothing is open yet.\n{whose}: {next}"
+            )
+        },
+        || {
+            let signed: Vec<&str> = signing.signed.iter().map(|key| key.holder.as_str()).collect();
+            serde_json::json!({
+                "outcome": "in-file", "file": name.to_string(), "path": recipe, "revision": revision, "percent": percent,
+                "since": since.to_string(), "expires": expires.to_string(), "signed": signed, "next": next,
+            })
+        },
+    )?;
+    Ok(Exit::Yes)
+}
+
+fn read(path: &Path, limits: &Limits) -> Result<OpeningFile, Failure> {
+    let fault =
+        |what: String| Failure::usage(FailureKind::OpeningUnreadable, format!("{}: {what}.", path.display()));
+    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
+    let bytes = files::read_bounded(path, max).map_err(|error| fault(error.to_string()))?;
+    OpeningFile::read(&bytes, limits).map_err(|error| fault(error.to_string()))
+}
+
+fn write(path: &Path, file: &OpeningFile, existing: Existing) -> Result<(), Failure> {
+    let bytes = file.write().map_err(|error| {
+        Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display()))
+    })?;
+    files::write_whole(path, &bytes, existing).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::usage(
+            FailureKind::FileExists,
+            format!("{} exists and is left as it is. Name another file.", path.display()),
+        ),
+        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display())),
+    }
+}

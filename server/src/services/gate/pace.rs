@@ -1,0 +1,79 @@
+//! How far one person alone may open a gate: narrower, back to where it was, or the next step of the plan that people signed
+//! with the recipe, once the step before it has baked.
+//!
+//! What has baked is told by the server's clock alone. It says that time has passed, not that all is well: nobody counts
+//! reports here.
+
+use jiff::Timestamp;
+use mulberry_shared::gates::{Gate, GateState};
+use mulberry_shared::operators::NextStep;
+use mulberry_shared::recipe::{Recipe, Step};
+use mulberry_shared::sampling::BasisPoints;
+
+use crate::state::Pace;
+
+/// Whether one person alone may open it so far.
+///
+/// # Errors
+/// Why not, in words.
+pub(super) fn alone(
+    recipe: &Recipe,
+    pace: Option<&Pace>,
+    current: Option<&Gate>,
+    wanted: BasisPoints,
+    now: Timestamp,
+) -> Result<(), String> {
+    let most = recipe.rollout.max_percent;
+    let wanted = wanted.min(most);
+    let reached = reached(recipe, pace);
+    if wanted <= reached {
+        return Ok(());
+    }
+    let Some((next, before)) = recipe.rollout.next(reached) else {
+        return Err(match recipe.rollout.plan.last() {
+            None => "people signed no plan of steps with it".to_owned(),
+            Some(last) => format!("the plan that people signed with it ends at {}", last.percent),
+        });
+    };
+    if wanted > next.percent {
+        return Err(format!("the next step of its plan is {}", next.percent));
+    }
+    let Some(before) = before.filter(|before| !before.bake.is_zero()) else { return Ok(()) };
+    match ready(before, current, most) {
+        Some(from) if from <= now => Ok(()),
+        Some(from) => Err(format!(
+            "its plan leaves it at {} for at least {:#}, until {from}",
+            before.percent, before.bake
+        )),
+        None => Err(format!(
+            "its plan leaves it at {} for at least {:#}, and it is not open so far now; open that first",
+            before.percent, before.bake
+        )),
+    }
+}
+
+/// The next step of the plan, and from when on one person may take it alone.
+#[must_use]
+pub fn next_step(recipe: &Recipe, pace: Option<&Pace>, current: Option<&Gate>) -> Option<NextStep> {
+    if current.is_some_and(|gate| gate.state == GateState::Ended) {
+        return None;
+    }
+    let (next, before) = recipe.rollout.next(reached(recipe, pace))?;
+    let from = match before {
+        Some(before) => ready(before, current, recipe.rollout.max_percent),
+        None => Some(recipe.starts.unwrap_or(Timestamp::UNIX_EPOCH)),
+    };
+    Some(NextStep { percent: next.percent.get(), from })
+}
+
+/// How far this revision was ever open.
+fn reached(recipe: &Recipe, pace: Option<&Pace>) -> BasisPoints {
+    pace.filter(|pace| pace.revision == recipe.revision).map_or(BasisPoints::NOBODY, |pace| pace.reached)
+}
+
+/// When the step has baked; `None` while the gate is not open so far. A pause begins the time anew.
+fn ready(step: &Step, current: Option<&Gate>, most: BasisPoints) -> Option<Timestamp> {
+    let gate =
+        current.filter(|gate| gate.state == GateState::Open && gate.percent.min(most) >= step.percent)?;
+    Some(gate.since.saturating_add(step.bake).unwrap_or(Timestamp::MAX))
+}

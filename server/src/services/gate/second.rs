@@ -1,0 +1,108 @@
+//! A second person's key: whether the signatures under an opening let it happen.
+
+use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::approval::{Approval, LIFE};
+use mulberry_shared::limits::Limits;
+use mulberry_shared::operators::ProblemKind;
+use mulberry_shared::proposal::Signing;
+use mulberry_shared::trust::Key;
+
+use super::Change;
+use crate::services::Refusal;
+use crate::state::State;
+
+/// How far the signer's clock may be ahead of ours.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
+
+/// Checks what people signed against the gate that is asked for: its form, its time, that it was not used before, and that
+/// somebody else than the one who asks signed it.
+///
+/// # Errors
+/// `approval-refused`; `second-key-needed` when it is the actor's own key alone.
+pub(super) fn judge(
+    state: &State,
+    change: &Change<'_>,
+    approval: &Approval,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let Change { actor, path, published, gate, now } = change;
+    let refuse = |detail: String| {
+        Refusal::new(ProblemKind::ApprovalRefused, detail, "make a new opening and have it signed")
+    };
+    if approval.percent != gate.percent {
+        let detail = format!("{} is asked for, and {} was signed", gate.percent, approval.percent);
+        return Err(refuse(detail));
+    }
+    timely(approval, state.pace(path).map(|pace| pace.since), *now).map_err(refuse)?;
+    let authority =
+        state.targets.authority(path.lane.as_str(), "targets").map_err(|error| refuse(error.to_string()))?;
+    let opening = approval.opening(path, gate.revision, published.sha256);
+    let signed = opening
+        .signed_by(authority, &approval.signatures, &limits.trust)
+        .map_err(|error| refuse(error.to_string()))?;
+    let signing = Signing::of(authority, &signed);
+    if signed.is_empty() {
+        let detail = format!(
+            "no signature of the {} lane holds for {path} revision {} at {}, with the bytes that are published",
+            path.lane, gate.revision, gate.percent
+        );
+        return Err(refuse(detail));
+    }
+    let person = |keyid| authority.keys.get(keyid).and_then(Key::person);
+    if signed.iter().filter_map(person).any(|person| !is_of(actor, person)) {
+        return Ok(());
+    }
+    let names = mulberry_shared::proposal::signing::names(&signing.signed);
+    let others = mulberry_shared::proposal::signing::names(&signing.others);
+    let detail = format!("it is signed by {names} alone, and the token {actor:?} is theirs, too");
+    Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, format!("have one of {others} sign it")))
+}
+
+/// Whether it may still be handed in: made lately, and after everything that happened to the gate.
+fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
+    let Approval { since, expires, .. } = approval;
+    if *expires <= now {
+        return Err(format!("what was signed could be handed in until {expires}"));
+    }
+    if since.subsec_nanosecond() != 0 || expires.duration_since(*since) > LIFE {
+        return Err(format!(
+            "what was signed may be handed in for at most {LIFE:#}, and begins on a whole second"
+        ));
+    }
+    if since.duration_since(now) > CLOCKS {
+        return Err(format!(
+            "what was signed is to hold from {since} on, and here it is {now}; one clock is wrong"
+        ));
+    }
+    match floor {
+        Some(floor) if *since <= floor => Err(format!(
+            "what was signed was made at {since}, and the gate was set at {floor}: it was used, or the gate was changed since"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a token is a person's: it has their name, or that and more behind a mark (`alice`, `alice-2`, `Alice@laptop`).
+fn is_of(actor: &str, person: &str) -> bool {
+    let (actor, person) = (actor.to_lowercase(), person.to_lowercase());
+    actor.strip_prefix(&person).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_as_a_persons_by_its_name() {
+        for (actor, person) in
+            [("alice", "alice"), ("Alice-2", "alice"), ("alice@laptop", "Alice"), ("mei", "mei")]
+        {
+            assert!(is_of(actor, person), "{actor} {person}");
+        }
+        for (actor, person) in
+            [("on-duty", "alice"), ("malice", "alice"), ("alicent", "alice"), ("ali", "alice")]
+        {
+            assert!(!is_of(actor, person), "{actor} {person}");
+        }
+    }
+}

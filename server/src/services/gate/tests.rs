@@ -1,0 +1,251 @@
+//! Who may set a gate to what, and when.
+
+use super::*;
+use crate::ledger;
+use crate::services::publish;
+use crate::state;
+use crate::test_support::{Proposal, gate, initial_state, key, path, start};
+use mulberry_shared::approval::{LIFE, Opening};
+use mulberry_shared::recipe::Lane;
+use mulberry_shared::trust::Signer;
+
+fn published(revision: u64, before: &State) -> State {
+    publishes("a", revision, before)
+}
+
+fn publishes(slug: &str, revision: u64, before: &State) -> State {
+    let name = format!("emergency/{slug}.json");
+    let proposal = Proposal::new(before, Lane::Emergency, &[(&name, revision)], &[]);
+    let event = publish::decide(before, Lane::Emergency, &proposal.request(), start(), &Limits::default());
+    state::apply(Some(before), &event.unwrap().unwrap(), ledger::EMPTY, &Limits::default()).unwrap()
+}
+
+fn ask(state: &State, request: &GateRequest) -> Result<Option<Event>, Refusal> {
+    decide(state, "tom", &path("emergency/a.json"), request, start(), &Limits::default())
+}
+
+fn after(state: &State, request: &GateRequest) -> State {
+    let event = ask(state, request).unwrap().unwrap();
+    state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
+}
+
+fn kind(state: &State, request: &GateRequest) -> ProblemKind {
+    ask(state, request).unwrap_err().kind
+}
+
+#[test]
+fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
+    let state = published(1, &initial_state());
+    let state = after(&state, &gate(1, GateState::Open, Some(100)));
+    assert_eq!(ask(&state, &gate(1, GateState::Open, Some(100))), Ok(None));
+    let state = after(&state, &gate(1, GateState::Paused, None));
+    let paused = state.gates.of(&path("emergency/a.json"), 1).unwrap();
+    assert_eq!((paused.state, paused.percent.get()), (GateState::Paused, 100));
+    let state = after(&state, &gate(1, GateState::Open, Some(50)));
+    assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 50);
+}
+
+/// The plan of this recipe: 1 % for ten minutes, then 50 %, which is all that people signed.
+#[test]
+fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
+    let minutes = |minutes| start() + jiff::SignedDuration::from_mins(minutes);
+    let paced = |state: &State, request: &GateRequest, now| {
+        decide(state, "tom", &path("emergency/paced.json"), request, now, &Limits::default())
+    };
+    let open = |percent| gate(1, GateState::Open, Some(percent));
+    let refused = |state: &State, percent, now| {
+        let refusal = paced(state, &open(percent), now).unwrap_err();
+        assert_eq!(refusal.kind, ProblemKind::SecondKeyNeeded, "{refusal}");
+        refusal.detail
+    };
+    let next = |state: &State| {
+        let path = path("emergency/paced.json");
+        let recipe = state.recipe(&path).unwrap().recipe.clone();
+        let step = next_step(&recipe, state.pace(&path), state.gates.of(&path, 1));
+        step.map(|step| (step.percent, step.from.filter(|from| *from > Timestamp::UNIX_EPOCH)))
+    };
+    let go = |state: &State, request: &GateRequest, now| {
+        let event = paced(state, request, now).unwrap().unwrap();
+        state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
+    };
+    let state = publishes("paced", 1, &initial_state());
+    assert_eq!(next(&state), Some((100, None)));
+    assert!(refused(&state, 101, minutes(0)).contains("the next step of its plan is 1%"));
+    let state = go(&state, &open(100), minutes(0));
+    assert_eq!(next(&state), Some((5_000, Some(minutes(10)))));
+    assert!(refused(&state, 5_000, minutes(9)).contains("for at least 10m, until 2026-05-04T00:10:00Z"));
+    // A pause begins the time anew, and going back to where it was is for anyone.
+    let state = go(&state, &gate(1, GateState::Paused, None), minutes(5));
+    assert!(refused(&state, 5_000, minutes(30)).contains("is not open so far now"));
+    let state = go(&state, &open(100), minutes(6));
+    assert!(refused(&state, 5_000, minutes(15)).contains("until 2026-05-04T00:16:00Z"));
+    // All that people signed is 50 %, so more is no more.
+    let state = go(&state, &open(10_000), minutes(16));
+    assert_eq!(next(&state), None);
+    let state = go(&state, &open(100), minutes(17));
+    go(&state, &open(4_000), minutes(18));
+    // The next revision begins again.
+    let state = publishes("paced", 2, &state);
+    let second = gate(2, GateState::Open, Some(5_000));
+    assert_eq!(paced(&state, &second, minutes(99)).unwrap_err().kind, ProblemKind::SecondKeyNeeded);
+}
+
+/// An opening of `percent` made at `since`, signed with the keys of these numbers.
+fn signed(state: &State, percent: u16, since: Timestamp, keys: &[u8]) -> GateRequest {
+    let path = path("emergency/a.json");
+    let published = state.recipe(&path).unwrap();
+    let opening = Opening {
+        path,
+        revision: published.recipe.revision,
+        sha256: published.sha256,
+        percent: BasisPoints::new(percent).unwrap(),
+        since,
+        expires: since + LIFE,
+    };
+    let authority = state.targets.authority("emergency", "targets").unwrap();
+    let sign = |number: &u8| opening.sign(authority, &key(*number)).unwrap();
+    let approval = Some(opening.approved(keys.iter().map(sign).collect()));
+    GateRequest { approval, ..gate(published.recipe.revision, GateState::Open, Some(percent)) }
+}
+
+#[test]
+fn a_second_persons_key_opens_it_once_and_for_what_was_signed() {
+    let limits = Limits::default();
+    let state = published(1, &initial_state());
+    let request = signed(&state, 5_000, start(), &[21]);
+    let event = ask(&state, &request).unwrap().unwrap();
+    let Event::GateApproved { gate: opened, .. } = &event else { panic!("{event:?}") };
+    assert_eq!((opened.percent.get(), opened.since), (5_000, start()));
+    let opened = state::apply(Some(&state), &event, ledger::EMPTY, &limits).unwrap();
+
+    // Never twice: not after a pause, not after an end of it all, not in another second.
+    let paused = after(&opened, &gate(1, GateState::Paused, None));
+    let again = ask(&paused, &request).unwrap_err();
+    assert_eq!(again.kind, ProblemKind::ApprovalRefused);
+    assert!(again.detail.contains("it was used"), "{again}");
+    let narrowed = after(&opened, &gate(1, GateState::Open, Some(10)));
+    assert_eq!(kind(&narrowed, &request), ProblemKind::ApprovalRefused);
+    let hour = jiff::SignedDuration::from_hours(1);
+    let approval = request.approval.clone().unwrap();
+    let other = |change: &dyn Fn(&mut Approval)| {
+        let mut approval = approval.clone();
+        change(&mut approval);
+        GateRequest { approval: Some(approval), ..request.clone() }
+    };
+    for (request, words) in [
+        (GateRequest { percent: Some(10_000), ..request.clone() }, "100% is asked for, and 50% was signed"),
+        (other(&|approval| approval.since = start() - hour), "at most"),
+        (other(&|approval| approval.expires = start() + hour), "no signature of the emergency lane holds"),
+        (other(&|approval| approval.signatures.clear()), "no signature of the emergency lane holds"),
+        (signed(&state, 5_000, start(), &[]), "no signature of the emergency lane holds"),
+        (signed(&state, 5_000, start() + hour, &[21]), "one clock is wrong"),
+        (signed(&state, 5_000, start() - hour * 24, &[21]), "could be handed in until"),
+    ] {
+        let refused = ask(&state, &request).unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::ApprovalRefused, "{refused}");
+        assert!(refused.detail.contains(words), "{refused}");
+    }
+    // For the bytes of another revision.
+    let second = published(2, &state);
+    let mut stale = signed(&second, 5_000, start(), &[21]);
+    stale.approval = request.approval.clone();
+    assert_eq!(kind(&second, &stale), ProblemKind::ApprovalRefused);
+    let pause = GateRequest { state: GateState::Paused, ..request };
+    assert_eq!(kind(&opened, &pause), ProblemKind::GateRefused);
+}
+
+#[test]
+fn ones_own_key_is_no_second_persons() {
+    let state = published(1, &initial_state());
+    let by = |actor: &str, keys: &[u8]| {
+        let request = signed(&state, 5_000, start(), keys);
+        decide(&state, actor, &path("emergency/a.json"), &request, start(), &Limits::default())
+    };
+    let refused = by("person-21", &[21]).unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::SecondKeyNeeded);
+    assert!(refused.remedy.contains("person-22, person-23"), "{refused}");
+    assert_eq!(by("person-21-laptop", &[21]).unwrap_err().kind, ProblemKind::SecondKeyNeeded);
+    assert!(by("person-21", &[21, 22]).is_ok() && by("person-21", &[22]).is_ok() && by("tom", &[21]).is_ok());
+    // A key that the lane does not have, under the label of one that it has.
+    let mut request = signed(&state, 5_000, start(), &[21]);
+    let approval = request.approval.as_mut().unwrap();
+    let forged = approval.opening(
+        &path("emergency/a.json"),
+        1,
+        state.recipe(&path("emergency/a.json")).unwrap().sha256,
+    );
+    approval.signatures[0].sig = hex::encode(key(31).sign(&forged.message()).unwrap());
+    assert_eq!(kind(&state, &request), ProblemKind::ApprovalRefused);
+}
+
+#[test]
+fn an_altered_opening_in_the_ledger_is_not_folded() {
+    let state = published(1, &initial_state());
+    let Some(Event::GateApproved { path, gate, approval }) =
+        ask(&state, &signed(&state, 5_000, start(), &[21])).unwrap()
+    else {
+        panic!()
+    };
+    let fold = |gate: &Gate, approval: &Approval| {
+        let event =
+            Event::GateApproved { path: path.clone(), gate: gate.clone(), approval: approval.clone() };
+        state::apply(Some(&state), &event, ledger::EMPTY, &Limits::default()).is_ok()
+    };
+    assert!(fold(&gate, &approval));
+    assert!(!fold(&Gate { percent: BasisPoints::EVERYONE, ..gate.clone() }, &approval));
+    let wider = Approval { percent: BasisPoints::EVERYONE, ..approval.clone() };
+    assert!(!fold(&Gate { percent: BasisPoints::EVERYONE, ..gate.clone() }, &wider));
+    assert!(!fold(&gate, &Approval { signatures: vec![], ..approval }));
+}
+
+#[test]
+fn an_end_is_final_for_its_revision_and_a_new_revision_starts_closed() {
+    let state = published(1, &initial_state());
+    let state = after(&state, &gate(1, GateState::Ended, None));
+    for request in [gate(1, GateState::Open, Some(1)), gate(1, GateState::Paused, None)] {
+        assert_eq!(kind(&state, &request), ProblemKind::GateEnded);
+    }
+    assert_eq!(ask(&state, &gate(1, GateState::Ended, None)), Ok(None));
+    let state = published(2, &state);
+    assert!(state.gates.of(&path("emergency/a.json"), 2).is_none());
+    assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
+    after(&state, &gate(2, GateState::Open, Some(1)));
+}
+
+#[test]
+fn a_withdrawn_recipe_has_no_gate_left() {
+    let state = after(&published(1, &initial_state()), &gate(1, GateState::Open, Some(100)));
+    let proposal = Proposal::new(&state, Lane::Emergency, &[], &["a"]);
+    let event = publish::decide(&state, Lane::Emergency, &proposal.request(), start(), &Limits::default());
+    let event = event.unwrap().unwrap();
+    let state = state::apply(Some(&state), &event, ledger::EMPTY, &Limits::default()).unwrap();
+    assert!(state.gates.0.is_empty());
+    assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::UnknownRecipe);
+}
+
+#[test]
+fn more_gates_than_a_client_takes_are_refused() {
+    let state = published(1, &initial_state());
+    let mut limits = Limits::default();
+    limits.recipe.gates = 0;
+    let request = gate(1, GateState::Open, Some(1));
+    let refused = decide(&state, "tom", &path("emergency/a.json"), &request, start(), &limits).unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::GateRefused);
+    // One that is there can always be changed.
+    let state = after(&state, &request);
+    let wider = gate(1, GateState::Open, Some(2));
+    assert!(decide(&state, "tom", &path("emergency/a.json"), &wider, start(), &limits).unwrap().is_some());
+}
+
+#[test]
+fn impossible_requests_are_refused() {
+    let state = published(1, &initial_state());
+    for percent in [None, Some(0), Some(10_001)] {
+        assert_eq!(kind(&state, &gate(1, GateState::Open, percent)), ProblemKind::GateRefused, "{percent:?}");
+    }
+    for reason in ["", "  ", "two\nlines", &"x".repeat(501)] {
+        let request = GateRequest { reason: reason.to_owned(), ..gate(1, GateState::Paused, None) };
+        assert_eq!(kind(&state, &request), ProblemKind::GateRefused, "{reason:?}");
+    }
+    assert_eq!(kind(&state, &gate(2, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
+}

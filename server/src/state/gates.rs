@@ -1,0 +1,67 @@
+//! Gates, and the pace at which each was opened.
+
+use jiff::Timestamp;
+use mulberry_shared::approval::Approval;
+use mulberry_shared::gates::{Gate, GateState};
+use mulberry_shared::limits::Limits;
+use mulberry_shared::recipe::RecipePath;
+use mulberry_shared::sampling::BasisPoints;
+
+use super::State;
+
+/// What is remembered of a path's gates. It outlives them: nothing that was signed for an earlier instant counts again, not even
+/// after the recipe was withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The revision that was opened last.
+    pub revision: u64,
+    /// How far that revision was ever open, within its recipe's maximum.
+    pub reached: BasisPoints,
+    /// The latest `since` of any gate there.
+    pub since: Timestamp,
+}
+
+impl State {
+    /// The pace at this path, if a gate was ever set there.
+    #[must_use]
+    pub fn pace(&self, path: &RecipePath) -> Option<&Pace> {
+        self.paces.get(path)
+    }
+
+    /// Sets a gate, with what people signed for it.
+    ///
+    /// # Errors
+    /// It does not fit what is published, or nobody of the lane signed it.
+    pub(super) fn set_gate(
+        &mut self,
+        path: &RecipePath,
+        gate: &Gate,
+        approval: Option<&Approval>,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        let published = self.recipe(path).ok_or_else(|| format!("{path} is not published"))?;
+        if let Some(approval) = approval {
+            if (gate.state, gate.percent, gate.since) != (GateState::Open, approval.percent, approval.since) {
+                return Err(format!("the gate of {path} is not the one that people signed"));
+            }
+            let authority =
+                self.targets.authority(path.lane.as_str(), "targets").map_err(|error| error.to_string())?;
+            let signed = approval
+                .opening(path, gate.revision, published.sha256)
+                .signed_by(authority, &approval.signatures, &limits.trust)
+                .map_err(|error| error.to_string())?;
+            if signed.is_empty() {
+                return Err(format!("no signature under the opening of {path} holds"));
+            }
+        }
+        let most = published.recipe.rollout.max_percent;
+        let open = if gate.state == GateState::Open { gate.percent.min(most) } else { BasisPoints::NOBODY };
+        let before = self.paces.get(path);
+        let reached =
+            before.filter(|pace| pace.revision == gate.revision).map_or(open, |pace| pace.reached.max(open));
+        let since = before.map_or(gate.since, |pace| pace.since.max(gate.since));
+        self.paces.insert(path.clone(), Pace { revision: gate.revision, reached, since });
+        self.gates.0.insert(path.clone(), gate.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! An opening in a file, on its way between two people's machines: JSON of format 1, described in
+//! `shared/docs/formats.md`. Nothing in it is trusted for being in it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Opening;
+use crate::digest::Sha256Digest;
+use crate::json;
+use crate::limits::{JsonLimits, Limits};
+use crate::operators::Base64;
+use crate::recipe::{RecipePath, is_comment};
+use crate::sampling::BasisPoints;
+use crate::trust::threshold::Signature;
+
+/// The newest format this code reads, and the one it writes.
+const FORMAT: u64 = 1;
+
+/// What tells such a file from a proposal's.
+const KIND: &str = "gate-opening";
+
+/// An opening, the signatures it has, and what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpeningFile {
+    /// What is signed.
+    pub opening: Opening,
+    /// Why, for people. Not signed.
+    pub reason: String,
+    /// The signatures so far, whether or not they hold.
+    pub signatures: Vec<Signature>,
+    /// The bundle of the edition that it was made on.
+    pub base: Option<Vec<u8>>,
+}
+
+/// Bytes are no such file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpeningFileError {
+    /// Something else.
+    #[error("this is no opening of a gate: {0}")]
+    Malformed(String),
+    /// Written by a later version.
+    #[error("the opening has format {found}, and this program knows up to {FORMAT}; use a newer one")]
+    Newer {
+        /// The number found.
+        found: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u64,
+    kind: String,
+    path: RecipePath,
+    revision: u64,
+    sha256: Sha256Digest,
+    percent: BasisPoints,
+    since: Timestamp,
+    expires: Timestamp,
+    reason: String,
+    signatures: Vec<Signature>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<Base64>,
+}
+
+/// Whether the bytes say that they are such a file: for commands that take several kinds.
+#[must_use]
+pub fn is_one(bytes: &[u8], limits: &Limits) -> bool {
+    parse(bytes, limits).is_ok_and(|value| value.get("kind").and_then(Value::as_str) == Some(KIND))
+}
+
+fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, OpeningFileError> {
+    let limits = JsonLimits { bytes: limits.proposal.file_bytes, ..limits.json.clone() };
+    json::parse(bytes, &limits).map_err(|error| OpeningFileError::Malformed(error.to_string()))
+}
+
+impl OpeningFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`OpeningFileError`].
+    pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, OpeningFileError> {
+        let malformed = |why: String| OpeningFileError::Malformed(why);
+        let value = parse(bytes, limits)?;
+        if value.get("kind").and_then(Value::as_str) != Some(KIND) {
+            return Err(malformed(format!("its kind is not {KIND:?}")));
+        }
+        match value.get("format").and_then(Value::as_u64) {
+            Some(FORMAT) => {}
+            Some(found) if found > FORMAT => return Err(OpeningFileError::Newer { found }),
+            _ => return Err(malformed("it names no format".to_owned())),
+        }
+        let document: Document = json::from_value(value).map_err(|error| malformed(error.to_string()))?;
+        let Document { path, revision, sha256, percent, since, expires, reason, signatures, base, .. } =
+            document;
+        if !is_comment(&reason, limits.recipe.reason) {
+            return Err(malformed(format!(
+                "its reason is longer than {} bytes or has control characters",
+                limits.recipe.reason
+            )));
+        }
+        if signatures.len() > limits.trust.signatures {
+            return Err(malformed(format!("it has more than {} signatures", limits.trust.signatures)));
+        }
+        let opening = Opening { path, revision, sha256, percent, since, expires };
+        Ok(Self { opening, reason, signatures, base: base.map(|base| base.0) })
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// None is known: all parts can be written as JSON.
+    pub fn write(&self) -> Result<Vec<u8>, OpeningFileError> {
+        let Opening { path, revision, sha256, percent, since, expires } = self.opening.clone();
+        let document = Document {
+            format: FORMAT,
+            kind: KIND.to_owned(),
+            path,
+            revision,
+            sha256,
+            percent,
+            since,
+            expires,
+            reason: self.reason.clone(),
+            signatures: self.signatures.clone(),
+            base: self.base.clone().map(Base64),
+        };
+        let mut bytes =
+            serde_json::to_vec(&document).map_err(|error| OpeningFileError::Malformed(error.to_string()))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Adds a signature, in the place of one under the same label.
+    pub fn add(&mut self, signature: Signature) {
+        let all = self.signatures.drain(..).chain([signature]);
+        let by_key: BTreeMap<_, _> = all.map(|one| (one.keyid.clone(), one)).collect();
+        self.signatures = by_key.into_values().collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::opening;
+    use super::*;
+    use crate::trust::KeyId;
+
+    fn signature(keyid: &str, sig: &str) -> Signature {
+        Signature { keyid: KeyId(keyid.into()), sig: sig.into(), other: BTreeMap::new() }
+    }
+
+    fn file() -> OpeningFile {
+        let signatures = vec![signature("b", "00")];
+        OpeningFile { opening: opening(), reason: "canary".into(), signatures, base: Some(vec![1]) }
+    }
+
+    #[test]
+    fn a_file_reads_back_and_a_newer_or_other_one_is_named() {
+        let limits = Limits::default();
+        let text = String::from_utf8(file().write().unwrap()).unwrap();
+        assert!(is_one(text.as_bytes(), &limits));
+        assert_eq!(OpeningFile::read(text.as_bytes(), &limits), Ok(file()));
+        let read = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            OpeningFile::read(text.replacen(from, to, 1).as_bytes(), &limits)
+        };
+        assert_eq!(read("\"format\":1", "\"format\":2"), Err(OpeningFileError::Newer { found: 2 }));
+        let long = format!("\"{}\"", "x".repeat(501));
+        for (from, to) in [
+            ("\"gate-opening\"", "\"proposal\""),
+            ("\"format\":1,", ""),
+            ("\"percent\":2500", "\"percent\":10001"),
+            ("\"revision\"", "\"rings\":[],\"revision\""),
+            ("emergency/fix.json", "gates.json"),
+            ("\"canary\"", "\"\\u001b[2J\""),
+            ("\"canary\"", &long),
+            ("{\"format\"", "{\"kind\":\"gate-opening\",\"format\""),
+        ] {
+            assert!(read(from, to).is_err(), "{from} -> {to}");
+        }
+        assert!(!is_one(b"{}", &limits) && !is_one(b"x", &limits));
+    }
+
+    #[test]
+    fn one_label_has_one_signature() {
+        let mut file = file();
+        file.add(signature("a", "11"));
+        file.add(signature("b", "22"));
+        assert_eq!(file.signatures, [signature("a", "11"), signature("b", "22")]);
+    }
+}

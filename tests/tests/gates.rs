@@ -1,0 +1,123 @@
+//! Who may open a gate how far, with real processes: the plan, a second person's key, and what is used once.
+
+// Clippy knows tests by their attribute and takes their helpers for other code.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::fs;
+
+use jiff::SignedDuration;
+use mulberry_lab::process::Said;
+use mulberry_lab::stage::Stage;
+
+const SLUG: &str = "fix";
+
+/// A server that has published a recipe with a plan of two steps, and nothing else.
+fn published() -> Stage {
+    let mut stage = Stage::new(Some("2026-11-22T00:00:00Z".parse().unwrap())).unwrap();
+    let folder = stage.write_recipe(SLUG).unwrap();
+    let file = stage.path(&folder).join("recipe.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let plan = "plan = [{ percent = 5, bake = \"15m\" }, { percent = 100 }]";
+    assert!(text.contains("plan = [{ percent = 100 }]"));
+    fs::write(&file, text.replace("plan = [{ percent = 100 }]", plan)).unwrap();
+    stage.start_server().unwrap();
+    stage.publish("emergency", &folder).unwrap();
+    stage
+}
+
+fn open(stage: &Stage, percent: &str, more: &[&str]) -> Said {
+    let arguments = ["gate", "open", SLUG, "--percent", percent, "--reason", "it's time"];
+    stage.ctl(&[&arguments[..], more].concat()).unwrap()
+}
+
+#[track_caller]
+fn says(said: Said, code: i32, words: &[&str]) -> Said {
+    let said = said.expect_code(code).unwrap();
+    for word in words {
+        assert!(said.stdout.contains(word) || said.stderr.contains(word), "no {word:?} in {said:?}");
+    }
+    said
+}
+
+#[test]
+fn one_person_follows_the_plan_and_the_clock() {
+    let mut stage = published();
+    let next = "mulberryctl gate open fix --percent 100 --reason 'it'\\''s time' --key people/NAME/LANE.pem";
+    says(open(&stage, "100", &[]), 1, &["the next step of its plan is 5%", next, "--out fix.opening"]);
+    says(
+        open(&stage, "5", &[]),
+        0,
+        &["is open at 5 %", "Next step of its plan: 100 %, by one person alone from"],
+    );
+    says(open(&stage, "100", &[]), 1, &["leaves it at 5% for at least 15m, until 2026-11-22T00:1"]);
+    let early = open(&stage, "100", &["--json"]).expect_code(1).unwrap().json().unwrap();
+    assert_eq!(early["error"]["kind"], "second-key-needed");
+    stage.stop_server().unwrap();
+    stage.set_clock(stage.now() + SignedDuration::from_mins(16));
+    stage.start_server().unwrap();
+    says(open(&stage, "100", &[]), 0, &["is open at 100 %"]);
+    // Narrower, and back.
+    says(open(&stage, "1", &[]), 0, &["is open at 1 %"]);
+    stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
+    says(open(&stage, "100", &[]), 0, &["is open at 100 %"]);
+}
+
+#[test]
+fn a_second_persons_key_opens_it_at_once_and_ones_own_does_not() {
+    let stage = published();
+    let bob = ["--key", "authority/people/person-2/emergency.pem"];
+    let routine = ["--key", "authority/people/person-2/routine.pem", "--yes"];
+    says(
+        open(&stage, "50", &bob),
+        2,
+        &["Nothing was opened: there is no terminal", "OPENS emergency/fix.json"],
+    );
+    says(open(&stage, "50", &routine), 2, &["this is the routine key of person-2"]);
+    // The same person's token and key.
+    let own = ["token", "add", "person-2-laptop", "--may", "gate", "--state", "server", "--out", "own"];
+    stage.server_command(&own).unwrap().expect_code(0).unwrap();
+    let own = [&bob[..], &["--yes", "--token-file", "own"]].concat();
+    let arguments =
+        ["--config", "authority/mulberryctl.toml", "--server", stage.operators(), "--origin", stage.origin()];
+    let clock = stage.now().to_string();
+    let opening = ["gate", "open", SLUG, "--percent", "50", "--reason", "alone", "--clock-start", &clock];
+    let all = [&opening[..], &arguments, &own].concat();
+    let refused = mulberry_lab::process::run(&stage.binaries().ctl(), &all, stage.folder()).unwrap();
+    says(refused, 1, &["signed by person-2 alone, and the token \"person-2-laptop\" is theirs, too"]);
+    says(open(&stage, "50", &[&bob[..], &["--yes"]].concat()), 0, &["closed", "is open at 50 %"]);
+}
+
+#[test]
+fn an_opening_in_a_file_counts_once() {
+    let stage = published();
+    says(open(&stage, "100", &["--out", "all.opening"]), 0, &["signed by nobody", "gate sign all.opening"]);
+    says(open(&stage, "100", &["--out", "all.opening"]), 2, &["exists and is left as it is"]);
+    let submit = || stage.ctl(&["submit", "all.opening"]).unwrap();
+    says(submit(), 3, &["signature of the emergency lane holds"]);
+    let key = "authority/people/person-3/emergency.pem";
+    let sign = || stage.ctl(&["gate", "sign", "all.opening", "--key", key, "--yes"]).unwrap();
+    says(sign(), 0, &["now it is closed", "signed by person-3", "mulberryctl submit all.opening"]);
+    says(sign(), 1, &["person-3 has signed it already"]);
+
+    // Another percentage in the file is not what was signed.
+    let text = fs::read_to_string(stage.path("all.opening")).unwrap();
+    fs::write(stage.path("all.opening"), text.replace("\"percent\":10000", "\"percent\":9000")).unwrap();
+    says(submit(), 3, &["signature of the emergency lane holds"]);
+    fs::write(stage.path("all.opening"), &text).unwrap();
+    says(submit(), 0, &["is open at 100 %"]);
+    // Whose answer was lost asks again.
+    says(submit(), 0, &["is open at 100 %"]);
+    stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
+    says(submit(), 3, &["it was used, or the gate was changed since"]);
+
+    // What was signed for one revision is for no other.
+    let folder = stage.write_recipe(SLUG).unwrap();
+    let file = stage.path(&folder).join("recipe.toml");
+    let recipe = fs::read_to_string(&file).unwrap();
+    fs::write(&file, recipe.replace("revision = 1", "revision = 2")).unwrap();
+    stage.publish("emergency", &folder).unwrap();
+    says(submit(), 1, &["Revision 1 of emergency/fix.json is meant, but 2 is published"]);
+    let origin = ["gate", "sign", "all.opening", "--key", "authority/people/person-1/emergency.pem", "--yes"];
+    let refused = stage.ctl(&origin).unwrap();
+    says(refused, 3, &["it is for revision 1", "Nothing was signed"]);
+}
