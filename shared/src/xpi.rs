@@ -21,6 +21,7 @@ mod policy;
 mod read_at;
 mod signature_files;
 mod signed_by;
+mod text;
 mod verdict;
 
 use crate::limits::XpiLimits;

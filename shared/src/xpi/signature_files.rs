@@ -8,6 +8,7 @@ use crate::limits::XpiLimits;
 /// The manifest that the COSE signature covers.
 pub(super) const COSE_MANIFEST: &str = "META-INF/cose.manifest";
 const COSE_SIGNATURE: &str = "META-INF/cose.sig";
+const FOLDER: &str = "META-INF";
 const PKCS7_MANIFEST: &str = "META-INF/manifest.mf";
 
 /// The names of the PKCS#7 signature's files.
@@ -115,11 +116,11 @@ fn find_pkcs7(directory: &Directory) -> Result<Option<Pkcs7Files<'_>>, Fault> {
     let (mut manifests, mut signature_files, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
     for entry in directory.entries() {
         let name = directory.name(entry);
-        let lower = name.to_ascii_lowercase();
-        let Some(base) = lower.strip_prefix("meta-inf/").filter(|base| !base.contains('/')) else {
-            continue;
+        let base = match name.rsplit_once('/') {
+            Some((folder, base)) if folder.eq_ignore_ascii_case(FOLDER) => base.to_ascii_lowercase(),
+            _ => continue,
         };
-        if lower == PKCS7_MANIFEST.to_ascii_lowercase() {
+        if name.eq_ignore_ascii_case(PKCS7_MANIFEST) {
             manifests.push(name);
         } else if let Some(stem) = base.strip_suffix(".sf") {
             signature_files.push((stem.to_owned(), name));

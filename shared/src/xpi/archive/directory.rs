@@ -57,7 +57,7 @@ impl Directory {
         let mut buffer = Vec::new();
         let raw = bytes_at(archive, end.directory_offset.into(), end.directory_len as usize, &mut buffer)?;
         let (entries, names) = read_entries(raw, end.entries[0].into(), limits)?;
-        let mut directory = Self { sorted: (0..entries.len()).collect(), names, entries };
+        let mut directory = Self { sorted: Vec::new(), names, entries };
         directory.sort_by_name()?;
         directory.check_layout(archive, end.directory_offset.into())?;
         Ok(directory)
@@ -86,18 +86,13 @@ impl Directory {
     }
 
     fn sort_by_name(&mut self) -> Result<(), Fault> {
-        let mut sorted = std::mem::take(&mut self.sorted);
-        let name_of = |index: &usize| self.entries.get(*index).map(|entry| self.name(entry));
-        sorted.sort_unstable_by(|a, b| name_of(a).cmp(&name_of(b)));
-        for pair in sorted.windows(2) {
-            if let [a, b] = pair
-                && name_of(a) == name_of(b)
-            {
-                let name = name_of(a).unwrap_or_default();
-                return Err(Fault::archive(format!("two entries have the name {name:?}")));
-            }
+        let mut named: Vec<(&str, usize)> =
+            self.entries.iter().enumerate().map(|(index, entry)| (self.name(entry), index)).collect();
+        named.sort_unstable();
+        if let Some([(name, _), _]) = named.array_windows().find(|[(a, _), (b, _)]| a == b) {
+            return Err(Fault::archive(format!("two entries have the name {name:?}")));
         }
-        self.sorted = sorted;
+        self.sorted = named.into_iter().map(|(_, index)| index).collect();
         Ok(())
     }
 

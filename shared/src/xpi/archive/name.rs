@@ -1,5 +1,7 @@
 //! Which names entries may have.
 
+use crate::xpi::text;
+
 /// The name as text, or what is wrong with it.
 pub(super) fn plain(name: &[u8], max_len: usize) -> Result<&str, &'static str> {
     let text = std::str::from_utf8(name).map_err(|_| "is not UTF-8")?;
@@ -13,20 +15,22 @@ fn fault(text: &str, max_len: usize) -> Option<&'static str> {
     if text.len() > max_len {
         return Some("is too long");
     }
-    if text.chars().any(char::is_control) {
+    if text::has_control(text) {
         return Some("contains a control character");
     }
-    if text.contains('\\') {
+    // Bytes are searched for, which stand for nothing else in UTF-8 and are found faster than characters.
+    let bytes = text.as_bytes();
+    if bytes.contains(&b'\\') {
         return Some("contains a backslash");
     }
-    if text.starts_with('/') {
+    if bytes.starts_with(b"/") {
         return Some("is an absolute path");
     }
-    if matches!(text.as_bytes(), [drive, b':', ..] if drive.is_ascii_alphabetic()) {
+    if matches!(bytes, [drive, b':', ..] if drive.is_ascii_alphabetic()) {
         return Some("begins with a drive letter");
     }
-    let path = text.strip_suffix('/').unwrap_or(text);
-    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+    let path = bytes.strip_suffix(b"/").unwrap_or(bytes);
+    if path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
         return Some("has an empty, \".\" or \"..\" part");
     }
     None
