@@ -16,8 +16,10 @@
 //! the same time as the issuers', so the `firefox` policy cannot be expressed; its fixed budget of 100 signature
 //! checks is exhausted by 50 unsigned certificates of the right name; its errors do not name the certificate that
 //! decided; and telling "refused only by distrust" from "unknown" needs the paths that were refused. Signatures are
-//! still checked by webpki's algorithms on aws-lc-rs, and certificates are parsed by `x509-cert`. The published path
-//! building suites (BetterTLS, x509-limbo) are the measure; they run in the laboratory's tests.
+//! still checked by webpki's algorithms on aws-lc-rs; where those would read an issuer's RSA key anew for each of the thousands
+//! it signed, by what they themselves call. Of certificates, names, dates and extensions are `x509-cert`'s types; the
+//! structure around them is read in place and tested against that crate. The published path building suites (BetterTLS,
+//! x509-limbo) are the measure; they run in the laboratory's tests.
 
 mod certificate;
 mod distrust;
@@ -30,6 +32,7 @@ mod path;
 mod pem;
 mod pool;
 mod signature;
+mod structure;
 mod usage;
 
 pub use certificate::Certificate;
@@ -39,4 +42,5 @@ pub use intern::CertificateMemo;
 pub use memo::SignatureMemo;
 pub use path::{EndEntityTime, Path, PathBuilder};
 pub use pool::{Anchors, Pool};
+pub(crate) use structure::{elements, pair};
 pub use usage::Usage;

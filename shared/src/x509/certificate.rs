@@ -10,7 +10,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use const_oid::ObjectIdentifier;
-use der::asn1::{Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
+use der::asn1::{AnyRef, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
 use der::{Decode, Tag, Tagged};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -20,6 +20,7 @@ use x509_cert::name::Name;
 use super::error::CertificateError;
 use super::parse::{self, Extensions, Parsed};
 use super::pem;
+use super::signature::PreparedKey;
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
 
@@ -202,6 +203,10 @@ impl Certificate {
         (self.part(&self.0.tbs), self.part(&self.0.signature))
     }
 
+    pub(super) fn prepared_key(&self) -> &PreparedKey {
+        &self.0.prepared_key
+    }
+
     pub(super) fn version(&self) -> Version {
         self.0.version
     }
@@ -221,7 +226,9 @@ impl Certificate {
     /// The most memory in bytes that it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         let common_name = self.common_name().map_or(0, str::len);
-        size_of::<Parsed>() + 2 * self.der().len() + common_name + self.extensions().memory_bytes()
+        let prepared = if self.is_ca() { PreparedKey::memory_bytes(self.public_key().len()) } else { 0 };
+        let texts = 2 * self.der().len() + common_name;
+        size_of::<Parsed>() + texts + prepared + self.extensions().memory_bytes()
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
@@ -233,15 +240,8 @@ fn name_text(der: &[u8]) -> String {
     Name::from_der(der).map(|name| name.to_string()).unwrap_or_default()
 }
 
-/// The last (most specific) common name in a name.
-pub(super) fn common_name(name: &Name) -> Option<String> {
-    let mut attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
-    let attribute = attributes.rfind(|attribute| attribute.oid == const_oid::db::rfc4519::CN)?;
-    directory_string(&attribute.value)
-}
-
 /// The text of an attribute value, in the string types that names have.
-pub(super) fn directory_string(value: &der::Any) -> Option<String> {
+pub(super) fn directory_string(value: AnyRef<'_>) -> Option<String> {
     match value.tag() {
         Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
         Tag::PrintableString => {

@@ -210,7 +210,7 @@ fn same_attribute(a: &AttributeTypeAndValue, b: &AttributeTypeAndValue) -> bool 
     if a.oid != b.oid {
         return false;
     }
-    match (directory_string(&a.value), directory_string(&b.value)) {
+    match (directory_string((&a.value).into()), directory_string((&b.value).into())) {
         (Some(a), Some(b)) => {
             let folded = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
             folded(&a) == folded(&b)

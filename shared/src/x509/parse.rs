@@ -1,14 +1,13 @@
-//! Reading one certificate: structure by `x509-cert`, exact byte ranges and bounds by us.
+//! Reading one certificate: what is kept of it, and the bounds.
 
 use std::ops::Range;
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280 as oid;
-use der::asn1::BitStringRef;
-use der::{Decode, Reader, SliceReader, Tag, TagNumber};
+use der::{Decode, Tag};
 use jiff::Timestamp;
+use x509_cert::Version;
 use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
@@ -16,9 +15,10 @@ use x509_cert::ext::pkix::{
     SubjectKeyIdentifier,
 };
 use x509_cert::time::Time;
-use x509_cert::{TbsCertificate, Version};
 
 use super::error::{CertificateError, CertificateErrorKind};
+use super::signature::PreparedKey;
+use super::structure::{self, Extension, Outer, Tbs};
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
 
@@ -44,6 +44,8 @@ pub(super) struct Parsed {
     pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
     pub(super) extensions: Extensions,
+    /// The key in the form that checks take; empty in end entities, whose keys are no issuer's.
+    pub(super) prepared_key: PreparedKey,
 }
 
 /// The extensions that path building looks at.
@@ -69,107 +71,45 @@ pub(super) fn certificate(der: &[u8], limits: &X509Limits) -> Result<Parsed, Cer
         ));
     }
     let outer = Outer::read(der).map_err(CertificateError::malformed)?;
-    let inner = Inner::read(outer.tbs).map_err(CertificateError::malformed)?;
-    if outer.signature_algorithm != inner.signature_algorithm {
+    let tbs = Tbs::read(outer.tbs).map_err(CertificateError::malformed)?;
+    if outer.signature_algorithm != tbs.signature_algorithm {
         return Err(CertificateError::malformed("its two signature algorithms differ"));
     }
-    let tbs = TbsCertificate::from_der(outer.tbs).map_err(CertificateError::malformed)?;
-    if tbs.issuer.is_empty() {
+    if tbs.issuer.is_empty {
         return Err(CertificateError::malformed("its issuer is empty"));
     }
-    let key = tbs.subject_public_key_info.subject_public_key.as_bytes();
-    if key.is_none() || tbs.extensions.is_some() && tbs.version != Version::V3 {
-        return Err(CertificateError::malformed("its public key or version is impossible"));
+    if tbs.extensions.is_some() && tbs.version != Version::V3 {
+        return Err(CertificateError::malformed("its version has no extensions"));
     }
-    let (key_algorithm, key) = read_key(inner.spki).map_err(CertificateError::malformed)?;
     let range = |part: &[u8]| {
         range_within(der, part).ok_or_else(|| CertificateError::malformed("its parts lie outside it"))
     };
+    let extensions = extensions(tbs.extensions.unwrap_or_default(), limits)?;
+    let is_ca = extensions.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca);
     Ok(Parsed {
         sha256: Sha256Digest::of(der),
-        spki_sha256: Sha256Digest::of(inner.spki),
+        spki_sha256: Sha256Digest::of(tbs.key.spki),
         tbs: range(outer.tbs)?,
-        issuer: range(inner.issuer)?,
-        subject: range(inner.subject)?,
+        issuer: range(tbs.issuer.der)?,
+        subject: range(tbs.subject.der)?,
         signature_algorithm: range(content(outer.signature_algorithm)?)?,
         signature: range(outer.signature)?,
-        key_algorithm: range(content(key_algorithm)?)?,
-        key: range(key)?,
+        key_algorithm: range(content(tbs.key.algorithm)?)?,
+        key: range(tbs.key.bytes)?,
         der: der.into(),
-        common_name: super::certificate::common_name(&tbs.subject).map(Into::into),
-        serial: tbs.serial_number.as_bytes().into(),
+        common_name: tbs.subject.common_name.map(Into::into),
+        serial: tbs.serial.as_bytes().into(),
         version: tbs.version,
         not_before: timestamp(tbs.validity.not_before),
         not_after: timestamp(tbs.validity.not_after),
-        extensions: extensions(tbs.extensions.as_deref().unwrap_or_default(), limits)?,
+        extensions,
+        prepared_key: if is_ca { PreparedKey::of(tbs.key.bytes) } else { PreparedKey::default() },
     })
 }
 
-/// The three parts of a certificate (RFC 5280 section 4.1), as the bytes that stand there.
-struct Outer<'a> {
-    tbs: &'a [u8],
-    signature_algorithm: &'a [u8],
-    signature: &'a [u8],
-}
-
-impl<'a> Outer<'a> {
-    fn read(der: &'a [u8]) -> der::Result<Self> {
-        let mut reader = SliceReader::new(der)?;
-        let outer = reader.sequence(|reader| {
-            let tbs = reader.tlv_bytes()?;
-            let signature_algorithm = reader.tlv_bytes()?;
-            let signature = whole_bytes(BitStringRef::decode(reader)?)?;
-            Ok(Self { tbs, signature_algorithm, signature })
-        })?;
-        reader.finish(outer)
-    }
-}
-
-/// The parts of the TBSCertificate that are needed exactly as they stand there.
-struct Inner<'a> {
-    signature_algorithm: &'a [u8],
-    issuer: &'a [u8],
-    subject: &'a [u8],
-    spki: &'a [u8],
-}
-
-impl<'a> Inner<'a> {
-    fn read(tbs: &'a [u8]) -> der::Result<Self> {
-        let version = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
-        let mut reader = SliceReader::new(tbs)?;
-        reader.sequence(|reader| {
-            if reader.peek_tag()? == version {
-                reader.tlv_bytes()?;
-            }
-            let _serial = reader.tlv_bytes()?;
-            let signature_algorithm = reader.tlv_bytes()?;
-            let issuer = reader.tlv_bytes()?;
-            let _validity = reader.tlv_bytes()?;
-            let subject = reader.tlv_bytes()?;
-            let spki = reader.tlv_bytes()?;
-            reader.read_slice(reader.remaining_len())?;
-            Ok(Self { signature_algorithm, issuer, subject, spki })
-        })
-    }
-}
-
-fn read_key(spki: &[u8]) -> der::Result<(&[u8], &[u8])> {
-    let mut reader = SliceReader::new(spki)?;
-    let parts = reader.sequence(|reader| {
-        let algorithm = reader.tlv_bytes()?;
-        Ok((algorithm, whole_bytes(BitStringRef::decode(reader)?)?))
-    })?;
-    reader.finish(parts)
-}
-
-fn whole_bytes(bits: BitStringRef<'_>) -> der::Result<&[u8]> {
-    bits.as_bytes().ok_or_else(|| Tag::BitString.value_error())
-}
-
-/// The content of one TLV.
-fn content(tlv: &[u8]) -> Result<&[u8], CertificateError> {
-    let mut reader = SliceReader::new(tlv).map_err(CertificateError::malformed)?;
-    reader.sequence(|reader| reader.read_slice(reader.remaining_len())).map_err(CertificateError::malformed)
+/// The content of one SEQUENCE.
+fn content(der: &[u8]) -> Result<&[u8], CertificateError> {
+    structure::sequence(der).map_err(CertificateError::malformed)
 }
 
 /// Where `part`, a slice of `whole`, lies in it.
@@ -188,23 +128,24 @@ fn timestamp(time: Time) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-fn extensions(list: &[Extension], limits: &X509Limits) -> Result<Extensions, CertificateError> {
-    if list.len() > limits.extensions {
-        return Err(CertificateError::new(
-            CertificateErrorKind::TooLarge,
-            format!("the certificate has {} extensions, more than {}", list.len(), limits.extensions),
-        ));
-    }
+fn extensions(list: &[u8], limits: &X509Limits) -> Result<Extensions, CertificateError> {
     let mut found = Extensions::default();
-    let mut seen = Vec::with_capacity(list.len());
-    for extension in list {
-        let id = extension.extn_id;
+    let mut seen = Vec::new();
+    for extension in structure::elements(list) {
+        let extension = extension.and_then(Extension::read).map_err(CertificateError::malformed)?;
+        let id = extension.id;
+        if seen.len() == limits.extensions {
+            return Err(CertificateError::new(
+                CertificateErrorKind::TooLarge,
+                format!("the certificate has more than {} extensions", limits.extensions),
+            ));
+        }
         if seen.contains(&id) {
             return Err(CertificateError::malformed(format_args!("extension {id} occurs twice")));
         }
         seen.push(id);
         let known = found
-            .read(extension)
+            .read(&extension)
             .map_err(|e| CertificateError::malformed(format_args!("extension {id}: {e}")))?;
         if !known && extension.critical {
             found.unknown_critical.get_or_insert(id);
@@ -224,9 +165,9 @@ impl Extensions {
     }
 
     /// Whether the extension is one that is processed.
-    fn read(&mut self, extension: &Extension) -> der::Result<bool> {
-        let value = extension.extn_value.as_bytes();
-        match extension.extn_id {
+    fn read(&mut self, extension: &Extension<'_>) -> der::Result<bool> {
+        let value = extension.value;
+        match extension.id {
             oid::ID_CE_BASIC_CONSTRAINTS => {
                 self.basic_constraints = Some(BasicConstraints::from_der(value)?);
             }

@@ -4,24 +4,21 @@
 //! holds the file chose them: those that do not parse are skipped, and which of them is the end entity is settled by whose
 //! key made the signature.
 
-use cms::cert::IssuerAndSerialNumber;
-use cms::signed_data::{EncapsulatedContentInfo, SignedAttributes, SignerIdentifier, SignerInfo};
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_DATA, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
-use const_oid::db::rfc5912::{
-    ECDSA_WITH_SHA_256, ID_SHA_1, ID_SHA_256, RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION,
-    SHA_256_WITH_RSA_ENCRYPTION,
-};
-use der::asn1::{AnyRef, OctetString};
-use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use const_oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
+use der::asn1::AnyRef;
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+mod signer;
+
+use self::signer::{SignedAttributes, Signer, SignerId};
 use super::policy::WeakestDigest;
 use super::signed_by::{self, Algorithm, Checked};
 use super::verdict::Fault;
 use crate::limits::Limits;
-use crate::x509::{Certificate, CertificateMemo};
+use crate::x509::{Certificate, CertificateMemo, elements, pair};
 
 /// A parsed PKCS#7 signature. Nothing is verified yet.
 #[derive(Clone, Debug)]
@@ -32,9 +29,7 @@ pub struct Pkcs7 {
     candidates: Vec<Certificate>,
     digest: WeakestDigest,
     algorithm: Algorithm,
-    /// The signed attributes, if any, as the DER SET OF that is signed (RFC 5652 section 5.4), and the message digest among
-    /// them.
-    attributes: Option<(Vec<u8>, Vec<u8>)>,
+    attributes: Option<SignedAttributes>,
     signature: Vec<u8>,
 }
 
@@ -55,10 +50,10 @@ impl Pkcs7 {
             Parts::read(bytes).map_err(|error| malformed(format!("it is not strict DER: {error}")))??;
         let signer = parts.the_signer()?;
         let certificates = parts.certificates(limits, known);
-        let candidates = candidates(&certificates, &signer.sid, limits.xpi.signer_candidates)?;
-        let (digest, algorithm) = algorithms(&signer)?;
-        let attributes = signer.signed_attrs.as_ref().map(signed_attributes).transpose()?;
-        let signature = signer.signature.as_bytes().to_vec();
+        let candidates = candidates(&certificates, &signer.id, limits.xpi.signer_candidates)?;
+        let (digest, algorithm) = signer.algorithms()?;
+        let attributes = signer.attributes()?;
+        let signature = signer.signature.to_vec();
         Ok(Self { certificates, candidates, digest, algorithm, attributes, signature })
     }
 
@@ -75,13 +70,13 @@ impl Pkcs7 {
         }
         let message = match &self.attributes {
             None => content,
-            Some((message, digest)) => {
-                if *digest != self.digest_of(content) {
+            Some(attributes) => {
+                if attributes.message_digest != self.digest_of(content) {
                     return Err(Fault::bad_signature(
                         "the signature file is not what the PKCS#7 signature was made over: other message digest",
                     ));
                 }
-                message.as_slice()
+                attributes.signed.as_slice()
             }
         };
         let mut other_key = true;
@@ -109,8 +104,8 @@ impl Pkcs7 {
     }
 }
 
-/// The parts of SignedData that matter, undecoded. (`cms`'s own type would sort sets of outside bytes in quadratic time, and
-/// would encode certificates anew instead of keeping their bytes.)
+/// The parts of SignedData that matter, undecoded. (The types of the `cms` crate would sort sets of outside bytes in quadratic time,
+/// encode certificates anew instead of keeping their bytes, and copy every part.)
 struct Parts<'a> {
     certificates: Option<&'a [u8]>,
     signers: &'a [u8],
@@ -119,10 +114,7 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// RFC 5652 sections 3 and 5.1. The outer error is DER's, the inner one says what else is wrong.
     fn read(bytes: &'a [u8]) -> der::Result<Result<Self, Fault>> {
-        let mut reader = SliceReader::new(bytes)?;
-        let (content_type, wrapped) =
-            reader.sequence(|reader| Ok((ObjectIdentifier::decode(reader)?, AnyRef::decode(reader)?)))?;
-        reader.finish(())?;
+        let (content_type, wrapped) = pair(bytes)?;
         if wrapped.tag() != context(TagNumber::N0) {
             return Err(wrapped.tag().value_error());
         }
@@ -132,8 +124,12 @@ impl<'a> Parts<'a> {
         }
         let mut reader = SliceReader::new(content.value())?;
         let (_version, _digests) = (u8::decode(&mut reader)?, AnyRef::decode(&mut reader)?);
-        let content = EncapsulatedContentInfo::decode(&mut reader)?;
-        if content.econtent_type != ID_DATA || content.econtent.is_some() {
+        let (content_type, has_content) = reader.sequence(|reader| {
+            let content_type = ObjectIdentifier::decode(reader)?;
+            let content = (!reader.is_finished()).then(|| AnyRef::decode(reader)).transpose()?;
+            Ok((content_type, content.is_some()))
+        })?;
+        if content_type != ID_DATA || has_content {
             return Ok(Err(malformed("it is not detached: it carries content of its own")));
         }
         let mut certificates = None;
@@ -151,15 +147,15 @@ impl<'a> Parts<'a> {
         Ok(Ok(Self { certificates, signers: part.value() }))
     }
 
-    fn the_signer(&self) -> Result<SignerInfo, Fault> {
-        /// SignerInfo with its attributes takes below 1 KB, or a few with a time stamp; sets in it are sorted in quadratic time.
+    fn the_signer(&self) -> Result<Signer<'a>, Fault> {
+        /// SignerInfo with its attributes takes below 1 KB, or a few with a time stamp.
         const MAX: usize = 16 << 10;
         let mut signers = elements(self.signers);
         match (signers.next(), signers.next()) {
             (Some(Ok(signer)), None) if signer.len() > MAX => {
                 Err(Fault::limit(format!("the PKCS#7 signer information is larger than {MAX} bytes")))
             }
-            (Some(Ok(signer)), None) => SignerInfo::from_der(signer)
+            (Some(Ok(signer)), None) => Signer::read(signer)
                 .map_err(|error| malformed(format!("its signer is not strict DER: {error}"))),
             (None, _) => Err(malformed("it has no signer")),
             _ => Err(malformed("it has more than one signer")),
@@ -174,37 +170,18 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The DER elements one after another in `bytes`, each with its header; ends after the first error.
-fn elements(bytes: &[u8]) -> impl Iterator<Item = der::Result<&[u8]>> {
-    let mut reader = SliceReader::new(bytes).ok();
-    std::iter::from_fn(move || {
-        let element = match &mut reader {
-            Some(open) if !open.is_finished() => open.tlv_bytes(),
-            _ => return None,
-        };
-        if element.is_err() {
-            reader = None;
-        }
-        Some(element)
-    })
-}
-
 fn candidates(
     certificates: &[Certificate],
-    signer: &SignerIdentifier,
+    signer: &SignerId<'_>,
     max: usize,
 ) -> Result<Vec<Certificate>, Fault> {
     let mut named: Vec<Certificate> = match signer {
-        SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber { issuer, serial_number }) => {
-            let issuer = issuer.to_der().map_err(|_| malformed("its signer has no readable issuer"))?;
-            let serial = trimmed(serial_number.as_bytes());
+        SignerId::IssuerAndSerial { issuer, serial } => {
             let is_named =
-                |c: &&Certificate| c.issuer_der() == issuer.as_slice() && trimmed(c.serial()) == serial;
+                |c: &&Certificate| c.issuer_der() == *issuer && trimmed(c.serial()) == trimmed(serial);
             certificates.iter().filter(is_named).cloned().collect()
         }
-        SignerIdentifier::SubjectKeyIdentifier(id) => {
-            certificates.iter().filter(|c| c.ski() == Some(id.0.as_bytes())).cloned().collect()
-        }
+        SignerId::KeyId(id) => certificates.iter().filter(|c| c.ski() == Some(*id)).cloned().collect(),
     };
     named.sort_unstable();
     named.dedup();
@@ -222,50 +199,6 @@ fn candidates(
 fn trimmed(serial: &[u8]) -> &[u8] {
     let zeros = serial.iter().take_while(|byte| **byte == 0).count();
     serial.get(zeros..).unwrap_or_default()
-}
-
-fn algorithms(signer: &SignerInfo) -> Result<(WeakestDigest, Algorithm), Fault> {
-    let (digest, signature) = (signer.digest_alg.oid, signer.signature_algorithm.oid);
-    match (digest, signature) {
-        (ID_SHA_1, RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION) => {
-            Ok((WeakestDigest::Sha1, Algorithm::RsaSha1))
-        }
-        (ID_SHA_256, RSA_ENCRYPTION | SHA_256_WITH_RSA_ENCRYPTION) => {
-            Ok((WeakestDigest::Sha256, Algorithm::RsaSha256))
-        }
-        (ID_SHA_256, ECDSA_WITH_SHA_256) => Ok((WeakestDigest::Sha256, Algorithm::EcdsaSha256)),
-        _ => Err(Fault::algorithm(format!(
-            "the PKCS#7 signature uses digest {} and signature {}, which are not accepted",
-            name_of(digest),
-            name_of(signature)
-        ))),
-    }
-}
-
-fn name_of(oid: ObjectIdentifier) -> String {
-    const_oid::db::DB.by_oid(&oid).map_or_else(|| oid.to_string(), str::to_owned)
-}
-
-/// The signed attributes as what is signed, and the message digest among them (RFC 5652 sections 5.3, 5.4 and 11).
-fn signed_attributes(attributes: &SignedAttributes) -> Result<(Vec<u8>, Vec<u8>), Fault> {
-    let value_of = |oid: ObjectIdentifier, what: &str| {
-        let mut found = attributes.iter().filter(|attribute| attribute.oid == oid);
-        match (found.next(), found.next()) {
-            (Some(attribute), None) if attribute.values.len() == 1 => {
-                attribute.values.get(0).ok_or_else(|| malformed(format!("its signed {what} is empty")))
-            }
-            _ => Err(malformed(format!("its signed attributes do not hold exactly one {what}"))),
-        }
-    };
-    let content_type = value_of(ID_CONTENT_TYPE, "content type")?;
-    if content_type.decode_as::<ObjectIdentifier>().ok() != Some(ID_DATA) {
-        return Err(malformed("its signed content type is not \"data\""));
-    }
-    let digest = value_of(ID_MESSAGE_DIGEST, "message digest")?
-        .decode_as::<OctetString>()
-        .map_err(|_| malformed("its signed message digest is no octet string"))?;
-    let der = attributes.to_der().map_err(|_| malformed("its signed attributes cannot be encoded"))?;
-    Ok((der, digest.as_bytes().to_vec()))
 }
 
 fn context(number: TagNumber) -> Tag {
