@@ -151,6 +151,10 @@ pub fn due(edition: Option<&Edition>, state: &State, now: Timestamp) -> Work {
     {
         return Work::Snapshot;
     }
+    // One that an earlier program signed names no link.
+    if edition.timestamp.ledger.and_then(|ledger| ledger.link).is_none() {
+        return Work::Timestamp;
+    }
     match edition.timestamp.signed_at {
         // Signed later than now: the clock was set back, and readers' clocks are probably right.
         Some(signed) if signed <= now && now.duration_since(signed) < TIMESTAMP_EVERY => Work::Nothing,
@@ -181,7 +185,13 @@ pub fn next(
         }
     };
     let version = write::next_version(previous.map(|previous| previous.timestamp.version), now)?;
-    let ledger = metadata::LedgerHead { sequence: state.head.sequence, head: state.head.head };
+    let link = state.links.head();
+    let ledger = metadata::LedgerHead {
+        sequence: state.head.sequence,
+        head: state.head.head,
+        link: link.map(|head| head.link),
+        id: link.map(|head| head.ledger),
+    };
     let body = write::timestamp(
         version,
         Life::Timestamp.from(now),

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::chain::{BrokenChain, Chain};
 use mulberry_shared::operators::LedgerHead;
 
-use crate::event::{Event, FORMAT, Record, UnreadableRecord};
+use crate::event::{Event, FORMAT, Record, SALT_BYTES, UnreadableRecord};
 use crate::store::{Store, StoreError};
 
-/// The head of a ledger without events.
-pub const EMPTY: LedgerHead = LedgerHead { sequence: 0, head: Sha256Digest([0; 32]) };
+pub use mulberry_shared::ledger::chain::EMPTY;
 
 /// The ledger cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,33 +46,12 @@ pub enum LedgerError {
     Uncertain,
 }
 
-/// The chain, as far as it was followed from its beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chain {
-    head: LedgerHead,
-}
-
-impl Default for Chain {
-    fn default() -> Self {
-        Self { head: EMPTY }
-    }
-}
-
-impl Chain {
-    /// The head after the last event that was followed.
-    #[must_use]
-    pub fn head(&self) -> LedgerHead {
-        self.head
-    }
-
-    /// Checks that `entry`, as a store holds it, is the next event.
-    ///
-    /// # Errors
-    /// [`LedgerError::Broken`] and [`LedgerError::Newer`]; the chain then stays where it was.
-    pub fn follow(&mut self, entry: &[u8]) -> Result<Record, LedgerError> {
-        let (record, head) = check_entry(entry, self.head)?;
-        self.head = head;
-        Ok(record)
+impl From<BrokenChain> for LedgerError {
+    fn from(broken: BrokenChain) -> Self {
+        match broken {
+            BrokenChain::Altered { sequence, wrong } => Self::Broken { sequence, wrong },
+            BrokenChain::Newer { sequence, unreadable } => Self::Newer { sequence, unreadable },
+        }
     }
 }
 
@@ -99,7 +78,7 @@ impl Ledger {
                 return Ok(Self { store, head: chain.head(), uncertain: false });
             }
             for entry in page {
-                let record = chain.follow(&entry)?;
+                let record = chain.follow(&entry).map_err(LedgerError::from)?;
                 each(record, chain.head())?;
             }
         }
@@ -126,8 +105,8 @@ impl Ledger {
             return Err(LedgerError::Uncertain);
         }
         let sequence = next_of(self.head);
-        let record =
-            Record { format: FORMAT, sequence, previous: self.head.head, at, actor: actor.to_owned(), event };
+        let (actor, salt) = (actor.to_owned(), Some(hex::encode(rand::random::<[u8; SALT_BYTES]>())));
+        let record = Record { format: FORMAT, sequence, previous: self.head.head, at, actor, salt, event };
         let bytes = record.to_bytes().map_err(|error| LedgerError::Broken {
             sequence,
             wrong: format!("cannot be written: {error}"),
@@ -162,28 +141,6 @@ pub fn check_witness(witness: LedgerHead, heads: &[LedgerHead]) -> Result<(), Le
 
 fn next_of(head: LedgerHead) -> u64 {
     head.sequence.saturating_add(1)
-}
-
-fn check_entry(entry: &[u8], head: LedgerHead) -> Result<(Record, LedgerHead), LedgerError> {
-    let sequence = next_of(head);
-    let broken = |wrong: String| LedgerError::Broken { sequence, wrong };
-    let (stored, bytes) =
-        entry.split_first_chunk::<32>().ok_or_else(|| broken("is shorter than its hash".to_owned()))?;
-    let hash = Sha256Digest::of(bytes);
-    if hash.0 != *stored {
-        return Err(broken("does not have the hash stored with it".to_owned()));
-    }
-    let record = Record::from_bytes(bytes).map_err(|unreadable| match unreadable {
-        UnreadableRecord::NewerFormat(_) => LedgerError::Newer { sequence, unreadable },
-        UnreadableRecord::Malformed(why) => broken(format!("cannot be read ({why})")),
-    })?;
-    if record.sequence != sequence {
-        return Err(broken(format!("calls itself event {}", record.sequence)));
-    }
-    if record.previous != head.head {
-        return Err(broken(format!("does not follow event {}: it names another hash", head.sequence)));
-    }
-    Ok((record, LedgerHead { sequence, head: hash }))
 }
 
 #[cfg(test)]
@@ -276,7 +233,7 @@ mod tests {
     async fn an_event_of_a_newer_format_is_refused() {
         let mut records = filled(1).await.records();
         let bytes =
-            String::from_utf8(records[0][32..].to_vec()).unwrap().replace("\"format\":1", "\"format\":9");
+            String::from_utf8(records[0][32..].to_vec()).unwrap().replace("\"format\":2", "\"format\":9");
         records[0] = [Sha256Digest::of(bytes.as_bytes()).0.as_slice(), bytes.as_bytes()].concat();
         let error = open(Arc::new(MemoryStore::holding(records))).await.err().unwrap();
         assert!(error.to_string().contains("event 1: it has format 9"), "{error}");

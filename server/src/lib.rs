@@ -23,7 +23,6 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod edition;
-pub mod event;
 pub mod export;
 pub mod files;
 pub mod keys;
@@ -35,6 +34,8 @@ pub mod services;
 pub mod state;
 pub mod store;
 pub mod tokens;
+
+pub use mulberry_shared::ledger::event;
 
 #[cfg(test)]
 mod test_support;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::links;
 use mulberry_shared::trust::{location, profile};
 
 use crate::edition::Edition;
@@ -49,6 +50,8 @@ pub struct Served {
     /// The edition.
     pub edition: Arc<Edition>,
     files: HashMap<String, Arc<ServedFile>>,
+    /// Full pages of the ledger's links, from page 0 on.
+    pages: Vec<Arc<ServedFile>>,
     generation: u64,
 }
 
@@ -57,7 +60,8 @@ impl Served {
     #[must_use]
     pub fn new(previous: Option<&Served>, state: Arc<State>, edition: Arc<Edition>) -> Self {
         let generation = previous.map_or(1, |previous| previous.generation.saturating_add(1));
-        let mut served = Self { state, edition, files: HashMap::new(), generation };
+        let mut served = Self { state, edition, files: HashMap::new(), pages: Vec::new(), generation };
+        served.add_pages(previous);
         for (path, bytes) in documents(&served.state, &served.edition) {
             served.insert(previous, path, bytes);
         }
@@ -70,7 +74,33 @@ impl Served {
     /// The document at `path`, such as `metadata/timestamp.json`.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&Arc<ServedFile>> {
-        self.files.get(path)
+        self.files.get(path).or_else(|| self.page(path))
+    }
+
+    /// A full page of links. A long ledger has thousands, so they are not looked at again for each edition.
+    fn page(&self, path: &str) -> Option<&Arc<ServedFile>> {
+        let (ledger, name) = path.strip_prefix(links::FOLDER)?.split_once('/')?;
+        let index: u64 = name.strip_suffix(".json")?.parse().ok()?;
+        let head = self.state.links.head()?;
+        // Compared whole: a number has one way to be written in a path.
+        let same = links::path(&head.ledger, index) == path && ledger.parse() == Ok(head.ledger);
+        self.pages.get(usize::try_from(index).ok()?).filter(|_| same)
+    }
+
+    fn add_pages(&mut self, previous: Option<&Served>) {
+        let links = &self.state.links;
+        let held = |index: usize, bytes: &Arc<[u8]>| {
+            let previous = previous?;
+            let same = previous.state.links.full().get(index).is_some_and(|then| Arc::ptr_eq(then, bytes));
+            previous.pages.get(index).filter(|_| same).cloned()
+        };
+        let pages = links.full().iter().enumerate().map(|(index, bytes)| {
+            held(index, bytes).unwrap_or_else(|| {
+                let (body, etag) = (Bytes::from_owner(bytes.clone()), etag(bytes));
+                Arc::new(ServedFile { body, etag, caching: Caching::Immutable, generation: self.generation })
+            })
+        });
+        self.pages = pages.collect();
     }
 
     /// All paths, sorted.
@@ -82,7 +112,9 @@ impl Served {
     }
 
     fn insert(&mut self, previous: Option<&Served>, path: String, bytes: Arc<[u8]>) {
-        let caching = if path == "metadata/timestamp.json" { Caching::Short } else { Caching::Immutable };
+        // The timestamp, and the page of links that grows.
+        let grows = path == "metadata/timestamp.json" || path.starts_with(links::FOLDER);
+        let caching = if grows { Caching::Short } else { Caching::Immutable };
         let etag = match previous.and_then(|previous| previous.file(&path)) {
             Some(same) if same.body == *bytes => same.etag.clone(),
             _ => etag(&bytes),
@@ -97,6 +129,8 @@ impl Served {
             .files
             .iter()
             .filter(|(path, file)| file.generation >= oldest && !self.files.contains_key(*path))
+            // A page that was the last one is full, and stands among those.
+            .filter(|(path, _)| !path.starts_with(links::FOLDER))
             .collect();
         outdated.sort_unstable_by_key(|(path, file)| (std::cmp::Reverse(file.generation), *path));
         let mut bytes = 0_usize;
@@ -136,6 +170,9 @@ fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
     documents.push((gates_path, edition.gates_file.clone()));
     for (path, published) in state.recipes() {
         documents.push((location::file(&path.to_string(), Some(&published.sha256)), published.bytes.clone()));
+    }
+    if let (Some(head), Some(page)) = (state.links.head(), state.links.growing()) {
+        documents.push((links::path(&head.ledger, state.links.full().len() as u64), page));
     }
     documents
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
+use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, LedgerHead};
 use mulberry_shared::recipe::{Lane, Recipe, RecipePath, published};
@@ -16,7 +17,7 @@ use mulberry_shared::trust::metadata::{Root, TargetFile, Targets};
 use mulberry_shared::trust::{TrustError, Verified, profile, verify};
 
 use crate::event::{Event, Record};
-use crate::ledger::LedgerError;
+use crate::ledger::{self, LedgerError};
 
 mod gates;
 pub mod proposals;
@@ -29,6 +30,8 @@ pub use proposals::Proposals;
 pub struct State {
     /// Head of the ledger after the last event in it.
     pub head: LedgerHead,
+    /// The public links up to there.
+    pub links: Links,
     /// The root chain, oldest first; never empty.
     pub roots: Vec<Verified<Root>>,
     /// The newest root.
@@ -189,11 +192,19 @@ pub fn advance(
             next.set_gate(path, gate, Some(approval), limits).map_err(&cannot)?;
         }
     }
-    next.head = head;
+    next.set_head(head);
     Ok(next)
 }
 
 impl State {
+    /// The events so far end with `head`. The empty one stands for an event that is not recorded yet.
+    pub fn set_head(&mut self, head: LedgerHead) {
+        self.head = head;
+        if head != ledger::EMPTY {
+            self.links.push(head.head);
+        }
+    }
+
     /// The published recipe at `path`.
     #[must_use]
     pub fn recipe(&self, path: &RecipePath) -> Option<&Published> {
@@ -266,8 +277,9 @@ fn initial(
         let bytes = lanes.get(&lane).ok_or_else(|| missing(lane.as_str()))?;
         states.insert(lane, lane_state(&targets, lane, &bytes.0, &BTreeMap::new(), None, limits)?);
     }
-    Ok(State {
-        head,
+    let mut state = State {
+        head: ledger::EMPTY,
+        links: Links::default(),
         roots: chain,
         root,
         targets,
@@ -276,7 +288,9 @@ fn initial(
         paces: BTreeMap::new(),
         revisions: BTreeMap::new(),
         proposals: Proposals::default(),
-    })
+    };
+    state.set_head(head);
+    Ok(state)
 }
 
 fn lane_state(

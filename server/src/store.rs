@@ -14,7 +14,7 @@ pub(crate) mod contract;
 pub(crate) mod doubles;
 
 /// The most bytes one record may have: a publish of the largest request, as base64 in JSON, stays below.
-pub const MAX_RECORD_BYTES: usize = 32 << 20;
+pub const MAX_RECORD_BYTES: usize = mulberry_shared::limits::LEDGER_RECORD_BYTES;
 
 /// The most records that one [`Store::read`] returns.
 pub const MAX_READ: usize = 256;

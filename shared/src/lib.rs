@@ -21,6 +21,7 @@
 //! | [`clock`] | whether a client's clock is believed as far as add-ons may stop working by it |
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
 //! | [`proposal`] | a role's next metadata while people sign it, and what signing it would change |
+//! | [`ledger`] | the ledger's records, its export, and the public chain of links that makes every agent a witness |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`explain`] | what each stable name means and what to do about it |
@@ -38,6 +39,7 @@ pub mod exit;
 pub mod explain;
 pub mod gates;
 pub mod json;
+pub mod ledger;
 pub mod limits;
 pub mod live;
 pub mod never_worse;

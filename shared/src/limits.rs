@@ -23,6 +23,8 @@ pub struct Limits {
     pub bundle: BundleLimits,
     /// Proposals.
     pub proposal: ProposalLimits,
+    /// What anybody may read of a ledger.
+    pub ledger: LedgerLimits,
 }
 
 /// Ceilings of JSON parsing.
@@ -320,5 +322,23 @@ pub struct ProposalLimits {
 impl Default for ProposalLimits {
     fn default() -> Self {
         Self { bytes: 11 << 20, file_bytes: 104 << 20, kept: 32, kept_bytes: 64 << 20, reason: 500 }
+    }
+}
+
+/// Bytes of one record of a ledger: a publish of the largest request, as base64 in JSON, stays below.
+pub const LEDGER_RECORD_BYTES: usize = 32 << 20;
+
+/// Ceilings of what anybody may read of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerLimits {
+    /// Bytes of a page of links: 256 hashes of 67 bytes, and what stands around them.
+    pub page_bytes: usize,
+    /// Pages fetched for one check: 65,536 events, which take 4.5 MB. A server that sets gates all day has 50 events.
+    pub pages: u64,
+}
+
+impl Default for LedgerLimits {
+    fn default() -> Self {
+        Self { page_bytes: 20 << 10, pages: 256 }
     }
 }

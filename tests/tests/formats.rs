@@ -12,6 +12,7 @@ use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use mulberry_shared::approval::OpeningFile;
 use mulberry_shared::gates::Gates;
+use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::live;
 use mulberry_shared::proposal::Proposal;
@@ -37,6 +38,14 @@ fn recipe_gates_proposal_and_event_are_what_our_own_writers_write() {
     let opening = example("json opening");
     let read = OpeningFile::read(opening.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), opening);
+    let links = example("json links");
+    let mut written = Links::default();
+    let ledger = example("jsonl");
+    for line in ledger.lines().skip(1) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        written.push(line["hash"].as_str().unwrap().parse().unwrap());
+    }
+    assert_eq!(String::from_utf8(written.growing().unwrap().to_vec()).unwrap(), links);
 
     assert_eq!(live::announcement(1_556_928_000), format!("{}\n", example("text live")));
 }

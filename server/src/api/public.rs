@@ -15,7 +15,7 @@ use crate::services::Core;
 /// For files whose name is of one content for ever.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// For the timestamp: caches shield the server from a crowd, and nobody waits longer than this for a fix.
+/// For the timestamp and the newest page of links: caches shield the server from a crowd, and nobody waits longer than this for a fix.
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=5");
 
 /// For an absent file: an absent `N.root.json` may exist the next second.
@@ -56,7 +56,7 @@ where
 /// What is at all other addresses.
 fn file_or_nothing(request: ServiceRequest) -> Ready<Result<ServiceResponse, actix_web::Error>> {
     let path = request.path();
-    let is_file = path.starts_with("/metadata/") || path.starts_with("/targets/");
+    let is_file = ["/metadata/", "/targets/", "/ledger/"].iter().any(|folder| path.starts_with(folder));
     let answer = match request.app_data::<Data<Core>>() {
         _ if !is_file => problem::not_found(path).error_response(),
         _ if !matches!(*request.method(), Method::GET | Method::HEAD) => {

@@ -14,10 +14,11 @@ use super::{CommandError, Layout, answer};
 use crate::config::ExportArgs;
 use crate::export::socket;
 use crate::export::source::Exporter;
-use crate::export::{ExportError, ExportReader, Header};
 use crate::files::{self, FileError, NewFile};
 use crate::ledger::{Ledger, LedgerError};
 use crate::store::sled::SledStore;
+use mulberry_shared::ledger::chain::BrokenChain;
+use mulberry_shared::ledger::export::{ExportError, ExportReader, Header};
 
 pub mod verify;
 
@@ -104,7 +105,8 @@ async fn copy(
             let mut reader = ExportReader::open(BufReader::new(connection)).map_err(unusable)?;
             out.write_all(&reader.header().line().map_err(|error| cannot(error.into()))?).map_err(cannot)?;
             while let Some((_, entry)) = reader.next_event().map_err(unusable)? {
-                out.write_all(&crate::export::event_line(&entry).unwrap_or_default()).map_err(cannot)?;
+                out.write_all(&mulberry_shared::ledger::export::event_line(&entry).unwrap_or_default())
+                    .map_err(cannot)?;
             }
             Ok(reader.header().clone())
         }
@@ -135,7 +137,7 @@ pub(super) fn unusable(error: ExportError) -> CommandError {
         ExportError::Io(_) | ExportError::NewerFormat(_) => {
             CommandError::usage(format!("the export: {error}"))
         }
-        ExportError::Ledger(LedgerError::Broken { sequence, wrong }) => CommandError::refused(format!(
+        ExportError::Chain(BrokenChain::Altered { sequence, wrong }) => CommandError::refused(format!(
             "the export: event {sequence} {wrong}; it was damaged or altered, use another export"
         )),
         _ => CommandError::refused(format!("the export: {error}")),

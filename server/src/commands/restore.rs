@@ -15,12 +15,12 @@ use super::init::next_steps;
 use super::ledger::unusable;
 use super::{CommandError, Layout, answer};
 use crate::config::RestoreArgs;
-use crate::export::ExportReader;
 use crate::files;
 use crate::keys::{self, OnlineKeys};
 use crate::state::{self, Stamp, State};
 use crate::store::Store;
 use crate::store::sled::SledStore;
+use mulberry_shared::ledger::export::ExportReader;
 
 /// How the folder is called in which a restore is built. One that was killed leaves it; the next removes it.
 const BUILDING: &str = ".restore-";

@@ -6,9 +6,9 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::operators::LedgerHead;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Header, event_line};
 use crate::ledger::LedgerError;
 use crate::store::Store;
+use mulberry_shared::ledger::export::{Header, event_line};
 
 /// Writes the events up to one head, however many are appended meanwhile: events never change, so it is a prefix of the
 /// ledger at one instant.

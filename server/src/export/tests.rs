@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mulberry_shared::ledger::export::{ExportError, ExportReader, MAX_HEADER_BYTES, MAX_LINE_BYTES};
 use mulberry_shared::limits::Limits;
 use proptest::prelude::*;
 
 use super::source::Exporter;
-use super::*;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::services::core::fold;
 use crate::store::memory::MemoryStore;
 use crate::store::{MAX_READ, Store as _};

@@ -367,7 +367,7 @@ impl Core {
                 return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
             }
         };
-        next.head = writer.ledger.head();
+        next.set_head(writer.ledger.head());
         *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = next.head;
         tracing::info!(sequence = next.head.sequence, actor, what, "recorded");
         writer.state = Arc::new(next);

@@ -14,6 +14,7 @@ use super::key::{Key, KeyId};
 use super::pattern;
 use super::threshold::{Authority, RoleKeys};
 use crate::digest::Sha256Digest;
+use crate::ledger::links::WitnessHead;
 
 /// The version of the specification that our writing side states.
 pub const SPEC_VERSION: &str = "1.0.31";
@@ -136,8 +137,23 @@ impl Root {
 pub struct LedgerHead {
     /// Events so far.
     pub sequence: u64,
-    /// Hash of the newest link.
+    /// Hash of the newest record.
     pub head: Sha256Digest,
+    /// The newest of the public links: [`crate::ledger::links`]. Timestamps of earlier servers have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Sha256Digest>,
+    /// Which ledger it is: the hash of its first record; absent where `link` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Sha256Digest>,
+}
+
+impl LedgerHead {
+    /// What a witness remembers of it; `None` where the server names no link.
+    #[must_use]
+    pub fn witness(&self) -> Option<WitnessHead> {
+        let (ledger, link) = (self.id?, self.link?);
+        (self.sequence > 0).then_some(WitnessHead { ledger, sequence: self.sequence, link })
+    }
 }
 
 /// Timestamp (specification 4.6).

@@ -15,10 +15,10 @@ use crate::commands::{CommandError, Layout, answer};
 use crate::config::VerifyArgs;
 use crate::edition::Edition;
 use crate::edition::store::{EditionFile, EditionStore as _};
-use crate::export::{ExportError, ExportReader};
 use crate::ledger::{self, LedgerError};
 use crate::services::core::fold;
 use crate::state::{self, FoldError, Stamp, State};
+use mulberry_shared::ledger::export::{ExportError, ExportReader};
 
 /// A sound ledger.
 struct Sound {
@@ -179,7 +179,7 @@ fn sentence(text: &str) -> String {
 impl From<ExportError> for Flaw {
     fn from(error: ExportError) -> Self {
         match error {
-            ExportError::Ledger(error) => FoldError::from(error).into(),
+            ExportError::Chain(broken) => FoldError::from(LedgerError::from(broken)).into(),
             ExportError::Line { sequence, why } => Self::Bad { sequence: Some(sequence), why },
             ExportError::CutOff { sequence: 0, why } => {
                 Self::CutOff { sequence: None, why: format!("Line 1 {why}: the export was cut off") }

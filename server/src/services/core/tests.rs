@@ -263,7 +263,57 @@ async fn files_of_recent_editions_stay_and_old_ones_go() {
     let served = core.served();
     for at in served.paths() {
         let short = served.file(at).unwrap().caching == Caching::Short;
-        assert_eq!(short, at == "metadata/timestamp.json", "{at}");
+        assert_eq!(short, at == "metadata/timestamp.json" || at.starts_with("ledger/"), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn anybody_can_follow_the_links_to_the_head_that_the_timestamp_names() {
+    use mulberry_shared::ledger::links::{self, PAGE, WitnessHead};
+    use mulberry_shared::ledger::witness::{Check, Verdict};
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    drop(core);
+    let mut ledger = Ledger::open::<LedgerError>(parts.store.clone(), |_, _| Ok(())).await.unwrap();
+    let gate = r#"{"revision":1,"state":"open","percent":1,"reason":"r","since":"2026-01-01T00:00:00Z"}"#;
+    let event = Event::GateSet { path: path("emergency/a.json"), gate: serde_json::from_str(gate).unwrap() };
+    while ledger.head().sequence < 2 * PAGE {
+        ledger.append(start(), "mei", event.clone()).await.unwrap();
+    }
+    let core = parts.open().await.unwrap();
+    let shown = |core: &Core| core.served().edition.timestamp.ledger.unwrap().witness().unwrap();
+    let follow = |core: &Core, known: WitnessHead| {
+        let mut check = Check::start(&[known], shown(core), &Limits::default());
+        while let Some(fetch) = check.next() {
+            let served = core.served();
+            let file = served.file(&fetch.path);
+            check.supply(file.map_or(Reply::Absent, |file| Reply::Bytes(file.body.to_vec())));
+        }
+        check.verdict()
+    };
+    let full = shown(&core);
+    let first = WitnessHead { sequence: 1, link: links::link(&links::START, &full.ledger), ..full };
+    assert_eq!((full.sequence, follow(&core, first)), (2 * PAGE, Verdict::Follows));
+    let served = core.served();
+    for (page, caching) in [(0, Some(Caching::Immutable)), (1, Some(Caching::Short)), (2, None)] {
+        let file = served.file(&links::path(&full.ledger, page));
+        assert_eq!(file.map(|file| file.caching), caching, "{page}");
+    }
+    // One more: the page that was the last one is full, and the others are the very same answers.
+    open_gate(&core, 100).await.unwrap();
+    let now = core.served();
+    assert_eq!(follow(&core, full), Verdict::Follows);
+    let page = |served: &Served, page| served.file(&links::path(&full.ledger, page)).unwrap().clone();
+    assert!(Arc::ptr_eq(&page(&served, 0), &page(&now, 0)));
+    assert_eq!(page(&served, 1).body, page(&now, 1).body);
+    assert_eq!([page(&now, 1).caching, page(&now, 2).caching], [Caching::Immutable, Caching::Short]);
+    for other in [
+        "ledger/0.json",
+        &format!("ledger/{}/00.json", full.ledger),
+        &format!("ledger/{}/3.json", full.ledger),
+    ] {
+        assert!(now.file(other).is_none(), "{other}");
     }
 }
 

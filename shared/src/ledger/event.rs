@@ -6,18 +6,21 @@
 
 use std::collections::BTreeMap;
 
+use crate::approval::Approval;
+use crate::digest::Sha256Digest;
+use crate::gates::Gate;
+use crate::operators::Base64;
+use crate::proposal::{self, Role};
+use crate::recipe::{Lane, RecipePath, Slug};
+use crate::trust::KeyId;
 use jiff::Timestamp;
-use mulberry_shared::approval::Approval;
-use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::gates::Gate;
-use mulberry_shared::operators::Base64;
-use mulberry_shared::proposal::{self, Role};
-use mulberry_shared::recipe::{Lane, RecipePath, Slug};
-use mulberry_shared::trust::KeyId;
 use serde::{Deserialize, Serialize};
 
-/// The format of records that this program writes, and the newest that it reads.
-pub const FORMAT: u64 = 1;
+/// The format of records that this program writes, and the newest that it reads. Those of format 1 have no salt.
+pub const FORMAT: u64 = 2;
+
+/// Random bytes in a record.
+pub const SALT_BYTES: usize = 16;
 
 /// One entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,9 @@ pub struct Record {
     pub at: Timestamp,
     /// Who asked for it: the name of a token, or of a command.
     pub actor: String,
+    /// [`SALT_BYTES`] random bytes in hexadecimal digits: the record's hash is public, and lets nobody guess what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
     /// What happened.
     pub event: Event,
 }
@@ -178,7 +184,15 @@ impl Record {
         if format > FORMAT {
             return Err(UnreadableRecord::NewerFormat(format));
         }
-        serde_json::from_slice(bytes).map_err(malformed)
+        let record: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        let digits = |salt: &String| {
+            salt.len() == 2 * SALT_BYTES && salt.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        match (format, &record.salt) {
+            (1, None) => Ok(record),
+            (FORMAT, Some(salt)) if digits(salt) => Ok(record),
+            _ => Err(UnreadableRecord::Malformed(format!("its salt is not that of format {format}"))),
+        }
     }
 }
 
@@ -188,8 +202,8 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named_even_when_nothing_else_fits() {
-        let newer = br#"{"format":2,"what":"ever"}"#;
-        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(2)));
+        let newer = br#"{"format":3,"what":"ever"}"#;
+        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(3)));
         assert!(matches!(Record::from_bytes(b"{}"), Err(UnreadableRecord::Malformed(_))));
     }
 
@@ -227,6 +241,7 @@ mod tests {
             previous: Sha256Digest([0; 32]),
             at: "2026-05-04T00:00:00Z".parse().unwrap(),
             actor: "mei".to_owned(),
+            salt: Some("0f".repeat(SALT_BYTES)),
             event: Event::LanePublished {
                 lane: Lane::Emergency,
                 metadata: Base64(b"{}".to_vec()),
@@ -238,11 +253,28 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                r#"{{"format":1,"sequence":2,"previous":"{}","at":"2026-05-04T00:00:00Z","actor":"mei","event":{}}}"#,
+                r#"{{"format":2,"sequence":2,"previous":"{}","at":"2026-05-04T00:00:00Z","actor":"mei","salt":"{}","event":{}}}"#,
                 "0".repeat(64),
+                "0f".repeat(SALT_BYTES),
                 r#"{"type":"lane-published","lane":"emergency","metadata":"e30=","recipes":{"emergency/a.json":"AQ=="},"withdrawn":["b"]}"#
             )
         );
-        assert_eq!(Record::from_bytes(text.as_bytes()), Ok(record));
+        assert_eq!(Record::from_bytes(text.as_bytes()), Ok(record.clone()));
+
+        let salt = format!(r#""salt":"{}","#, "0f".repeat(SALT_BYTES));
+        let before_salts = text.replace(r#""format":2"#, r#""format":1"#).replace(&salt, "");
+        let old = Record { format: 1, salt: None, ..record };
+        assert_eq!(old.to_bytes().unwrap(), before_salts.as_bytes());
+        assert_eq!(Record::from_bytes(before_salts.as_bytes()), Ok(old));
+        let odd = [
+            text.replace(&salt, ""),
+            text.replace(r#""format":2"#, r#""format":1"#),
+            text.replace(&salt, r#""salt":"","#),
+            text.replace("0f0f", "0F0F"),
+        ];
+        for text in odd {
+            let refused = Record::from_bytes(text.as_bytes()).unwrap_err();
+            assert!(refused.to_string().contains("salt"), "{text}: {refused}");
+        }
     }
 }
