@@ -154,6 +154,7 @@ impl Scene {
             percent: BasisPoints::EVERYONE,
             reason: "test".into(),
             since: time("2019-05-01T00:00:00Z"),
+            approval: None,
         };
         self.gates.0.insert(recipe.path(), gate);
     }

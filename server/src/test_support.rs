@@ -101,7 +101,7 @@ pub(crate) fn plan(steps: &[(u16, i64)]) -> Vec<Step> {
     steps.iter().map(step).collect()
 }
 
-/// A recipe's bytes. One that is called `paced` has two steps, any other one.
+/// A recipe's bytes. One that is called `paced` has two steps, any other one; only people open `guarded`.
 pub(crate) fn recipe(at: &str, revision: u64) -> Vec<u8> {
     let RecipePath { lane, slug } = path(at);
     published::write(&Recipe {
@@ -111,7 +111,7 @@ pub(crate) fn recipe(at: &str, revision: u64) -> Vec<u8> {
         name: format!("Verify again ({slug})"),
         lane,
         consent: ConsentKind::Hotfix,
-        opens: Opens::Server,
+        opens: if slug.as_str() == "guarded" { Opens::People } else { Opens::Server },
         action: Action::ReverifyAddons { which: WhichAddons::Disabled },
         capabilities: vec![],
         targeting: Targeting::default(),

@@ -96,6 +96,19 @@ impl Opening {
         threshold::so_far(authority, signatures, &self.message(), limits)
     }
 
+    /// Checks that as many of the lane's people as must signed it; their keys.
+    ///
+    /// # Errors
+    /// [`threshold::check`]'s.
+    pub fn check(
+        &self,
+        authority: Authority<'_>,
+        signatures: &[Signature],
+        limits: &TrustLimits,
+    ) -> Result<Vec<KeyId>, TrustError> {
+        threshold::check(authority, signatures, &self.message(), limits)
+    }
+
     /// The same with these signatures, as it stands beside a gate.
     #[must_use]
     pub fn approved(&self, signatures: Vec<Signature>) -> Approval {

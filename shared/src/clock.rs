@@ -110,6 +110,7 @@ mod tests {
             ledger: None,
             lanes: Default::default(),
             gates: None,
+            approvals: Default::default(),
             expiries,
         }
     }

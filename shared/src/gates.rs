@@ -1,20 +1,25 @@
 //! How far one revision of a published recipe is open now.
 //!
 //! `gates.json` is signed by the server's online key. A gate speaks for one revision only; a recipe without a gate is
-//! closed. A gate never opens a recipe wider than people signed it.
+//! closed. A gate never opens a recipe wider than people signed it. Where only the lane's people may open a recipe, the gate
+//! carries their signatures.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Approval;
 use crate::json;
 use crate::limits::{Limits, RecipeLimits};
 use crate::recipe::{RecipePath, is_comment};
 use crate::sampling::BasisPoints;
 
-/// The only `schema_version` of `gates.json`.
-const SCHEMA_VERSION: u64 = 1;
+/// The `schema_version` of a `gates.json` without people's signatures, which every agent knows.
+const PLAIN: u64 = 1;
+
+/// The newest `schema_version`: some gate carries people's signatures.
+const APPROVED: u64 = 2;
 
 /// What a gate does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +59,9 @@ pub struct Gate {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
+    /// What the lane's people signed, where only they may open it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 /// All gates of an edition.
@@ -80,11 +88,18 @@ impl Gates {
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, UnreadableGates> {
         let error = |why: String| UnreadableGates(why);
         let document: Document = json::decode(bytes, &limits.json).map_err(|e| error(e.to_string()))?;
-        if document.schema_version != SCHEMA_VERSION {
+        if !(PLAIN..=APPROVED).contains(&document.schema_version) {
             return Err(error(format!(
-                "its schema_version is {}, this program knows {SCHEMA_VERSION}; a newer program is needed",
+                "its schema_version is {}, this program knows up to {APPROVED}; a newer program is needed",
                 document.schema_version
             )));
+        }
+        let mut approvals = document.gates.values().filter_map(|gate| gate.approval.as_ref()).peekable();
+        if document.schema_version == PLAIN && approvals.peek().is_some() {
+            return Err(error(format!("people's signatures need schema_version {APPROVED}")));
+        }
+        if approvals.flat_map(|approval| &approval.signatures).any(|signature| !signature.other.is_empty()) {
+            return Err(error("a signature has a member that is not known".to_owned()));
         }
         let RecipeLimits { gates, reason, .. } = &limits.recipe;
         if document.gates.len() > *gates {
@@ -100,7 +115,9 @@ impl Gates {
     /// `gates.json`: the same bytes for the same gates.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
-        let document = Document { schema_version: SCHEMA_VERSION, gates: self.0.clone() };
+        let approved = self.0.values().any(|gate| gate.approval.is_some());
+        let schema_version = if approved { APPROVED } else { PLAIN };
+        let document = Document { schema_version, gates: self.0.clone() };
         // Only maps with text keys, texts and integers: turning them into a JSON value cannot fail.
         serde_json::to_value(document).unwrap_or_default().to_string().into_bytes()
     }
@@ -137,7 +154,8 @@ mod tests {
     #[test]
     fn what_is_not_wholly_understood_opens_nothing() {
         for (from, to) in [
-            (":1}", ":2}"),
+            (":1}", ":3}"),
+            (":1}", ":0}"),
             ("\"open\"", "\"ajar\""),
             ("2500", "10001"),
             ("2500", "25.5"),
@@ -150,6 +168,26 @@ mod tests {
         ] {
             assert!(GOOD.contains(from), "{from}");
             assert!(read(&GOOD.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn people_s_signatures_need_the_newer_schema_and_are_read_strictly() {
+        let approval = r#""approval":{"expires":"2019-05-06T00:00:00Z","percent":2500,"signatures":[{"keyid":"k","sig":"00"}],"since":"2019-05-05T00:00:00Z"},"percent""#;
+        let two = GOOD.replacen("\"percent\"", approval, 1).replace(":1}", ":2}");
+        let gates = read(&two).unwrap();
+        assert_eq!(gates.write(), two.as_bytes());
+        let gate = gates.of(&"emergency/fix.json".parse().unwrap(), 2).unwrap();
+        assert_eq!(gate.approval.as_ref().unwrap().signatures[0].sig, "00");
+        assert!(read(&GOOD.replace(":1}", ":2}")).is_ok());
+        for (from, to) in [
+            (":2}", ":1}"),
+            ("\"sig\"", "\"later\":1,\"sig\""),
+            ("\"signatures\"", "\"later\":1,\"signatures\""),
+            ("\"percent\":2500,\"signatures\"", "\"percent\":10001,\"signatures\""),
+        ] {
+            assert!(two.contains(from), "{from}");
+            assert!(read(&two.replacen(from, to, 1)).is_err(), "{from} -> {to}");
         }
     }
 

@@ -124,17 +124,20 @@ impl ConsentKind {
 pub enum Opens {
     /// The server, within what people signed.
     Server,
+    /// The lane's people: every opening needs their signatures, as many as a recipe does. Agents check them.
+    People,
 }
 
 impl Opens {
     /// All kinds.
-    pub const ALL: [Self; 1] = [Self::Server];
+    pub const ALL: [Self; 2] = [Self::Server, Self::People];
 
     /// Its name in a recipe.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
+            Self::People => "people",
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum Status {
     NotTargeted,
     /// The lane's signatures have expired, so nothing new is taken from it.
     LaneExpired,
-    /// No valid gate speaks for this revision, or it is open at zero percent.
+    /// No valid gate speaks for this revision, it is open at zero percent, or only people may open it and did not.
     GateClosed,
     /// The gate is ended.
     Ended,
@@ -153,7 +153,7 @@ explained!(Status {
         "widen `targeting` in a new revision if this client was meant";
     LaneExpired: "the signatures of its lane have expired, so nothing new is taken from it",
         "two people sign the lane anew: `mulberryctl publish --renew LANE`";
-    GateClosed: "no valid gate speaks for this revision, or it is open at zero percent",
+    GateClosed: "no valid gate speaks for this revision, it is open at zero percent, or only people may open it and their signatures do not hold",
         "open it: `mulberryctl gate open SLUG --percent N`";
     Ended: "its gate is ended, which is final for this revision",
         "publish a new revision if it shall come back";

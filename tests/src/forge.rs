@@ -3,6 +3,7 @@
 //!
 //! Keys are numbers: key `n` is the ed25519 key of a seed of `n`s. Tests tamper with the public fields and publish.
 
+mod opening;
 mod raw;
 mod recipes;
 
@@ -18,6 +19,7 @@ use mulberry_shared::trust::{
     Ed25519Signer, KeyId, Root, Signer, Targets, Timestamp as TimestampRole, TrustError, location,
 };
 
+pub use opening::{sign_opening, sign_opening_as};
 pub use raw::{Envelope, Signature};
 pub use recipes::{distrust, install};
 
@@ -208,7 +210,8 @@ impl Forge {
     /// Sets the gate of one revision.
     pub fn gate(&mut self, path: &RecipePath, revision: u64, state: GateState) {
         let percent = BasisPoints::EVERYONE;
-        let gate = Gate { revision, state, percent, reason: "laboratory".into(), since: self.now };
+        let gate =
+            Gate { revision, state, percent, reason: "laboratory".into(), since: self.now, approval: None };
         self.gates.0.insert(path.clone(), gate);
     }
 

@@ -88,6 +88,63 @@ fn a_second_persons_key_opens_it_at_once_and_ones_own_does_not() {
 }
 
 #[test]
+fn what_only_people_may_open_opens_for_agents_by_two_of_them_and_anyone_stops_it() {
+    let mut stage = Stage::new(Some("2026-11-22T00:00:00Z".parse().unwrap())).unwrap();
+    let folder = stage.write_recipe(SLUG).unwrap();
+    let file = stage.path(&folder).join("recipe.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("revision = 1", "revision = 1\nopens = \"people\"")).unwrap();
+    stage.start_server().unwrap();
+    let certificates =
+        mulberry_lab::replay::material::Material::laboratory(stage.folder(), 2, &|_| ()).unwrap();
+    stage.init_agent("a", &certificates.anchor, &certificates.addons, &[]).unwrap();
+    let published = stage.publish("emergency", &folder).unwrap();
+    says(published, 0, &["opened by  the people of its lane", "NOT LIVE: gate closed"]);
+    let agent = |status: &str, words: &str| {
+        stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+        let why = stage.agent("a", &["why", SLUG, "--json"]).unwrap().json().unwrap();
+        assert_eq!(why["status"], status, "{why}");
+        assert!(why["detail"].as_str().unwrap().contains(words), "{why}");
+    };
+    agent("gate-closed", "it has no gate yet");
+
+    // Its plan has the step, but plans are for what the server may open.
+    says(
+        open(&stage, "100", &[]),
+        1,
+        &["only the people of the emergency lane open it", "--out fix.opening"],
+    );
+    let [one, two] = [1, 2].map(|person| format!("authority/people/person-{person}/emergency.pem"));
+    says(
+        open(&stage, "100", &["--key", &one, "--yes"]),
+        1,
+        &["2 of them; signed by person-1; missing 1 of person-2, person-3", "Nothing was opened"],
+    );
+    says(
+        open(&stage, "100", &["--key", &one, "--yes", "--out", "all.opening"]),
+        0,
+        &["signed by person-1. Nothing is open yet", "gate sign all.opening"],
+    );
+    says(stage.ctl(&["submit", "all.opening"]).unwrap(), 1, &["missing 1 of person-2, person-3"]);
+    let sign = ["gate", "sign", "all.opening", "--key", &two, "--yes"];
+    says(stage.ctl(&sign).unwrap(), 0, &["signed by person-1, person-2", "submit all.opening"]);
+    says(stage.ctl(&["submit", "all.opening"]).unwrap(), 0, &["is open at 100 %"]);
+    agent("applied", "");
+    // Narrowing keeps what they signed; a pause takes it, and one alone cannot bring it back.
+    says(open(&stage, "1", &[]), 0, &["is open at 1 %"]);
+    says(open(&stage, "100", &[]), 1, &["only the people of the emergency lane open it"]);
+    stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
+    says(open(&stage, "1", &[]), 1, &["only the people of the emergency lane open it"]);
+    // At once, with both keys at hand.
+    says(open(&stage, "50", &["--key", &one, "--key", &two, "--yes"]), 0, &["is open at 50 %"]);
+    // And the server that starts again still says so.
+    stage.stop_server().unwrap();
+    stage.start_server().unwrap();
+    let status = stage.ctl(&["status"]).unwrap();
+    assert!(status.stdout.contains("open at 50 %"), "{status:?}");
+}
+
+#[test]
 fn an_opening_in_a_file_counts_once() {
     let stage = published();
     says(open(&stage, "100", &["--out", "all.opening"]), 0, &["signed by nobody", "gate sign all.opening"]);

@@ -54,6 +54,7 @@ pub fn decide(
         reason: reason(&request.reason, limits)?,
         // Never before what was there: what people signed for an earlier instant must stay used.
         since: request.approval.as_ref().map_or(whole_seconds(now).max(floor), |approval| approval.since),
+        approval: None,
     };
     if request.approval.is_some() && gate.state != GateState::Open {
         let detail = "signatures are for opening; anyone may pause or end alone";
@@ -95,12 +96,16 @@ fn event(
     limits: &Limits,
 ) -> Result<Event, Refusal> {
     if let Some(approval) = approval {
-        second::judge(state, &change, approval, limits)?;
+        let approval = second::judge(state, &change, approval, limits)?;
         let (path, gate) = (change.path.clone(), change.gate);
-        return Ok(Event::GateApproved { path, gate, approval: approval.clone() });
+        room(state, &path, &Gate { approval: Some(approval.clone()), ..gate.clone() }, limits)?;
+        return Ok(Event::GateApproved { path, gate, approval });
     }
     let Change { path, published, gate, now, .. } = change;
     let path = path.clone();
+    if gate.state == GateState::Open {
+        room(state, &path, &gate, limits)?;
+    }
     let (pace, current) = (state.pace(&path), state.gates.of(&path, gate.revision));
     if gate.state == GateState::Open
         && let Err(why) = pace::alone(&published.recipe, pace, current, gate.percent, now)
@@ -114,6 +119,22 @@ fn event(
         return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
     }
     Ok(Event::GateSet { path, gate })
+}
+
+/// Clients read no longer `gates.json`, and then nothing opens any more. Pausing and ending are never held up by it.
+fn room(state: &State, path: &RecipePath, gate: &Gate, limits: &Limits) -> Result<(), Refusal> {
+    let mut gates = state.gates.clone();
+    gates.0.insert(path.clone(), gate.clone());
+    let (bytes, most) = (gates.write().len(), limits.trust.file_bytes);
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= most) {
+        return Ok(());
+    }
+    let detail = format!("gates.json would have {bytes} bytes, and clients take {most}");
+    Err(Refusal::new(
+        ProblemKind::GateRefused,
+        detail,
+        "withdraw recipes that are over, or give a shorter reason",
+    ))
 }
 
 fn percent(request: &GateRequest, current: Option<&Gate>) -> Result<BasisPoints, Refusal> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mulberry_shared::approval::Approval;
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::RecipePath;
+use mulberry_shared::recipe::{Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
 use super::State;
@@ -28,10 +28,11 @@ impl State {
         self.paces.get(path)
     }
 
-    /// Sets a gate, with what people signed for it.
+    /// Sets a gate, with what people signed for it. Where only people may open a recipe, their signatures stay beside the
+    /// gate while it is open, and no wider than they signed.
     ///
     /// # Errors
-    /// It does not fit what is published, or nobody of the lane signed it.
+    /// It does not fit what is published, or nobody of the lane signed it, or not enough of them.
     pub(super) fn set_gate(
         &mut self,
         path: &RecipePath,
@@ -40,18 +41,36 @@ impl State {
         limits: &Limits,
     ) -> Result<(), String> {
         let published = self.recipe(path).ok_or_else(|| format!("{path} is not published"))?;
+        let people = published.recipe.opens == Opens::People;
+        let mut kept = None;
         if let Some(approval) = approval {
             if (gate.state, gate.percent, gate.since) != (GateState::Open, approval.percent, approval.since) {
                 return Err(format!("the gate of {path} is not the one that people signed"));
             }
             let authority =
                 self.targets.authority(path.lane.as_str(), "targets").map_err(|error| error.to_string())?;
-            let signed = approval
-                .opening(path, gate.revision, published.sha256)
-                .signed_by(authority, &approval.signatures, &limits.trust)
-                .map_err(|error| error.to_string())?;
+            let opening = approval.opening(path, gate.revision, published.sha256);
+            let signed = if people {
+                opening.check(authority, &approval.signatures, &limits.trust)
+            } else {
+                opening.signed_by(authority, &approval.signatures, &limits.trust)
+            };
+            let signed = signed.map_err(|error| error.to_string())?;
             if signed.is_empty() {
                 return Err(format!("no signature under the opening of {path} holds"));
+            }
+            if people {
+                let mut signatures = approval.signatures.clone();
+                signatures.retain(|signature| signed.contains(&signature.keyid));
+                // Clients refuse what they do not know.
+                signatures.iter_mut().for_each(|signature| signature.other.clear());
+                kept = Some(opening.approved(signatures));
+            }
+        } else if people && gate.state == GateState::Open {
+            let before = self.gates.of(path, gate.revision).filter(|before| before.state == GateState::Open);
+            kept = before.and_then(|before| before.approval.clone());
+            if kept.as_ref().is_none_or(|approval| gate.percent > approval.percent) {
+                return Err(format!("only the people of its lane may open {path} so far, and they did not"));
             }
         }
         let most = published.recipe.rollout.max_percent;
@@ -61,7 +80,7 @@ impl State {
             before.filter(|pace| pace.revision == gate.revision).map_or(open, |pace| pace.reached.max(open));
         let since = before.map_or(gate.since, |pace| pace.since.max(gate.since));
         self.paces.insert(path.clone(), Pace { revision: gate.revision, reached, since });
-        self.gates.0.insert(path.clone(), gate.clone());
+        self.gates.0.insert(path.clone(), Gate { approval: kept, ..gate.clone() });
         Ok(())
     }
 }

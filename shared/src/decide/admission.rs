@@ -1,8 +1,8 @@
 //! May a client newly take a recipe? The first reason why not is its status.
 
 use super::{Consent, Input, RecipeEntry};
-use crate::gates::GateState;
-use crate::recipe::{ConsentKind, Recipe};
+use crate::gates::{Gate, GateState};
+use crate::recipe::{ConsentKind, Opens, Recipe};
 use crate::sampling::in_sample;
 use crate::status::Status;
 
@@ -46,6 +46,25 @@ fn consent(consent: &Consent, kind: ConsentKind) -> Result<(), Refusal> {
     if given { Ok(()) } else { refuse(Status::ConsentWithheld, format!("{what} are switched off")) }
 }
 
+/// Only the lane's people may open it: the server's key alone opens nothing, and nothing wider than they signed.
+fn people(input: &Input<'_>, recipe: &Recipe, gate: &Gate) -> Result<(), Refusal> {
+    let lane = recipe.lane;
+    let only = format!("only the people of the {lane} lane may open it");
+    match (&gate.approval, input.edition.approved.get(&recipe.path())) {
+        (Some(approval), Some(Ok(()))) if gate.percent <= approval.percent => Ok(()),
+        (Some(approval), Some(Ok(()))) => {
+            let (signed, open) = (approval.percent, gate.percent);
+            refuse(Status::GateClosed, format!("{only}; they signed {signed}, and its gate says {open}"))
+        }
+        (Some(_), Some(Err(why))) => {
+            refuse(Status::GateClosed, format!("{only}, and their signatures do not hold: {why}"))
+        }
+        (None, _) | (Some(_), None) => {
+            refuse(Status::GateClosed, format!("{only}, and their signatures are missing"))
+        }
+    }
+}
+
 fn gate(input: &Input<'_>, recipe: &Recipe) -> Result<(), Refusal> {
     let Some(gates) = &input.edition.gates else {
         return refuse(Status::GateClosed, "no valid gates are at hand, so nothing newly opens");
@@ -66,6 +85,9 @@ fn gate(input: &Input<'_>, recipe: &Recipe) -> Result<(), Refusal> {
             return refuse(Status::Paused, format!("paused since {}: {}", gate.since, gate.reason));
         }
         GateState::Open => {}
+    }
+    if recipe.opens == Opens::People {
+        people(input, recipe, gate)?;
     }
     let share = recipe.rollout.max_percent.min(gate.percent);
     if share.get() == 0 {

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
 use crate::gates::{Gate, GateState};
 use crate::recipe::arbitrary::{day, lane, recipe, share, slug};
-use crate::recipe::published;
+use crate::recipe::{Opens, published};
 
 /// Everything that [`Input`] refers to.
 #[derive(Clone, Debug)]
@@ -58,13 +59,20 @@ fn entry() -> impl Strategy<Value = RecipeEntry> {
 
 fn gates() -> impl Strategy<Value = Gates> {
     let state = select(vec![GateState::Open, GateState::Open, GateState::Paused, GateState::Ended]);
-    let gate = (1..4_u64, state, share()).prop_map(|(revision, state, percent)| Gate {
-        revision,
-        state,
-        percent,
-        reason: "because".into(),
-        since: day(0),
-    });
+    let gate =
+        (1..4_u64, state, share(), option::of(share())).prop_map(|(revision, state, percent, signed)| Gate {
+            revision,
+            state,
+            percent,
+            reason: "because".into(),
+            since: day(0),
+            approval: signed.map(|percent| Approval {
+                percent,
+                since: day(0),
+                expires: day(1),
+                signatures: vec![],
+            }),
+        });
     btree_map(path(), gate, 0..6).prop_map(Gates)
 }
 
@@ -84,14 +92,21 @@ fn enrolments() -> impl Strategy<Value = Vec<Enrolment>> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let edition =
-        (vec(entry(), 0..6), option::weighted(0.8, gates()), btree_set(lane(), 0..=2), any::<bool>())
-            .prop_map(|(recipes, gates, lanes_known, fresh)| EditionView {
-                recipes,
-                gates,
-                lanes_known,
-                freshness: if fresh { Freshness::Current } else { Freshness::Expired },
-            });
+    let approved = btree_map(path(), prop_oneof![2 => Just(Ok(())), 1 => Just(Err("no".to_owned()))], 0..6);
+    let edition = (
+        vec(entry(), 0..6),
+        option::weighted(0.8, gates()),
+        btree_set(lane(), 0..=2),
+        any::<bool>(),
+        approved,
+    )
+        .prop_map(|(recipes, gates, lanes_known, fresh, approved)| EditionView {
+            recipes,
+            gates,
+            approved,
+            lanes_known,
+            freshness: if fresh { Freshness::Current } else { Freshness::Expired },
+        });
     let facts = ("[a-z]{0,8}", select(vec!["66.0", "60.0b3", "1.0"]), option::of("[A-Z]{2}"));
     let consent = any::<[bool; 3]>();
     (edition, facts, consent, enrolments(), -10..40_i64).prop_map(
@@ -198,6 +213,10 @@ proptest! {
             let gate = world.edition.gates.as_ref().unwrap().of(&decision.path, recipe.revision).unwrap();
             prop_assert_eq!(gate.state, GateState::Open);
             prop_assert!(gate.percent.get() > 0 && recipe.rollout.max_percent.get() > 0);
+            if recipe.opens == Opens::People {
+                prop_assert_eq!(world.edition.approved.get(&decision.path), Some(&Ok(())));
+                prop_assert!(gate.approval.as_ref().is_some_and(|signed| gate.percent <= signed.percent));
+            }
             prop_assert!(recipe.expires > world.now && recipe.starts.is_none_or(|s| s <= world.now));
             prop_assert!(world.consent.updates);
             prop_assert_eq!(decision.status, Status::Applied);

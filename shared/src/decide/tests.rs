@@ -1,6 +1,7 @@
 //! Decisions by example: each status, and each reason to end or not to end.
 
 use super::*;
+use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
 use crate::gates::{Gate, GateState};
 use crate::recipe::arbitrary::{certificates, day};
@@ -117,7 +118,7 @@ impl Scene {
 
 fn gate(revision: u64, state: GateState, points: u16) -> Gate {
     let percent = BasisPoints::new(points).unwrap();
-    Gate { revision, state, percent, reason: "because".into(), since: day(-1) }
+    Gate { revision, state, percent, reason: "because".into(), since: day(-1), approval: None }
 }
 
 fn entry(recipe: &Recipe) -> RecipeEntry {
@@ -210,6 +211,39 @@ fn consent_is_asked_of_the_right_switch() {
         (decision.status, decision.revision, decision.step),
         (Status::InvalidArguments, None, Step::None)
     );
+}
+
+#[test]
+fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
+    let opened = |signed: Option<u16>, held: Option<Result<(), &str>>| {
+        let mut scene = Scene::new();
+        scene.recipe.opens = Opens::People;
+        let approval = signed.map(|points| Approval {
+            percent: BasisPoints::new(points).unwrap(),
+            since: day(-1),
+            expires: day(0),
+            signatures: vec![],
+        });
+        scene.gate = Some(Gate { approval, ..gate(2, GateState::Open, 10_000) });
+        let path = scene.recipe.path();
+        scene.edition.approved.extend(held.map(|held| (path, held.map_err(str::to_owned))));
+        let Decision { status, detail, .. } = scene.decision();
+        (status, detail)
+    };
+    // That it may be handed in no longer does not close what it opened.
+    assert_eq!(opened(Some(10_000), Some(Ok(()))).0, Status::Applied);
+    for (signed, held, words) in [
+        (None, None, "their signatures are missing"),
+        (None, Some(Ok(())), "their signatures are missing"),
+        (Some(10_000), None, "their signatures are missing"),
+        (Some(10_000), Some(Err("1 of 2")), "their signatures do not hold: 1 of 2"),
+        (Some(9_999), Some(Ok(())), "they signed 99.99%, and its gate says 100%"),
+    ] {
+        let (status, detail) = opened(signed, held);
+        assert_eq!(status, Status::GateClosed);
+        assert!(detail.contains("only the people of the emergency lane may open it"), "{detail}");
+        assert!(detail.contains(words), "{detail}");
+    }
 }
 
 #[test]

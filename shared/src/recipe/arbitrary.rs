@@ -110,7 +110,7 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
     let rest = (
         select(&[ConsentKind::Hotfix, ConsentKind::Security][..]),
         subsequence(CAPABILITIES.to_vec(), 0..=CAPABILITIES.len()),
-        share(),
+        (share(), select(&Opens::ALL[..])),
         (option::of("[ -~\n\t☃]{0,60}"), 0..4_u16),
         "[a-z\"\\\\]{1,8}",
     );
@@ -120,7 +120,7 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
             mut action,
             targeting,
             (starts, lasts, on_end),
-            (consent, capabilities, max_percent, (comment, planned), namespace),
+            (consent, capabilities, (max_percent, opens), (comment, planned), namespace),
         )| {
             let expires = day(starts.unwrap_or(0) + lasts);
             if let Action::HoldVerification { until } = &mut action {
@@ -133,7 +133,7 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
                 name,
                 lane,
                 consent,
-                opens: Opens::Server,
+                opens,
                 action,
                 capabilities: capabilities.into_iter().map(str::to_owned).collect(),
                 targeting,

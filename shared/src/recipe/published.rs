@@ -251,7 +251,7 @@ mod tests {
             ("/rollout/plan", json!([{"percent": 2_501}]), Status::InvalidArguments, "max_percent, 25%"),
             ("/rollout/plan", json!([{"percent": 1, "bake": 2_592_001}]), Status::InvalidArguments, "bake"),
             ("/later", json!(true), Status::UnknownCapability, "later"),
-            ("/opens", json!("people"), Status::UnknownCapability, "people"),
+            ("/opens", json!("anyone"), Status::UnknownCapability, "anyone"),
             ("/on_end", json!("explode"), Status::UnknownCapability, "explode"),
             ("/consent", json!("survey"), Status::UnknownCapability, "survey"),
             ("/consent", json!("study"), Status::InvalidArguments, "study"),

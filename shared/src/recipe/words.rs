@@ -28,12 +28,15 @@ pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
         format!(", sampled by {:?}", rollout.namespace)
     };
     page.line("at most", &format!("{} of them{namespace}; the gate says how many now", rollout.max_percent));
-    plan(&mut page, &rollout.plan);
+    plan(&mut page, &rollout.plan, recipe.opens);
     page.line("consent", consent(recipe.consent));
     page.line(
         "opened by",
         match recipe.opens {
             Opens::Server => "the server, within these bounds",
+            Opens::People => {
+                "the people of its lane: every opening needs their signatures, which agents check"
+            }
         },
     );
     match recipe.starts {
@@ -98,9 +101,13 @@ fn action(page: &mut Page, action: &Action, now: Timestamp) {
     }
 }
 
-fn plan(page: &mut Page, steps: &[Step]) {
+fn plan(page: &mut Page, steps: &[Step], opens: Opens) {
     if steps.is_empty() {
-        return page.line("plan", "none: every opening takes a second person's key");
+        let text = match opens {
+            Opens::Server => "none: every opening takes a second person's key",
+            Opens::People => "none",
+        };
+        return page.line("plan", text);
     }
     for (index, Step { percent, bake, health }) in steps.iter().enumerate() {
         let mut text = if index == 0 { percent.to_string() } else { format!("then {percent}") };
@@ -114,10 +121,13 @@ fn plan(page: &mut Page, steps: &[Step]) {
         }
         page.line(if index == 0 { "plan" } else { "" }, &text);
     }
-    page.line(
-        "",
-        "one person opens the next of these alone; anything wider or sooner takes a second person's key",
-    );
+    let who = match opens {
+        Opens::Server => {
+            "one person opens the next of these alone; anything wider or sooner takes a second person's key"
+        }
+        Opens::People => "each of these takes the signatures of the people of its lane",
+    };
+    page.line("", who);
 }
 
 fn entries(number: usize) -> String {
@@ -285,6 +295,19 @@ comment    first line
 ";
         let noon = day(0) + SignedDuration::from_hours(12);
         assert_eq!(describe(&recipe, noon), expected);
+    }
+
+    #[test]
+    fn who_opens_it_is_said() {
+        let mut recipe = recipe(Action::HoldVerification { until: day(2) });
+        recipe.opens = Opens::People;
+        let page = describe(&recipe, day(0));
+        for line in [
+            "           each of these takes the signatures of the people of its lane",
+            "opened by  the people of its lane: every opening needs their signatures, which agents check",
+        ] {
+            assert!(page.lines().any(|said| said == line), "{page}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::state::TrustState;
 use super::verify::Verified;
 use crate::decide::{EditionView, Freshness, RecipeEntry};
 use crate::digest::Sha256Digest;
-use crate::gates::Gates;
+use crate::gates::{Gate, Gates};
 use crate::limits::Limits;
 use crate::recipe::{Lane, RecipePath};
 
@@ -30,6 +30,8 @@ pub struct Edition {
     pub lanes: BTreeMap<Lane, LaneContent>,
     /// The gates that the trusted snapshot names, when they are here whole.
     pub gates: Option<GatesContent>,
+    /// Of each gate that carries people's signatures for what its lane lists: whether enough of the lane's keys signed.
+    pub approvals: BTreeMap<RecipePath, Result<(), TrustError>>,
     /// Expiry of every role that is here, in TUF's order.
     pub expiries: Vec<RoleExpiry>,
 }
@@ -92,13 +94,16 @@ impl TrustState {
         let trusted = self.trusted();
         trusted.targets("targets")?;
         let lanes = self.listings(limits).into_iter();
+        let lanes = lanes.filter_map(|(lane, listing)| Some((lane, self.lane(lane, listing)?))).collect();
+        let gates = self.gates(limits);
         let timestamp = trusted.timestamp();
         Some(Edition {
             number: trusted.snapshot().map_or(0, |snapshot| snapshot.version),
             signed_at: timestamp.and_then(|timestamp| timestamp.signed_at),
             ledger: timestamp.and_then(|timestamp| timestamp.ledger),
-            lanes: lanes.filter_map(|(lane, listing)| Some((lane, self.lane(lane, listing)?))).collect(),
-            gates: self.gates(limits),
+            approvals: self.approvals(&lanes, gates.as_ref(), limits),
+            lanes,
+            gates,
             expiries: self.expiries(),
         })
     }
@@ -134,6 +139,27 @@ impl TrustState {
             })
             .collect();
         Some(LaneContent { version: metadata.version, expires: metadata.expires, recipes })
+    }
+
+    /// People's signatures under gates, checked as those under a lane are: with the lane's keys, as many as it needs.
+    fn approvals(
+        &self,
+        lanes: &BTreeMap<Lane, LaneContent>,
+        gates: Option<&GatesContent>,
+        limits: &Limits,
+    ) -> BTreeMap<RecipePath, Result<(), TrustError>> {
+        let gates = gates.and_then(|gates| Gates::read(&gates.bytes, limits).ok()).unwrap_or_default();
+        let check = |(path, gate): (RecipePath, Gate)| {
+            let approval = gate.approval?;
+            let listed = lanes.get(&path.lane)?.recipes.iter().find(|listed| listed.path == path)?;
+            let sha256 = listed.content.as_ref().ok()?.sha256;
+            let authority = self.trusted().targets("targets")?.authority(path.lane.as_str(), "targets");
+            let opening = approval.opening(&path, gate.revision, sha256);
+            let checked =
+                authority.and_then(|authority| opening.check(authority, &approval.signatures, &limits.trust));
+            Some((path, checked.map(drop)))
+        };
+        gates.0.into_iter().filter_map(check).collect()
     }
 
     /// Only what timestamp and snapshot now name: an origin that withholds newer gates cannot keep older ones in force.
@@ -191,6 +217,11 @@ impl Edition {
         EditionView {
             recipes: recipes.collect(),
             gates: gates.and_then(|gates| Gates::read(&gates.bytes, limits).ok()),
+            approved: self
+                .approvals
+                .iter()
+                .map(|(path, checked)| (path.clone(), checked.clone().map_err(|error| error.sentence)))
+                .collect(),
             lanes_known: self.lanes.keys().copied().collect(),
             freshness,
         }

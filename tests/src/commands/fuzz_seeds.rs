@@ -97,6 +97,8 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     (0..300_u16).for_each(|_| links.push(Sha256Digest([7; 32])));
     let pages: Vec<_> = links.full().iter().cloned().chain(links.growing()).collect();
     out("links", "pages", &pages.join(&b'\n'))?;
+    let people = br#"{"gates":{"emergency/a.json":{"approval":{"expires":"2026-11-23T00:00:00Z","percent":500,"signatures":[{"keyid":"k","sig":"00"}],"since":"2026-11-22T00:00:00Z"},"percent":500,"reason":"canary","revision":1,"since":"2026-11-22T00:00:00Z","state":"open"}},"schema_version":2}"#;
+    out("gates", "people", people)?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;

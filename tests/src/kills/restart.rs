@@ -105,6 +105,7 @@ async fn fill(
                 percent: percent.unwrap_or(BasisPoints::EVERYONE),
                 reason: "rehearsal".to_owned(),
                 since: now,
+                approval: None,
             };
             next.push(Event::GateSet { path: recipe.path(), gate });
         }

@@ -8,6 +8,7 @@
 mod lanes;
 mod malformed;
 mod mutations;
+mod people;
 mod scene;
 mod signatures;
 mod slow_drip;

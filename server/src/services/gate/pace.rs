@@ -1,5 +1,5 @@
 //! How far one person alone may open a gate: narrower, back to where it was, or the next step of the plan that people signed
-//! with the recipe, once the step before it has baked.
+//! with the recipe, once the step before it has baked. What only people may open, one person alone can only narrow.
 //!
 //! What has baked is told by the server's clock alone. It says that time has passed, not that all is well: nobody counts
 //! reports here.
@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::operators::NextStep;
-use mulberry_shared::recipe::{Recipe, Step};
+use mulberry_shared::recipe::{Opens, Recipe, Step};
 use mulberry_shared::sampling::BasisPoints;
 
 use crate::state::Pace;
@@ -23,6 +23,14 @@ pub(super) fn alone(
     wanted: BasisPoints,
     now: Timestamp,
 ) -> Result<(), String> {
+    if recipe.opens == Opens::People {
+        return match current.filter(|gate| gate.state == GateState::Open) {
+            Some(gate) if wanted <= gate.percent => Ok(()),
+            _ => {
+                Err(format!("only the people of the {} lane open it, as many as sign a recipe", recipe.lane))
+            }
+        };
+    }
     let most = recipe.rollout.max_percent;
     let wanted = wanted.min(most);
     let reached = reached(recipe, pace);
@@ -55,7 +63,7 @@ pub(super) fn alone(
 /// The next step of the plan, and from when on one person may take it alone.
 #[must_use]
 pub fn next_step(recipe: &Recipe, pace: Option<&Pace>, current: Option<&Gate>) -> Option<NextStep> {
-    if current.is_some_and(|gate| gate.state == GateState::Ended) {
+    if recipe.opens == Opens::People || current.is_some_and(|gate| gate.state == GateState::Ended) {
         return None;
     }
     let (next, before) = recipe.rollout.next(reached(recipe, pace))?;

@@ -1,11 +1,15 @@
 //! A second person's key: whether the signatures under an opening let it happen.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::approval::{Approval, LIFE};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::proposal::Signing;
-use mulberry_shared::trust::Key;
+use mulberry_shared::recipe::Opens;
+use mulberry_shared::trust::threshold::Signature;
+use mulberry_shared::trust::{Key, KeyId};
 
 use super::Change;
 use crate::services::Refusal;
@@ -15,7 +19,7 @@ use crate::state::State;
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Checks what people signed against the gate that is asked for: its form, its time, that it was not used before, and that
-/// somebody else than the one who asks signed it.
+/// somebody else than the one who asks signed it. Gives it with the signatures that count, and nothing else in them.
 ///
 /// # Errors
 /// `approval-refused`; `second-key-needed` when it is the actor's own key alone.
@@ -24,7 +28,7 @@ pub(super) fn judge(
     change: &Change<'_>,
     approval: &Approval,
     limits: &Limits,
-) -> Result<(), Refusal> {
+) -> Result<Approval, Refusal> {
     let Change { actor, path, published, gate, now } = change;
     let refuse = |detail: String| {
         Refusal::new(ProblemKind::ApprovalRefused, detail, "make a new opening and have it signed")
@@ -48,14 +52,29 @@ pub(super) fn judge(
         );
         return Err(refuse(detail));
     }
+    if published.recipe.opens == Opens::People && signing.missing() > 0 {
+        let detail = format!(
+            "only the people of the {} lane open {path}, and it is {}",
+            path.lane,
+            signing.describe()
+        );
+        let remedy = "have the others sign the same opening";
+        return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
+    }
     let person = |keyid| authority.keys.get(keyid).and_then(Key::person);
     if signed.iter().filter_map(person).any(|person| !is_of(actor, person)) {
-        return Ok(());
+        return Ok(opening.approved(counted(&approval.signatures, &signed)));
     }
     let names = mulberry_shared::proposal::signing::names(&signing.signed);
     let others = mulberry_shared::proposal::signing::names(&signing.others);
     let detail = format!("it is signed by {names} alone, and the token {actor:?} is theirs, too");
     Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, format!("have one of {others} sign it")))
+}
+
+/// The signatures under these labels. What else somebody wrote into them, clients would refuse.
+fn counted(signatures: &[Signature], labels: &[KeyId]) -> Vec<Signature> {
+    let counted = signatures.iter().filter(|signature| labels.contains(&signature.keyid));
+    counted.map(|one| Signature { other: BTreeMap::new(), ..one.clone() }).collect()
 }
 
 /// Whether it may still be handed in: made lately, and after everything that happened to the gate.

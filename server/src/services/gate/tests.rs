@@ -7,7 +7,8 @@ use crate::state;
 use crate::test_support::{Proposal, gate, initial_state, key, path, start};
 use mulberry_shared::approval::{LIFE, Opening};
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::Signer;
+use mulberry_shared::trust::threshold::Signature;
+use mulberry_shared::trust::{KeyId, Signer};
 
 fn published(revision: u64, before: &State) -> State {
     publishes("a", revision, before)
@@ -92,7 +93,11 @@ fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
 
 /// An opening of `percent` made at `since`, signed with the keys of these numbers.
 fn signed(state: &State, percent: u16, since: Timestamp, keys: &[u8]) -> GateRequest {
-    let path = path("emergency/a.json");
+    signed_for("emergency/a.json", state, percent, since, keys)
+}
+
+fn signed_for(at: &str, state: &State, percent: u16, since: Timestamp, keys: &[u8]) -> GateRequest {
+    let path = path(at);
     let published = state.recipe(&path).unwrap();
     let opening = Opening {
         path,
@@ -248,4 +253,66 @@ fn impossible_requests_are_refused() {
         assert_eq!(kind(&state, &request), ProblemKind::GateRefused, "{reason:?}");
     }
     assert_eq!(kind(&state, &gate(2, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);
+}
+
+#[test]
+fn what_only_people_may_open_needs_as_many_of_them_as_a_recipe() {
+    let at = "emergency/guarded.json";
+    let limits = Limits::default();
+    let ask = |state: &State, request: &GateRequest| {
+        decide(state, "person-21", &path(at), request, start(), &limits)
+    };
+    let go = |state: &State, request: &GateRequest| {
+        let event = ask(state, request).unwrap().unwrap();
+        state::apply(Some(state), &event, ledger::EMPTY, &limits).unwrap()
+    };
+    let state = publishes("guarded", 1, &initial_state());
+    // Its plan has a step at 50 %, which for others one person may take.
+    let alone = ask(&state, &gate(1, GateState::Open, Some(5_000))).unwrap_err();
+    assert_eq!(alone.kind, ProblemKind::SecondKeyNeeded);
+    assert!(alone.detail.contains("only the people of the emergency lane open it"), "{alone}");
+    let one = ask(&state, &signed_for(at, &state, 5_000, start(), &[22])).unwrap_err();
+    assert_eq!(one.kind, ProblemKind::SecondKeyNeeded);
+    assert!(one.detail.contains("signed by person-22; missing 1 of person-21, person-23"), "{one}");
+
+    let mut request = signed_for(at, &state, 5_000, start(), &[21, 22]);
+    // What somebody writes into it besides would make clients refuse all gates.
+    let approval = request.approval.as_mut().unwrap();
+    let junk = Signature { keyid: KeyId("junk".into()), ..approval.signatures[0].clone() };
+    approval.signatures.push(junk);
+    approval.signatures[0].other.insert("later".into(), 1.into());
+    let opened = go(&state, &request);
+    let held = |state: &State| state.gates.of(&path(at), 1).unwrap().approval.clone();
+    let kept = held(&opened).unwrap();
+    assert_eq!((kept.signatures.len(), kept.percent.get()), (2, 5_000));
+    let read = mulberry_shared::gates::Gates::read(&opened.gates.write(), &limits).unwrap();
+    assert_eq!(read, opened.gates);
+
+    // Narrower is for anyone, and what they signed stays beside it; wider again is not.
+    let narrowed = go(&opened, &gate(1, GateState::Open, Some(100)));
+    assert_eq!(held(&narrowed), Some(kept));
+    let wider = ask(&narrowed, &gate(1, GateState::Open, Some(5_000))).unwrap_err();
+    assert_eq!(wider.kind, ProblemKind::SecondKeyNeeded);
+    let paused = go(&narrowed, &gate(1, GateState::Paused, None));
+    assert_eq!(held(&paused), None);
+    let resumed = ask(&paused, &gate(1, GateState::Open, Some(100))).unwrap_err();
+    assert_eq!(resumed.kind, ProblemKind::SecondKeyNeeded);
+    assert_eq!(ask(&paused, &request).unwrap_err().kind, ProblemKind::ApprovalRefused);
+    // Nor does a ledger that says so open it.
+    let Some(Event::GateApproved { gate, .. }) = ask(&state, &request).unwrap() else { panic!() };
+    let forged = Event::GateSet { path: path(at), gate };
+    assert!(state::apply(Some(&paused), &forged, ledger::EMPTY, &limits).is_err());
+}
+
+#[test]
+fn gates_that_no_client_would_read_are_refused_and_pausing_is_not() {
+    let state = after(&published(1, &initial_state()), &gate(1, GateState::Open, Some(100)));
+    let mut limits = Limits::default();
+    limits.trust.file_bytes = 10;
+    let ask = |request: &GateRequest| {
+        decide(&state, "tom", &path("emergency/a.json"), request, start(), &limits)
+            .map_err(|refusal| refusal.kind)
+    };
+    assert_eq!(ask(&gate(1, GateState::Open, Some(50))), Err(ProblemKind::GateRefused));
+    assert!(ask(&gate(1, GateState::Paused, None)).unwrap().is_some());
 }

@@ -144,7 +144,7 @@ fn each_problem_has_its_line_key_and_remedy() {
             "not known",
             "did you mean \"keep\"?",
         ),
-        ("\n[arguments]", "\nopens = \"people\"\n[arguments]", 9, "opens", "not known", "server"),
+        ("\n[arguments]", "\nopens = \"peple\"\n[arguments]", 9, "opens", "not known", "people"),
         (
             "\n[arguments]",
             "\ncapabilities = [\"teleport\"]\n[arguments]",

@@ -31,7 +31,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::{GateRequest, GateState, ProblemKind},
     proposal::{Signing, signing::names},
-    recipe::{Recipe, RecipePath, words},
+    recipe::{Opens, Recipe, RecipePath, words},
     sampling::BasisPoints,
     trust::{Ed25519Signer, TrustState},
 };
@@ -97,11 +97,22 @@ pub(super) async fn open(
         publish::agree(command.yes, "Open this, and sign it?", "opened")?;
         add(&mut file, &keys, &base)?;
     }
+    let needed = needed(&meant.recipe, &base)?;
+    let signing = signing(&file, &base, limits)?;
     match (&command.out, server) {
         (Some(out), _) => {
             write(out, &file, Existing::Refuse)?;
-            in_file(&file, out, &base, format, limits)
+            in_file(&file, out, &signing, needed, format)
         }
+        (None, Some(_)) if signing.signed.len() < needed => Err(Failure::no(
+            ProblemKind::SecondKeyNeeded,
+            format!(
+                "Only the people of the {} lane open {path}, {needed} of them; {}. Nothing was opened. Run it again with their \
+                 --key FILE added, or with --out FILE for their machines.",
+                path.lane,
+                signing.describe()
+            ),
+        )),
         (None, Some(server)) => hand_in(&server, &file, format).await,
         (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
     }
@@ -147,18 +158,17 @@ pub(super) async fn sign_file(
         )));
     }
     publish::say(format, &describe(&file, &meant, now))?;
-    let authority = signers::authority(&base.targets, lane)?;
+    let before = signing(&file, &base, limits)?;
     // Signatures that do not hold are left out here, whoever put them there.
-    let counted = counted(&file, &base, limits)?;
-    file.signatures.retain(|signature| counted.contains(&signature.keyid));
-    let signing = Signing::of(authority, &counted);
-    publish::say(format, &format!("Signed by {}.", names(&signing.signed)))?;
+    file.signatures.retain(|signature| before.signed.iter().any(|key| key.keyid == signature.keyid));
+    publish::say(format, &format!("Signed by {}.", names(&before.signed)))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
-    signers::check_new(&keys, &signing, lane, &base.targets)?;
+    signers::check_new(&keys, &before, lane, &base.targets)?;
     publish::agree(command.yes, "Sign this opening?", "signed")?;
     add(&mut file, &keys, &base)?;
     write(&command.file, &file, Existing::Replace)?;
-    in_file(&file, &command.file, &base, format, limits)
+    let after = signing(&file, &base, limits)?;
+    in_file(&file, &command.file, &after, needed(&meant.recipe, &base)?, format)
 }
 
 /// Hands the opening in a file to the server.
@@ -251,36 +261,44 @@ fn add(file: &mut OpeningFile, keys: &[Ed25519Signer], base: &Base) -> Result<()
     Ok(())
 }
 
-fn counted(
-    file: &OpeningFile,
-    base: &Base,
-    limits: &Limits,
-) -> Result<Vec<mulberry_shared::trust::KeyId>, Failure> {
+/// Who has signed it, so that it holds.
+fn signing(file: &OpeningFile, base: &Base, limits: &Limits) -> Result<Signing, Failure> {
     let authority = signers::authority(&base.targets, file.opening.path.lane)?;
-    file.opening
-        .signed_by(authority, &file.signatures, &limits.trust)
-        .map_err(|error| Failure::refused(error.kind, error.to_string()))
+    let signed = file.opening.signed_by(authority, &file.signatures, &limits.trust);
+    let signed = signed.map_err(|error| Failure::refused(error.kind, error.to_string()))?;
+    Ok(Signing::of(authority, &signed))
+}
+
+/// How many must sign: one, who is not the one that asks; as many as sign a recipe, where only they may open it.
+fn needed(recipe: &Recipe, base: &Base) -> Result<usize, Failure> {
+    match recipe.opens {
+        Opens::Server => Ok(1),
+        Opens::People => {
+            let authority = signers::authority(&base.targets, recipe.lane)?;
+            Ok(usize::try_from(authority.role_keys.threshold).unwrap_or(usize::MAX))
+        }
+    }
 }
 
 /// What the file holds, and what comes next.
 fn in_file(
     file: &OpeningFile,
     path: &Path,
-    base: &Base,
+    signing: &Signing,
+    needed: usize,
     format: Format,
-    limits: &Limits,
 ) -> Result<Exit, Failure> {
     let Opening { path: recipe, revision, percent, since, expires, .. } = &file.opening;
-    let signing = Signing::of(signers::authority(&base.targets, recipe.lane)?, &counted(file, base, limits)?);
     let (name, who) = (path.display(), names(&signing.signed));
-    let next = if signing.signed.is_empty() {
+    let incomplete = signing.signed.len() < needed;
+    let next = if incomplete {
         format!("mulberryctl gate sign {name} --key people/NAME/{}.pem", recipe.lane)
     } else {
         format!("mulberryctl submit {name}")
     };
     format.print(
         || {
-            let whose = if signing.signed.is_empty() {
+            let whose = if incomplete {
                 format!("Next, by one of {}", names(&signing.others))
             } else {
                 format!("Next, by somebody else than {who} alone")

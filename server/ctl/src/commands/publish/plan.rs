@@ -175,6 +175,7 @@ mod tests {
             percent: BasisPoints::new(500).unwrap(),
             reason: "r".into(),
             since: now(),
+            approval: None,
         };
         base.gates.insert(recipe("a", 1, "A").path(), gate);
         let mut wishes = wish(recipe("a", 2, "A2"));

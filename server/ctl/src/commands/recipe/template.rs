@@ -73,6 +73,9 @@ lane = "{lane}"
 # "hotfix" (repairs) or "security" (protects); both need only that updates are on.
 consent = "{consent}"
 action = "{}"
+# "server": the server opens the gate within what is signed here. "people": every opening needs the lane's signatures,
+# as many as the recipe does, and agents check them: whoever breaks into the server cannot open it.
+# opens = "people"
 
 # Without `starts` it begins as soon as its gate opens.
 # starts = {}
