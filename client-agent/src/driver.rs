@@ -29,6 +29,7 @@
 //! it is completed by the next, because projections and hook are compared with the state and not with what this run did.
 
 use std::io;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::addon_trust::AddonTrust;
@@ -47,7 +48,11 @@ use crate::projections::Projections;
 use crate::refresh::{Origins, refresh};
 use crate::report::{PassReport, RunReport};
 use crate::state::{LastRun, RefreshOutcome, Refreshed, State, StateError};
-use crate::store::trust::{self, TrustFilesError};
+use crate::store::trust::TrustFilesError;
+
+mod stored;
+
+pub use self::stored::{StoredTrust, load_trust};
 
 /// Everything a run needs, wired by `main`.
 pub struct Agent<'a> {
@@ -55,6 +60,8 @@ pub struct Agent<'a> {
     pub disk: &'a dyn Disk,
     /// The state folder's path, as the hook should see it.
     pub folder: String,
+    /// The trust files in it.
+    pub trust: Arc<StoredTrust>,
     /// Where editions come from.
     pub origins: Origins<'a>,
     /// The host's add-ons.
@@ -130,7 +137,7 @@ impl Agent<'_> {
     /// The state folder cannot be used.
     pub async fn once(&self) -> Result<RunReport, RunError> {
         let mut run = self.begin()?;
-        let stored = load_trust(self.disk, &self.limits)?;
+        let stored = self.trust.load(self.disk, &self.limits)?;
         run.stored = Some(stored.clone());
         let notes = &mut run.state.origins;
         let (trusted, refreshed) =
@@ -168,11 +175,7 @@ impl Agent<'_> {
         waiver: &Waiver,
     ) -> Result<RunReport, RunError> {
         let Begun { now, old, mut state, stored } = run;
-        // Most runs bring nothing new, and then no file need be compared. What was damaged and came anew is a difference.
-        let kept = match stored.as_ref() == Some(&trusted) {
-            true => trust::tidy(self.disk),
-            false => trust::save(self.disk, &trusted.to_files()),
-        };
+        let kept = self.trust.save(self.disk, stored.as_ref(), &trusted);
         kept.map_err(disk("the trust state"))?;
         let edition = trusted.edition(&self.limits);
         let view = edition
@@ -243,19 +246,6 @@ impl Agent<'_> {
         let pass = PassReport::of(pass, problem, &old, &state, trust.hold_until);
         Ok(RunReport::new(&state, edition.as_ref(), pass, hook))
     }
-}
-
-/// The trust as stored, verified again.
-///
-/// # Errors
-/// There is none, it cannot be read, or its root does not verify.
-pub fn load_trust(from: &dyn Disk, limits: &Limits) -> Result<TrustState, RunError> {
-    let loaded = trust::load(from)?;
-    let (trusted, left_out) = TrustState::from_files(&loaded.files, limits).map_err(RunError::Trust)?;
-    for problem in loaded.damaged.iter().cloned().chain(left_out.iter().map(ToString::to_string)) {
-        tracing::warn!(problem, "a stored trust file is damaged; it is fetched again");
-    }
-    Ok(trusted)
 }
 
 fn disk(what: &'static str) -> impl FnOnce(io::Error) -> RunError {

@@ -2,6 +2,7 @@
 //! a clock, a hook, and the agent among them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::decide::Consent;
@@ -200,6 +201,7 @@ impl Scene {
         Agent {
             disk,
             folder: "/state".into(),
+            trust: Arc::default(),
             origins: Origins { all: vec![&self.origin], first: None, dice: Dice::new(1) },
             addons: &self.addons,
             examiner: &self.addons,

@@ -1,5 +1,6 @@
 //! A run's concrete parts, made from settings: what `once` and the daemon have in common.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -11,7 +12,7 @@ use reqwest::Url;
 use crate::backoff::Dice;
 use crate::commands::{Failure, settings};
 use crate::config::{Facts, Layer, Origin};
-use crate::driver::{Agent, Verify};
+use crate::driver::{Agent, StoredTrust, Verify};
 use crate::examine::Archives;
 use crate::io::disk::StateFolder;
 use crate::io::folder::RealAddons;
@@ -25,6 +26,7 @@ use crate::refresh::Origins;
 
 /// The parts that settings decide, ready for any number of runs.
 pub struct Parts {
+    trust: Arc<StoredTrust>,
     origins: Vec<Box<dyn Transport>>,
     streams: Vec<Url>,
     tls: Tls,
@@ -65,6 +67,7 @@ impl Parts {
         }
         let root = folder.root();
         Ok(Self {
+            trust: Arc::default(),
             origins,
             streams,
             tls,
@@ -91,6 +94,7 @@ impl Parts {
         Agent {
             disk: folder,
             folder: folder.root().display().to_string(),
+            trust: self.trust.clone(),
             origins: Origins {
                 all: self.origins.iter().map(AsRef::as_ref).collect(),
                 first,

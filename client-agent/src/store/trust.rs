@@ -100,6 +100,14 @@ fn sweep(disk: &dyn Disk, digests: &BTreeMap<String, Sha256Digest>) -> io::Resul
     Ok(())
 }
 
+/// The pointer's bytes, if trust is stored at all. What it names is named by content, so equal pointers are equal trust.
+///
+/// # Errors
+/// Whatever the disk reports.
+pub fn pointer(disk: &dyn Disk) -> io::Result<Option<Vec<u8>>> {
+    disk.read(POINTER, POINTER_BYTES)
+}
+
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
@@ -125,7 +133,7 @@ pub fn load(disk: &dyn Disk) -> Result<Loaded, TrustFilesError> {
 }
 
 fn load_once(disk: &dyn Disk) -> Result<Loaded, TrustFilesError> {
-    let bytes = disk.read(POINTER, POINTER_BYTES)?.ok_or(TrustFilesError::Missing)?;
+    let bytes = pointer(disk)?.ok_or(TrustFilesError::Missing)?;
     let damaged = |problem: String| TrustFilesError::Damaged { problem };
     let format = serde_json::from_slice::<serde_json::Value>(&bytes)
         .map_err(|error| damaged(error.to_string()))?

@@ -3,7 +3,7 @@
 //! | what | how |
 //! |---|---|
 //! | cold | a client that knows only the first root: refresh, with every recipe, to files |
-//! | no change | the client goes on from its files, verifies them again, and asks whether there is news |
+//! | no change | the client goes on from what it has, and asks whether there is news: ours as the daemon does, which reads and verifies its files once a process and once a change; python-tuf from its files, as it always does |
 //! | durable | our cold refresh once more, and waiting until each file has reached the disk, as the agent does |
 //!
 //! python-tuf does not wait for the disk, so neither does ours where the two are compared. Both keep their connections.
@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use jiff::Timestamp;
 use mulberry_agent::backoff::Dice;
 use mulberry_agent::config::{Origin, TlsDates, parse_origin};
-use mulberry_agent::driver::load_trust;
+use mulberry_agent::driver::StoredTrust;
 use mulberry_agent::io::clock::SystemClock;
 use mulberry_agent::io::disk::StateFolder;
 use mulberry_agent::io::http::HttpOrigin;
@@ -24,7 +24,6 @@ use mulberry_agent::io::tls::Tls;
 use mulberry_agent::ports::Disk;
 use mulberry_agent::refresh::{Origins, refresh};
 use mulberry_agent::state::RefreshOutcome;
-use mulberry_agent::store::trust;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::TrustState;
 use serde::Serialize;
@@ -126,6 +125,7 @@ enum Syncs {
 struct Ours {
     root: Vec<u8>,
     folder: PathBuf,
+    trust: StoredTrust,
     recipes: usize,
     origin: HttpOrigin,
     runtime: Runtime,
@@ -146,7 +146,8 @@ impl Ours {
             .enable_all()
             .build()
             .map_err(|error| impossible(&error))?;
-        Ok(Self { root, folder: stage.path("ours"), recipes, origin, runtime, limits: Limits::default() })
+        let (folder, trust, limits) = (stage.path("ours"), StoredTrust::default(), Limits::default());
+        Ok(Self { root, folder, trust, recipes, origin, runtime, limits })
     }
 
     fn cold(&mut self, syncs: Syncs) -> Result<Sample, LabError> {
@@ -166,7 +167,7 @@ impl Ours {
         let disk = self.disk(Syncs::Goes)?;
         let (done, sample) = timed(|| {
             (0..SAME).try_for_each(|_| {
-                let stored = load_trust(&disk, &self.limits);
+                let stored = self.trust.load(&disk, &self.limits);
                 let stored = stored.map_err(|error| LabError::Impossible(error.to_string()))?;
                 self.refresh(stored.clone(), Some(stored), &disk)
             })
@@ -191,10 +192,7 @@ impl Ours {
         let mut notes = Vec::new();
         let work = refresh(state, &origins, &mut notes, Timestamp::now(), &clock, &self.limits);
         let (state, refreshed) = self.runtime.block_on(work);
-        let kept = match stored.as_ref() == Some(&state) {
-            true => trust::tidy(disk),
-            false => trust::save(disk, &state.to_files()),
-        };
+        let kept = self.trust.save(disk, stored.as_ref(), &state);
         kept.map_err(LabError::file(&self.folder))?;
         let edition = state.edition(&self.limits);
         let recipes =
