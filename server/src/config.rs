@@ -155,7 +155,7 @@ pub enum TokenCommand {
 /// `token add`.
 #[derive(Debug, Args)]
 pub struct TokenAddArgs {
-    /// Whose it is; the ledger's name for them, for ever
+    /// Whose it is, by the name that their keys have (alice, alice-2): the ledger's name for them, for ever
     pub name: String,
     /// What it may do; every token may read
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]

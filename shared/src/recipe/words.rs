@@ -54,6 +54,17 @@ pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
     page.0
 }
 
+/// Who opens `recipe`, in a few words: the steps of its plan, or the people who must.
+#[must_use]
+pub fn openings(recipe: &Recipe) -> String {
+    let steps = recipe.rollout.plan.iter().map(|step| step.percent.to_string()).collect::<Vec<_>>();
+    match (recipe.opens, steps.as_slice()) {
+        (Opens::People, _) => "opened by the people of its lane alone".to_owned(),
+        (Opens::Server, []) => "no plan, so two people open it each time".to_owned(),
+        (Opens::Server, steps) => format!("opened in steps: {}", steps.join(", ")),
+    }
+}
+
 /// Lines with a label each; further lines of a text are indented to match.
 struct Page(String);
 
@@ -301,6 +312,7 @@ comment    first line
     fn who_opens_it_is_said() {
         let mut recipe = recipe(Action::HoldVerification { until: day(2) });
         recipe.opens = Opens::People;
+        assert_eq!(openings(&recipe), "opened by the people of its lane alone");
         let page = describe(&recipe, day(0));
         for line in [
             "           each of these takes the signatures of the people of its lane",
@@ -308,6 +320,10 @@ comment    first line
         ] {
             assert!(page.lines().any(|said| said == line), "{page}");
         }
+        recipe.opens = Opens::Server;
+        assert_eq!(openings(&recipe), "opened in steps: 1%, 12.5%");
+        recipe.rollout.plan.clear();
+        assert_eq!(openings(&recipe), "no plan, so two people open it each time");
     }
 
     #[test]

@@ -85,6 +85,8 @@ fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> 
                 let recipe = recipe.as_deref();
                 json!({"file": file, "ok": problems.is_empty(), "problems": problems,
                     "path": recipe.map(Recipe::path), "revision": recipe.map(|recipe| recipe.revision),
+                    "opens": recipe.map(|recipe| recipe.opens.as_str()),
+                    "plan": recipe.map(|recipe| recipe.rollout.plan.iter().map(|step| step.percent).collect::<Vec<_>>()),
                     "expired": recipe.map(|recipe| recipe.expires <= now)})
             });
             json!({"ok": good, "recipes": recipes.collect::<Vec<_>>()})
@@ -99,7 +101,8 @@ fn headline(recipe: &Recipe, now: Timestamp) -> String {
     } else {
         String::new()
     };
-    format!("{} revision {}, {}{expired}", recipe.path(), recipe.revision, recipe.action.name())
+    let (path, revision, action) = (recipe.path(), recipe.revision, recipe.action.name());
+    format!("{path} revision {revision}, {action}, {}{expired}", words::openings(recipe))
 }
 
 fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<Exit, Failure> {

@@ -117,7 +117,15 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
             window(recipe, now),
         ]
     });
-    output::table(["RECIPE", "REV", "ACTION", "GATE", "REACHES", "WINDOW"], rows)
+    let mut text = output::table(["RECIPE", "REV", "ACTION", "GATE", "REACHES", "WINDOW"], rows);
+    for recipe in recipes {
+        let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
+        if let Some(gate) = gate.filter(|gate| gate.state != GateState::Open) {
+            let since = output::distance(gate.since, now);
+            text.push_str(&format!("\n{} {} {since}: {}", recipe.path, gate.state.as_str(), gate.reason));
+        }
+    }
+    text
 }
 
 /// The gate in a few words; one of an older revision does not count.
@@ -184,6 +192,25 @@ mod tests {
         assert!(is_due(&expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:00Z", SignedBy::Server), now));
         let said_by_server = ExpiryStatus { due: true, ..expiry(far, far, SignedBy::People) };
         assert!(is_due(&said_by_server, now));
+    }
+
+    #[test]
+    fn why_a_gate_was_paused_or_ended_is_shown() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut recipe: RecipeStatus = serde_json::from_value(serde_json::json!({
+            "path": "emergency/fix.json", "lane": "emergency", "slug": "fix", "revision": 2, "name": "Fix",
+            "action": "install-certificates", "sha256": "00".repeat(32), "max_percent": 10_000, "starts": null,
+            "expires": "2026-12-01T00:00:00Z", "effective_percent": 0,
+            "gate": {"revision": 2, "state": "paused", "percent": 500, "reason": "crashes", "since": "2026-11-22T10:00:00Z"},
+        }))
+        .unwrap();
+        let text = recipes(std::slice::from_ref(&recipe), now);
+        assert!(text.ends_with("\nemergency/fix.json paused 2 hours ago: crashes"), "{text}");
+        recipe.revision = 3;
+        assert!(
+            !recipes(std::slice::from_ref(&recipe), now).contains("crashes"),
+            "a gate speaks for one revision"
+        );
     }
 
     #[test]

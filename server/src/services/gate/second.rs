@@ -101,10 +101,14 @@ fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Resu
     }
 }
 
-/// Whether a token is a person's: it has their name, or that and more behind a mark (`alice`, `alice-2`, `Alice@laptop`).
+/// Whether a token is a person's: it has their name, or that and more behind a mark (`alice`, `alice-2`, `Alice@laptop`). Letters'
+/// case and marks within a name do not matter.
 fn is_of(actor: &str, person: &str) -> bool {
-    let (actor, person) = (actor.to_lowercase(), person.to_lowercase());
-    actor.strip_prefix(&person).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    };
+    words(actor).starts_with(&words(person))
 }
 
 #[cfg(test)]
@@ -113,9 +117,13 @@ mod tests {
 
     #[test]
     fn a_token_is_known_as_a_persons_by_its_name() {
-        for (actor, person) in
-            [("alice", "alice"), ("Alice-2", "alice"), ("alice@laptop", "Alice"), ("mei", "mei")]
-        {
+        for (actor, person) in [
+            ("alice", "alice"),
+            ("Alice-2", "alice"),
+            ("alice@laptop", "Alice"),
+            ("mei", "mei"),
+            ("mei-lin_2", "Mei Lin"),
+        ] {
             assert!(is_of(actor, person), "{actor} {person}");
         }
         for (actor, person) in
