@@ -1,11 +1,12 @@
 //! Attacks on recipes that only people may open, by a thief who holds every online key.
 
 use mulberry_lab::forge::{Forge, key_id, sign_opening, sign_opening_as};
-use mulberry_shared::approval::{Approval, Opening};
+use mulberry_shared::approval::Opening;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::GateState;
 use mulberry_shared::recipe::{Lane, Opens, Recipe, published};
 use mulberry_shared::sampling::BasisPoints;
+use mulberry_shared::trust::threshold::Signature;
 
 use super::scene::{REPAIR, Victim, good, seen};
 
@@ -20,60 +21,73 @@ fn armed() -> (Forge, Recipe) {
     (forge, recipe)
 }
 
+/// What a thief puts beside the gate of a recipe, given what people would sign to open it for everyone.
+type Attempt = fn(&Opening) -> Vec<Signature>;
+
+/// Signatures over something else, under what the thief wants.
+fn over(signed: Opening, numbers: &[u8]) -> Vec<Signature> {
+    sign_opening(&signed, numbers).unwrap()
+}
+
 #[test]
 fn opening_what_only_people_may_open() {
-    let (armed, recipe) = armed();
-    let opening = armed.opening(&recipe);
-    let by = |signed: &Opening, numbers: &[u8]| {
-        // What stands beside the gate is what the thief wants, whatever was signed.
-        Some(opening.approved(sign_opening(signed, numbers).unwrap()))
+    let attempts: [(&str, usize, Attempt); 10] = [
+        ("empty", 0, |_| vec![]),
+        ("one", 1, |opening| over(opening.clone(), &[21])),
+        ("two-by-one-key", 1, |opening| {
+            [21, 22].map(|label| sign_opening_as(opening, 21, key_id(label).unwrap()).unwrap()).to_vec()
+        }),
+        ("another-lane", 0, |opening| over(opening.clone(), &[31, 32])),
+        ("online-keys", 0, |opening| over(opening.clone(), &[41, 42, 43])),
+        ("percentage", 0, |opening| over(Opening { percent: quarter(), ..opening.clone() }, &[21, 22])),
+        ("revision", 0, |opening| over(Opening { revision: 2, ..opening.clone() }, &[21, 22])),
+        ("path", 0, |opening| over(Opening { path: REPAIR.parse().unwrap(), ..opening.clone() }, &[21, 22])),
+        ("bytes", 0, |opening| {
+            over(Opening { sha256: Sha256Digest::of(b"other"), ..opening.clone() }, &[21, 22])
+        }),
+        ("instant", 0, |opening| over(Opening { since: opening.expires, ..opening.clone() }, &[21, 22])),
+    ];
+    let mut thief = seen();
+    let arm = |forge: &mut Forge, name: &str| {
+        let path = format!("emergency/{name}.json");
+        let recipe = Recipe { opens: Opens::People, ..good(&path) };
+        forge.add(Lane::Emergency, &path, &published::write(&recipe)).unwrap();
+        (forge.opening(&recipe), recipe)
     };
-    let one_key_twice = vec![
-        sign_opening_as(&opening, 21, key_id(21).unwrap()).unwrap(),
-        sign_opening_as(&opening, 21, key_id(22).unwrap()).unwrap(),
-    ];
-    let quarter = Opening { percent: BasisPoints::new(2_500).unwrap(), ..opening.clone() };
-    let earlier = Opening { since: opening.expires, ..opening.clone() };
-    let other_path = Opening { path: REPAIR.parse().unwrap(), ..opening.clone() };
-    let other_bytes = Opening { sha256: Sha256Digest::of(b"other"), ..opening.clone() };
-    let none = "only the people of the emergency lane may open it, and their signatures are missing";
-    let few = |count: usize| format!("do not hold: {count} of the 2 distinct keys needed have signed it");
-    let attempts: [(&str, Option<Approval>, String); 11] = [
-        ("no signature", None, none.to_owned()),
-        ("an empty list of them", by(&opening, &[]), few(0)),
-        ("one", by(&opening, &[21]), few(1)),
-        ("two by one key", Some(opening.approved(one_key_twice)), few(1)),
-        ("two of another lane's people", by(&opening, &[31, 32]), few(0)),
-        ("the online keys", by(&opening, &[41, 42, 43]), few(0)),
-        ("for another percentage", by(&quarter, &[21, 22]), few(0)),
-        ("for another revision", by(&Opening { revision: 2, ..opening.clone() }, &[21, 22]), few(0)),
-        ("for another path", by(&other_path, &[21, 22]), few(0)),
-        ("for other bytes", by(&other_bytes, &[21, 22]), few(0)),
-        ("for another instant", by(&earlier, &[21, 22]), few(0)),
-    ];
-    let victim = Victim::new();
-    for (number, (what, approval, words)) in (1_u64..).zip(attempts) {
-        let mut thief = armed.clone();
-        thief.online += number;
-        thief.open_with(&recipe, approval);
-        thief.publish().unwrap();
-        let met = victim.meets(&thief);
-        met.ends(0, "current", &[]).recipe(GUARDED, "gate-closed", &words).recipe(REPAIR, "unchanged", "");
-        assert_eq!(victim.held().enrolled().len(), 2, "{what}");
+    for (name, _, attempt) in &attempts {
+        let (opening, recipe) = arm(&mut thief, name);
+        thief.open_with(&recipe, Some(opening.approved(attempt(&opening))));
     }
-    // Wider than what they signed.
-    let mut thief = armed.clone();
-    thief.online += 50;
-    thief.open_with(&recipe, Some(quarter.approved(sign_opening(&quarter, &[21, 22]).unwrap())));
+    let (_, missing) = arm(&mut thief, "missing");
+    thief.open_with(&missing, None);
+    let (opening, wider) = arm(&mut thief, "wider");
+    let narrow = Opening { percent: quarter(), ..opening };
+    thief.open_with(&wider, Some(narrow.approved(over(narrow.clone(), &[21, 22]))));
     thief.publish().unwrap();
-    victim.meets(&thief).recipe(GUARDED, "gate-closed", "they signed 25%, and its gate says 100%");
+
+    let victim = Victim::new();
+    let met = victim.meets(&thief);
+    met.ends(0, "current", &[]).recipe(REPAIR, "unchanged", "");
+    for (name, count, _) in attempts {
+        let words = format!(
+            "only the people of the emergency lane may open it, and their signatures do not hold: {count} of the 2 distinct keys"
+        );
+        met.recipe(&format!("emergency/{name}.json"), "gate-closed", &words);
+    }
+    met.recipe("emergency/missing.json", "gate-closed", "and their signatures are missing");
+    met.recipe("emergency/wider.json", "gate-closed", "they signed 25%, and its gate says 100%");
     victim.is_unharmed(&["emergency.json", "files", "gates.json", "snapshot.json", "timestamp.json"]);
+
     // What two of them sign opens it.
-    let mut people = armed;
-    people.online += 60;
-    people.open_with(&recipe, by(&opening, &[21, 23]));
+    let mut people = thief;
+    let opening = people.opening(&wider);
+    people.open_with(&wider, Some(opening.approved(over(opening.clone(), &[21, 23]))));
     people.publish().unwrap();
-    victim.meets(&people).ends(0, "current", &[]).recipe(GUARDED, "applied", "");
+    victim.meets(&people).ends(0, "current", &[]).recipe("emergency/wider.json", "applied", "");
+}
+
+fn quarter() -> BasisPoints {
+    BasisPoints::new(2_500).unwrap()
 }
 
 /// What the design accepts: a pause is the server's word, so a thief may take it back. Only what people sign withdraws for good.
