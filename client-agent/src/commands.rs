@@ -3,6 +3,7 @@
 use mulberry_shared::exit::Exit;
 use serde::Serialize;
 
+pub mod acknowledge;
 pub mod config_show;
 pub mod import;
 pub mod init;

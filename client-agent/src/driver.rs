@@ -23,6 +23,9 @@
 //!                  │
 //!                  ▼
 //!                tell        the hook, until it has succeeded once for what it sees now
+//!                  │
+//!                  ▼
+//!                witness     does the server's ledger go on from what was seen of it? What is found is saved and reported
 //! ```
 //!
 //! A run that dies before the commit has changed nothing but trust (which is whole at every instant); one that dies after
@@ -49,6 +52,7 @@ use crate::refresh::{Origins, refresh};
 use crate::report::{PassReport, RunReport};
 use crate::state::{LastRun, RefreshOutcome, Refreshed, State, StateError};
 use crate::store::trust::TrustFilesError;
+use crate::witness::Means;
 
 mod stored;
 
@@ -243,8 +247,28 @@ impl Agent<'_> {
             }
             None => None,
         };
+        // Last: what a witness finds keeps no fix waiting.
+        let before = state.witness.clone();
+        self.observe(&mut state, &trusted, now).await;
+        if state.witness != before {
+            state.save(self.disk).map_err(disk("state.json"))?;
+        }
         let pass = PassReport::of(pass, problem, &old, &state, trust.hold_until);
         Ok(RunReport::new(&state, edition.as_ref(), pass, hook))
+    }
+}
+
+impl Agent<'_> {
+    /// Looks at the head of the ledger that the timestamp names. Only origins that were asked in this run are asked for links.
+    async fn observe(&self, state: &mut State, trust: &TrustState, now: Timestamp) {
+        let gave = state.last_run.as_ref().map_or("", |run| run.refresh.origin.as_str());
+        let mut origins = self.origins.all.clone();
+        origins.sort_by_key(|origin| origin.origin() != gave);
+        if origins.first().is_none_or(|origin| origin.origin() != gave) {
+            origins.clear();
+        }
+        let means = Means { origins, trust, now, clock: self.clock, limits: &self.limits };
+        means.observe(&mut state.witness).await;
     }
 }
 

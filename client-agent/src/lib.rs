@@ -16,6 +16,7 @@
 //! | [`passes`] | verification passes: when one is due, what it makes of each add-on |
 //! | [`state`] | what the agent remembers; its file is the one commit point |
 //! | [`store`] | files that are replaced whole or not at all; the trust files |
+//! | [`witness`] | whether the server's ledger goes on from what was seen of it |
 //! | [`projections`] | what the host sees, and the hook that tells it |
 //! | [`report`] | a run in words and as JSON |
 //! | [`config`] | settings: flags over environment over file over defaults |
@@ -46,3 +47,4 @@ pub mod schedule;
 pub mod state;
 pub mod store;
 pub mod wiring;
+pub mod witness;

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
 use mulberry_agent::commands::{
-    Failure, answer, config_show, import, init, once, run, status, tuf, uninstall, verify, why,
+    Failure, acknowledge, answer, config_show, import, init, once, run, status, tuf, uninstall, verify, why,
 };
 use mulberry_agent::driver::Verify;
 use mulberry_agent::io::clock::SystemClock;
@@ -72,6 +72,8 @@ enum Command {
     Status(status::Args),
     /// Explain one recipe's status, and what would change it
     Why(why::Args),
+    /// Watch the ledger's history that is shown now, after it was found rewritten and explained
+    Acknowledge(acknowledge::Args),
     /// Verify signed add-ons: files, or folders of .xpi and .zip
     Verify(verify::Args),
     /// Refresh and download from any TUF repository
@@ -137,6 +139,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
             status::run(&folder, daemon, clock, &limits, args.output.into())
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.recipe, args.output.into()),
+        Command::Acknowledge(args) => acknowledge::run(&args),
         Command::Verify(args) => verify::run(&args, clock.now()),
         Command::Tuf(args) => tuf::run(&args, clock, &limits),
         Command::Config(config_show::Command::Show(args)) => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use mulberry_shared::trust::Reply;
 use mulberry_shared::xpi::ReadAt;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,19 @@ pub enum Fetched {
     TooLong,
     /// No usable answer: connection, time or status; the sentence says which.
     Failed(String),
+}
+
+impl From<Fetched> for Reply {
+    /// For documents of which none is held.
+    fn from(fetched: Fetched) -> Self {
+        match fetched {
+            Fetched::Bytes(bytes) => Self::Bytes(bytes),
+            Fetched::NotModified => Self::Failed("the origin answered a question it was not asked".into()),
+            Fetched::TooLong => Self::TooLong,
+            Fetched::Absent => Self::Absent,
+            Fetched::Failed(problem) => Self::Failed(problem),
+        }
+    }
 }
 
 /// One place that serves editions. Nothing it says is believed before the trust workflow has verified it.

@@ -160,14 +160,8 @@ async fn ask(
             _ => origin.get(&fetch.path, fetch.max_bytes).await,
         };
         let reply = match (fetched, &held) {
-            (Fetched::Bytes(bytes), _) => Reply::Bytes(bytes),
             (Fetched::NotModified, Some(held)) if fetch.path == TIMESTAMP => Reply::Bytes(held.to_vec()),
-            (Fetched::NotModified, _) => {
-                Reply::Failed("the origin answered a question it was not asked".into())
-            }
-            (Fetched::TooLong, _) => Reply::TooLong,
-            (Fetched::Absent, _) => Reply::Absent,
-            (Fetched::Failed(problem), _) => Reply::Failed(problem),
+            (fetched, _) => fetched.into(),
         };
         failures = if matches!(reply, Reply::Failed(_)) { failures + 1 } else { 0 };
         refresh.supply(reply);

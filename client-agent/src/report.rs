@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::passes::{Pass, Records};
 use crate::ports::HookEnd;
 use crate::state::{LastRun, OriginNote, RecipeResult, RefreshOutcome, Refreshed, State, WaivedImport};
+use crate::witness::Witness;
 
 /// The format of the JSON reports.
 pub const FORMAT: u64 = 1;
@@ -36,6 +37,8 @@ pub struct RunReport {
     pub edition: Option<EditionReport>,
     /// Set while the metadata held came in by a bundle whose expiry was waived.
     pub waived: Option<WaivedImport>,
+    /// What was seen of the server's ledger.
+    pub witness: Option<Witness>,
     /// Every recipe's status.
     pub recipes: Vec<RecipeResult>,
     /// The verification pass.
@@ -60,6 +63,7 @@ impl RunReport {
             origins: state.origins.clone(),
             edition: edition.map(|edition| EditionReport::of(edition, run.map(|run| run.at))),
             waived: state.waived.clone(),
+            witness: state.witness.clone(),
             recipes: run.map_or_else(Vec::new, |run: &LastRun| run.recipes.clone()),
             pass,
             addons: AddonCounts::of(&state.addons),
@@ -258,6 +262,10 @@ impl fmt::Display for RunReport {
             writeln!(f, "Waived: {}", plain(&waived.to_string()))?;
         }
         write!(f, "{}", self.clock)?;
+        // A run tells of what is wrong; status tells all.
+        if let Some(witness) = self.witness.as_ref().filter(|witness| witness.rewritten.is_some()) {
+            write!(f, "{witness}")?;
+        }
         write!(f, "{}", recipes_table(&self.recipes))?;
         if let Some(until) = self.pass.held_until {
             writeln!(f, "Periodic verification is held until {until:.0}")?;
@@ -360,6 +368,7 @@ mod tests {
             origins: Vec::new(),
             edition: None,
             waived: None,
+            witness: None,
             recipes: Vec::new(),
             pass: PassReport {
                 kind: Pass::Periodic,

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{Disk, Stamp};
 use crate::store::replace;
+use crate::witness::Witness;
 
 /// The file's name in the state folder.
 pub const FILE: &str = "state.json";
@@ -57,6 +58,9 @@ pub struct State {
     /// Set while the metadata held came in by a bundle whose expiry was waived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<WaivedImport>,
+    /// What was seen of the server's ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
     /// The last run; its time is behind by up to an hour where runs change nothing.
     pub last_run: Option<LastRun>,
     /// What a later agent wrote beside these, kept for its return: going back to this agent must not cost the state.
@@ -263,6 +267,7 @@ impl State {
             origins: Vec::new(),
             last_contact: None,
             waived: None,
+            witness: None,
             last_run: None,
             unknown: BTreeMap::new(),
         }

@@ -7,9 +7,11 @@
 //! | [`chain`] | each record names the hash of the one before it |
 //! | [`export`] | a ledger as a file of lines: written, read and checked |
 //! | [`links`] | the hashes of the records without the records: one chain that anybody can follow |
+//! | [`continuation`] | what people sign when a server was lost and its ledger begins anew |
 //! | [`witness`] | whether a ledger goes on from what was seen of it before |
 
 pub mod chain;
+pub mod continuation;
 pub mod event;
 pub mod export;
 pub mod links;

@@ -335,10 +335,12 @@ pub struct LedgerLimits {
     pub page_bytes: usize,
     /// Pages fetched for one check: 65,536 events, which take 4.5 MB. A server that sets gates all day has 50 events.
     pub pages: u64,
+    /// Bytes of the list of continuations: one has a kilobyte, and few servers are lost more than once.
+    pub continues_bytes: usize,
 }
 
 impl Default for LedgerLimits {
     fn default() -> Self {
-        Self { page_bytes: 20 << 10, pages: 256 }
+        Self { page_bytes: 20 << 10, pages: 256, continues_bytes: 128 << 10 }
     }
 }

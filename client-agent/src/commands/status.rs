@@ -21,6 +21,7 @@ use crate::report::{
     AddonCounts, ClockReport, EditionReport, FORMAT, origins_table, plain, recipes_table, table,
 };
 use crate::state::{LastRun, OriginNote, RecipeResult, Refreshed, State, WaivedImport};
+use crate::witness::Witness;
 
 /// Options of `mulberry-agent status`.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,6 +54,8 @@ struct Report<'a> {
     edition: Option<EditionReport>,
     /// Set while what is held came in by a bundle whose expiry was waived.
     waived: Option<&'a WaivedImport>,
+    /// What was seen of the server's ledger.
+    witness: Option<&'a Witness>,
     held_until: Option<Timestamp>,
     last_full_pass: Option<Timestamp>,
     enrolments: Vec<EnrolmentLine<'a>>,
@@ -121,6 +124,7 @@ pub fn run(
         origins: &state.origins,
         edition: edition.as_ref().map(|edition| EditionReport::of(edition, Some(now))),
         waived: state.waived.as_ref(),
+        witness: state.witness.as_ref(),
         held_until: trust.hold_until,
         last_full_pass: state.last_full_pass,
         enrolments: state.enrolments.iter().map(|enrolment| EnrolmentLine::of(enrolment, now)).collect(),
@@ -177,6 +181,9 @@ impl fmt::Display for Report<'_> {
                 }
                 write!(f, "\n{}", table(["role", "version", "expires", ""], rows))?;
             }
+        }
+        if let Some(witness) = self.witness {
+            write!(f, "\n{witness}")?;
         }
         if !self.enrolments.is_empty() {
             let rows = self.enrolments.iter().map(|line| {

@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::continuation::{Continuation, Continuations, Statement};
+use mulberry_shared::ledger::links::WitnessHead;
+use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::trust::metadata::LedgerHead;
 use mulberry_shared::trust::write::{
     Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
 };
-use mulberry_shared::trust::{Ed25519Signer, Signer, location};
+use mulberry_shared::trust::{Ed25519Signer, Signer, TrustState, location};
 
 use crate::ports::doubles::MemoryOrigin;
 
@@ -16,6 +20,8 @@ pub(crate) struct Server {
     root: Vec<u8>,
     targets: Vec<u8>,
     version: u64,
+    /// The ledger's head in the timestamps from now on.
+    pub(crate) ledger: Option<LedgerHead>,
 }
 
 const TARGETS: usize = 1;
@@ -38,7 +44,17 @@ impl Server {
         let lanes = LaneHolders { emergency: one(EMERGENCY), routine: one(ROUTINE), gates: one(GATES) };
         let root = sign(&root(1, Life::Offline.from(now), &holders), &[&keys[0]]).unwrap();
         let targets = sign(&targets(1, Life::Offline.from(now), &lanes), &[&keys[TARGETS]]).unwrap();
-        Self { keys, root, targets, version: 0 }
+        Self { keys, root, targets, version: 0, ledger: None }
+    }
+
+    /// The public list in which people say that the ledger goes on from `previous`.
+    pub(crate) fn continuation(&self, previous: WitnessHead, at: Timestamp) -> Vec<u8> {
+        let limits = Limits::default();
+        let root = TrustState::pinned(&self.root, &limits).unwrap().trusted().root().clone();
+        let statement = Statement { previous, reason: "it burnt down".into(), at };
+        let mut one = Continuation::new(statement, &limits).unwrap();
+        one.sign(root.authority("targets").unwrap(), &self.keys[TARGETS]).unwrap();
+        Continuations(vec![one]).write()
     }
 
     pub(crate) fn root(&self) -> &[u8] {
@@ -79,7 +95,7 @@ impl Server {
         ];
         let snapshot = snapshot(version, Life::Online.from(now), &roles);
         let snapshot = sign(&snapshot, &[&self.keys[SNAPSHOT]]).unwrap();
-        let timestamp = timestamp(version, Life::Timestamp.from(now), (version, &snapshot), now, None);
+        let timestamp = timestamp(version, Life::Timestamp.from(now), (version, &snapshot), now, self.ledger);
         let timestamp = sign(&timestamp, &[&self.keys[TIMESTAMP]]).unwrap();
         for (role, version, bytes) in roles {
             origin.put(&location::consistent_metadata(role, version), bytes);

@@ -32,13 +32,13 @@ pub struct Record {
     pub sequence: u64,
     /// Hash of the record before it; 64 zeros for the first.
     pub previous: Sha256Digest,
+    /// [`SALT_BYTES`] random bytes in hexadecimal digits: the record's hash is public, and lets nobody guess what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
     /// When the server accepted it, by the server's clock.
     pub at: Timestamp,
     /// Who asked for it: the name of a token, or of a command.
     pub actor: String,
-    /// [`SALT_BYTES`] random bytes in hexadecimal digits: the record's hash is public, and lets nobody guess what is in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub salt: Option<String>,
     /// What happened.
     pub event: Event,
 }
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                r#"{{"format":2,"sequence":2,"previous":"{}","at":"2026-05-04T00:00:00Z","actor":"mei","salt":"{}","event":{}}}"#,
+                r#"{{"format":2,"sequence":2,"previous":"{}","salt":"{}","at":"2026-05-04T00:00:00Z","actor":"mei","event":{}}}"#,
                 "0".repeat(64),
                 "0f".repeat(SALT_BYTES),
                 r#"{"type":"lane-published","lane":"emergency","metadata":"e30=","recipes":{"emergency/a.json":"AQ=="},"withdrawn":["b"]}"#
