@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use toml_edit::{Item, Table, TableLike, Value};
 
 use super::SourceProblemKind as Kind;
@@ -13,6 +13,8 @@ use crate::recipe::nearest::{listed, nearest};
 use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
 use crate::version::VersionRange;
+
+mod plan;
 
 /// Where a place in the file is: byte offsets.
 type Span = Option<Range<usize>>;
@@ -339,72 +341,6 @@ impl<'a> Section<'a> {
         let what = if without_offset { "the time has no offset" } else { "is not a time" };
         self.problem(reader, key, Kind::BadValue, &format!("{what}: {text:.64?}"), remedy);
         None
-    }
-
-    /// An optional list of tables; where it is there, it has at least one, and at most `most`.
-    pub(super) fn tables(
-        &mut self,
-        reader: &mut Reader<'_>,
-        key: &'static str,
-        most: usize,
-    ) -> Option<Vec<Section<'a>>> {
-        let Some(item) = self.item(reader, key, Need::Optional, "") else { return Some(Vec::new()) };
-        let entries: Vec<(Option<&'a dyn TableLike>, Span)> = match item {
-            Item::ArrayOfTables(tables) => {
-                tables.iter().map(|table| (Some(table as &dyn TableLike), table.span())).collect()
-            }
-            Item::Value(Value::Array(array)) => array
-                .iter()
-                .map(|value| (value.as_inline_table().map(|table| table as &dyn TableLike), value.span()))
-                .collect(),
-            _ => vec![(None, None)],
-        };
-        if entries.is_empty() {
-            self.problem(
-                reader,
-                key,
-                Kind::EmptyList,
-                "the list is empty",
-                "leave the key out, or list at least one",
-            );
-            return None;
-        }
-        if entries.len() > most {
-            let what = format!("the list has {} entries, more than {most}", entries.len());
-            self.problem(reader, key, Kind::TooLarge, &what, "list fewer");
-            return None;
-        }
-        let mut sections = Vec::new();
-        for (table, span) in entries {
-            let Some(table) = table else {
-                let remedy = format!("write {key} = [{{ … }}, {{ … }}]");
-                self.problem(reader, key, Kind::WrongType, "is not a list of tables", &remedy);
-                return None;
-            };
-            let prefix = format!("{}{key}.", self.prefix);
-            let span = span.or_else(|| self.key_span(key));
-            sections.push(Section { prefix, table, span, known: Vec::new() });
-        }
-        Some(sections)
-    }
-
-    /// An optional duration, such as `15m`; absent means none.
-    pub(super) fn duration(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<SignedDuration> {
-        let Some(text) = self.text(reader, key, Need::Optional) else {
-            return (!self.has(key)).then_some(SignedDuration::ZERO);
-        };
-        let duration = text.parse::<SignedDuration>().ok();
-        if duration.is_none() {
-            let remedy = "write it such as \"15m\" or \"2h 30m\"";
-            self.problem(
-                reader,
-                key,
-                Kind::BadValue,
-                &format!("{text:.64?} is not a length of time"),
-                remedy,
-            );
-        }
-        duration
     }
 
     /// A percentage.
