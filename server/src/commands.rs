@@ -17,6 +17,7 @@ use crate::tokens::TokenError;
 pub mod config_show;
 pub mod init;
 pub mod ledger;
+pub mod rebuild;
 pub mod restore;
 pub mod run;
 pub mod token;

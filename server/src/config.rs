@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use mulberry_shared::operators::Scope;
+use mulberry_shared::trust::OnlineRole;
 
 use crate::capacity::LEAST_CONNECTIONS;
 
@@ -75,6 +76,16 @@ pub enum Command {
         empty, 3 refused, 5 folder in use. A failed restore leaves nothing behind."
     )]
     Restore(RestoreArgs),
+    /// Makes a state folder from a mirror, when a server and its ledger were lost
+    #[command(
+        after_help = "Example: mulberry-server rebuild --from mirror --root root.json --continues continues.json --keys backup/keys --state NEW\n\n\
+        The edition is verified from the root as agents verify it. The new ledger begins with what people signed that it \
+        continues the lost one (`mulberryctl ledger continue`), so that agents, which watch the ledger, accept it. Of a lost server that is \
+        reachable only over HTTP make a bundle first: mulberryctl bundle. Where an export of the ledger is left, use restore: it loses \
+        less. Exit codes: 0 rebuilt, 2 unreadable input or a folder that is not empty, 3 refused, 5 folder in use. A failed \
+        rebuild leaves nothing behind."
+    )]
+    Rebuild(RebuildArgs),
     /// Serves until SIGTERM or SIGINT
     #[command(
         after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
@@ -231,6 +242,32 @@ pub struct RestoreArgs {
     /// The export
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
+    /// Folder with snapshot.pem, timestamp.pem and gates.pem, which are copied
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// The state folder: absent or empty
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `rebuild`.
+#[derive(Debug, Args)]
+pub struct RebuildArgs {
+    /// A mirror's folder, or a bundle
+    #[arg(long, value_name = "PATH")]
+    pub from: PathBuf,
+    /// The trusted root, as agents pin it
+    #[arg(long, value_name = "FILE")]
+    pub root: PathBuf,
+    /// What people signed: `mulberryctl ledger continue`, `mulberryctl ledger sign`
+    #[arg(long, value_name = "FILE")]
+    pub continues: PathBuf,
+    /// Let the expiry of this role not count: timestamp, snapshot or gates (repeats, or with commas)
+    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    pub waive_expiry: Vec<OnlineRole>,
     /// Folder with snapshot.pem, timestamp.pem and gates.pem, which are copied
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,

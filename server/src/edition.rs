@@ -184,7 +184,7 @@ pub fn next(
             (file, gates, snapshot)
         }
     };
-    let version = write::next_version(previous.map(|previous| previous.timestamp.version), now)?;
+    let version = next_version(previous.map(|previous| previous.timestamp.version), state, now)?;
     let link = state.links.head();
     let ledger = metadata::LedgerHead {
         sequence: state.head.sequence,
@@ -218,7 +218,7 @@ fn next_gates(
     {
         return Ok((file, previous.gates.clone()));
     }
-    let version = write::next_version(previous.map(|previous| previous.gates.version), now)?;
+    let version = next_version(previous.map(|previous| previous.gates.version), state, now)?;
     let body = write::gates(version, Life::Online.from(now), &file);
     let gates = verify_gates(state, &write::sign(&body, &[&keys.gates])?, limits)?;
     Ok((file, gates))
@@ -238,9 +238,14 @@ fn next_snapshot(
         roles.push((lane.as_str(), content.metadata.version, content.metadata.bytes().as_ref()));
     }
     roles.push((profile::GATES, gates.version, gates.bytes().as_ref()));
-    let version = write::next_version(previous.map(Edition::number), now)?;
+    let version = next_version(previous.map(Edition::number), state, now)?;
     let body = write::snapshot(version, Life::Online.from(now), &roles);
     verify::top_level(&state.root, &write::sign(&body, &[&keys.snapshot])?, limits)
+}
+
+/// Above what this server signed before, and what a lost one is known to have signed.
+fn next_version(previous: Option<u64>, state: &State, now: Timestamp) -> Result<u64, TrustError> {
+    write::next_version(previous.max(Some(state.above).filter(|above| *above > 0)), now)
 }
 
 fn verify_gates(state: &State, bytes: &[u8], limits: &Limits) -> Result<Verified<Targets>, TrustError> {

@@ -53,6 +53,7 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<Exit, CommandError>
         Command::Ledger(LedgerCommand::Verify(args)) => {
             return system.block_on(commands::ledger::verify::verify(args, &limits));
         }
+        Command::Rebuild(args) => system.block_on(commands::rebuild::rebuild(args, &clock, &limits))?,
         Command::Restore(args) => system.block_on(commands::restore::restore(args, &limits))?,
         Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits))?,
         Command::Config(ConfigCommand::Show { json, .. }) => {

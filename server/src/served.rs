@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::ledger::links;
+use mulberry_shared::ledger::{continuation, links};
 use mulberry_shared::trust::{location, profile};
 
 use crate::edition::Edition;
@@ -170,6 +170,9 @@ fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
     documents.push((gates_path, edition.gates_file.clone()));
     for (path, published) in state.recipes() {
         documents.push((location::file(&path.to_string(), Some(&published.sha256)), published.bytes.clone()));
+    }
+    if !state.continuations.0.is_empty() {
+        documents.push((continuation::PATH.to_owned(), state.continuations.write().into()));
     }
     if let (Some(head), Some(page)) = (state.links.head(), state.links.growing()) {
         documents.push((links::path(&head.ledger, state.links.full().len() as u64), page));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
+use mulberry_shared::ledger::continuation::Continuations;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, LedgerHead};
@@ -20,6 +21,7 @@ use crate::event::{Event, Record};
 use crate::ledger::{self, LedgerError};
 
 mod gates;
+mod lost;
 pub mod proposals;
 
 pub use gates::Pace;
@@ -44,6 +46,10 @@ pub struct State {
     pub gates: Gates,
     /// How each path's gate was opened so far.
     pub paces: BTreeMap<RecipePath, Pace>,
+    /// What people signed when ledgers before this one were lost, oldest first.
+    pub continuations: Continuations,
+    /// Versions of the online roles must be above this one, whatever the clock shows; 0 for none.
+    pub above: u64,
     /// The highest revision ever published at each path, whether or not it still is.
     pub revisions: BTreeMap<RecipePath, u64>,
     /// What waits for signatures, and what was overtaken while it did.
@@ -151,13 +157,19 @@ pub fn advance(
     let cannot = |why: String| FoldError::Event { sequence: head.sequence, why };
     let mut next = match (state, event) {
         (None, Event::Initialised { roots, targets, lanes }) => {
-            return initial(roots, targets, lanes, head, limits).map_err(|error| cannot(error.to_string()));
+            return initial(roots, targets, lanes, &BTreeMap::new(), head, limits)
+                .map_err(|error| cannot(error.to_string()));
+        }
+        (None, Event::Continued { .. }) => {
+            return lost::continued(event, head, limits).map_err(cannot);
         }
         (None, _) => return Err(cannot("the server was not initialised before it".to_owned())),
         (Some(state), _) => state,
     };
     match event {
-        Event::Initialised { .. } => return Err(cannot("the server was initialised before".to_owned())),
+        Event::Initialised { .. } | Event::Continued { .. } => {
+            return Err(cannot("the server was initialised before".to_owned()));
+        }
         Event::LanePublished { lane, metadata, recipes, .. } => {
             let published = next
                 .next_lane(*lane, &metadata.0, recipes, limits)
@@ -257,6 +269,7 @@ fn initial(
     roots: &[Base64],
     targets: &Base64,
     lanes: &BTreeMap<Lane, Base64>,
+    recipes: &BTreeMap<RecipePath, Base64>,
     head: LedgerHead,
     limits: &Limits,
 ) -> Result<State, LaneError> {
@@ -275,7 +288,9 @@ fn initial(
     let mut states = BTreeMap::new();
     for lane in Lane::ALL {
         let bytes = lanes.get(&lane).ok_or_else(|| missing(lane.as_str()))?;
-        states.insert(lane, lane_state(&targets, lane, &bytes.0, &BTreeMap::new(), None, limits)?);
+        let own = recipes.iter().filter(|(path, _)| path.lane == lane);
+        let own = own.map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
+        states.insert(lane, lane_state(&targets, lane, &bytes.0, &own, None, limits)?);
     }
     let mut state = State {
         head: ledger::EMPTY,
@@ -286,6 +301,8 @@ fn initial(
         lanes: states,
         gates: Gates::default(),
         paces: BTreeMap::new(),
+        continuations: Continuations::default(),
+        above: 0,
         revisions: BTreeMap::new(),
         proposals: Proposals::default(),
     };

@@ -26,6 +26,9 @@ pub use proposals::{
 /// Media type of every error answer (RFC 9457 section 3).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
+/// Where the ledger is exported.
+pub const LEDGER_PATH: &str = "/api/v1/ledger";
+
 /// Path of `GET` status.
 pub const STATUS_PATH: &str = "/api/v1/status";
 

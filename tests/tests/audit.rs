@@ -126,3 +126,158 @@ fn a_rewritten_history_is_reported_and_keeps_no_fix_from_being_applied() {
     let after = once(&stage)["witness"].clone();
     assert_eq!((&after["rewritten"], &after["checked"]["sequence"]), (&Value::Null, &6.into()));
 }
+
+/// Copies what the server publishes now to the folder `mirror`, as a mirror that knows its paths would.
+fn mirror(stage: &Stage) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let origin = stage.origin().trim_end_matches('/').to_owned();
+    let get = |path: &str| -> Option<Vec<u8>> {
+        runtime.block_on(async {
+            let answer = reqwest::get(format!("{origin}/{path}")).await.unwrap();
+            answer.status().is_success().then_some(())?;
+            Some(answer.bytes().await.unwrap().to_vec())
+        })
+    };
+    let keep = |path: &str, bytes: &[u8]| {
+        let file = stage.path("mirror").join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    };
+    let bundle = stage.ctl(&["bundle", "--out", "mirror.bundle", "--replace"]).unwrap();
+    bundle.expect_code(0).unwrap();
+    let bytes = fs::read(stage.path("mirror.bundle")).unwrap();
+    let bundle =
+        mulberry_shared::bundle::Bundle::read(&bytes, &mulberry_shared::limits::Limits::default().bundle);
+    for (path, bytes) in bundle.unwrap().entries() {
+        keep(path, bytes);
+    }
+    if let Some(bytes) = get("ledger/continues.json") {
+        keep("ledger/continues.json", &bytes);
+    }
+}
+
+/// What the server publishes that people signed, and the gates, by path.
+fn signed_by_people(stage: &Stage) -> Vec<(String, Vec<u8>)> {
+    let state = stage.path("mirror.bundle");
+    let bytes = fs::read(state).unwrap();
+    let bundle =
+        mulberry_shared::bundle::Bundle::read(&bytes, &mulberry_shared::limits::Limits::default().bundle)
+            .unwrap();
+    let online = ["snapshot.json", "timestamp.json", "gates.json"];
+    let people =
+        |path: &str| !path.starts_with("metadata/") || online.iter().all(|name| !path.ends_with(name));
+    let entries = bundle.entries().iter().filter(|(path, _)| people(path));
+    entries.map(|(path, bytes)| (path.clone(), bytes.clone())).collect()
+}
+
+/// The server and its ledger are gone; a new one is made from the mirror, as two people signed.
+fn rebuild(stage: &mut Stage, from: &str, file: &str) {
+    stage.stop_server().unwrap();
+    let lost = stage.path("lost");
+    let _ = fs::remove_dir_all(&lost);
+    fs::rename(stage.path("server"), lost).unwrap();
+    let make = ["ledger", "continue", "--from", from, "--reason", "the machine burnt down", "--out", file];
+    let made = stage.ctl(&make).unwrap().expect_code(0).unwrap();
+    assert!(
+        made.stdout.contains("it ended:     event") && made.stdout.contains("mulberryctl ledger sign"),
+        "{}",
+        made.stdout
+    );
+    let words = ["rebuild", "--from", from, "--root", "authority/root.json", "--continues", file];
+    let words = [&words[..], &["--keys", "lost/keys", "--state", "server"]].concat();
+    let refused = stage.server_command(&words).unwrap().expect_code(3).unwrap();
+    assert!(refused.stderr.contains("0 of the 2 distinct keys needed"), "{}", refused.stderr);
+    for person in ["person-1", "person-3"] {
+        let key = format!("authority/people/{person}/targets.pem");
+        let sign = ["ledger", "sign", file, "--key", &key, "--yes"];
+        let signed = stage.ctl(&sign).unwrap().expect_code(0).unwrap();
+        assert!(signed.stdout.contains("the machine burnt down"), "{}", signed.stdout);
+        stage.ctl(&sign).unwrap().expect_code(1).unwrap();
+    }
+    stage.server_command(&words).unwrap().expect_code(0).unwrap();
+    fs::copy(stage.path("lost/tokens.json"), stage.path("server/tokens.json")).unwrap();
+    stage.start_server().unwrap();
+}
+
+#[test]
+fn a_server_rebuilt_from_a_mirror_serves_the_same_and_agents_do_not_notice() {
+    let (mut stage, _folder, material) = stage();
+    let addons = stage.addons("a").unwrap();
+    mirror(&stage);
+    let (before, run) = (signed_by_people(&stage), once(&stage));
+    assert!(before.iter().any(|(path, _)| path.ends_with("install.json")), "{before:?}");
+    rebuild(&mut stage, "mirror", "continues.json");
+
+    let after = once(&stage);
+    assert_eq!(
+        after["recipes"],
+        serde_json::json!([{"path": "emergency/install.json", "revision": 1,
+        "status": "unchanged", "detail": after["recipes"][0]["detail"]}])
+    );
+    assert!(after["edition"]["number"].as_u64() > run["edition"]["number"].as_u64());
+    assert_eq!(stage.addons("a").unwrap()["addons"], addons["addons"]);
+    let witness = &after["witness"];
+    assert_eq!((&witness["rewritten"], &witness["unchecked"]), (&Value::Null, &Value::Null), "{witness}");
+    assert_eq!(witness["checked"]["sequence"], 1);
+    assert_eq!(witness["continued"]["seen"], run["witness"]["checked"]);
+    assert_eq!(witness["continued"]["signed_by"], serde_json::json!(["person-1", "person-3"]));
+    mirror(&stage);
+    assert_eq!(signed_by_people(&stage), before);
+
+    // Life goes on, and the server may be lost once more, this time with a bundle alone; the old word does not do again.
+    publish(&stage, &material, "second");
+    assert_eq!(once(&stage)["witness"]["checked"]["sequence"], 3);
+    mirror(&stage);
+    let words =
+        ["rebuild", "--from", "mirror", "--root", "authority/root.json", "--continues", "continues.json"];
+    let again = stage.server_command(&[&words[..], &["--state", "again"]].concat()).unwrap();
+    assert!(again.expect_code(3).unwrap().stderr.contains("continues a ledger that ended with"));
+    assert!(!stage.path("again").exists());
+    rebuild(&mut stage, "mirror.bundle", "second.json");
+    let witness = once(&stage)["witness"].clone();
+    assert_eq!(
+        (&witness["rewritten"], &witness["checked"]["sequence"]),
+        (&Value::Null, &1.into()),
+        "{witness}"
+    );
+    stage.server_command(&["ledger", "verify", "--state", "server"]).unwrap().expect_code(0).unwrap();
+}
+
+#[test]
+fn the_ledger_is_shown_exported_and_verified_against_what_others_saw() {
+    let (stage, _folder, _material) = stage();
+    let said = |words: &[&str], code: i32| stage.ctl(words).unwrap().expect_code(code).unwrap();
+    said(&["ledger", "export", "--out", "ledger.jsonl"], 0);
+    said(&["ledger", "export", "--out", "ledger.jsonl"], 2);
+    stage.server_command(&["ledger", "verify", "ledger.jsonl"]).unwrap().expect_code(0).unwrap();
+
+    let live = said(&["ledger", "verify", "--json"], 0).json().unwrap();
+    assert_eq!((&live["sound"], &live["events"]), (&true.into(), &3.into()));
+    let seen = stage.status("a").unwrap()["witness"]["checked"].clone();
+    let witness = format!("{}:{}", seen["sequence"], seen["link"].as_str().unwrap());
+    let status = stage.agent("a", &["status"]).unwrap().stdout;
+    assert!(status.contains(&format!("Ledger followed to: {witness}")), "{status}");
+    let sound = said(&["ledger", "verify", "ledger.jsonl", "--witness", &witness], 0);
+    assert!(sound.stdout.contains("event 3 is the one seen there"), "{}", sound.stdout);
+    fs::write(stage.path("told.jsonl"), retold(&fs::read(stage.path("ledger.jsonl")).unwrap())).unwrap();
+    let told = said(&["ledger", "verify", "told.jsonl", "--witness", &witness], 1);
+    assert!(
+        told.stdout.contains("NOT SOUND") && told.stdout.contains("history was rewritten"),
+        "{}",
+        told.stdout
+    );
+    let mut damaged = fs::read(stage.path("ledger.jsonl")).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(stage.path("damaged.jsonl"), damaged).unwrap();
+    assert!(said(&["ledger", "verify", "damaged.jsonl"], 1).stdout.contains("NOT SOUND"));
+    said(&["ledger", "show", "damaged.jsonl"], 3);
+
+    let shown = said(&["ledger", "show", "--slug", "install"], 0).stdout;
+    assert!(shown.contains("on-duty") && shown.contains("person-1, person-2"), "{shown}");
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    let json = said(&["ledger", "show", "ledger.jsonl", "--actor", "on-duty", "--json"], 0).json().unwrap();
+    assert_eq!(json["events"][0]["type"], "lane-published");
+    assert_eq!(json["events"].as_array().unwrap().len(), 2);
+    assert!(said(&["ledger", "show", "--since", "2030-01-01T00:00:00Z"], 0).stdout.contains("No event fits"));
+}

@@ -12,6 +12,7 @@ use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use mulberry_shared::approval::OpeningFile;
 use mulberry_shared::gates::Gates;
+use mulberry_shared::ledger::continuation::Continuation;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::live;
@@ -46,6 +47,10 @@ fn recipe_gates_proposal_and_event_are_what_our_own_writers_write() {
         written.push(line["hash"].as_str().unwrap().parse().unwrap());
     }
     assert_eq!(String::from_utf8(written.growing().unwrap().to_vec()).unwrap(), links);
+
+    let continuation = example("json continuation");
+    let read = Continuation::read(continuation.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(String::from_utf8(read.write()).unwrap(), continuation);
 
     assert_eq!(live::announcement(1_556_928_000), format!("{}\n", example("text live")));
 }

@@ -7,10 +7,12 @@ use mulberry_shared::recipe::RecipeName;
 use std::path::PathBuf;
 
 mod gate;
+mod ledger;
 mod preflight;
 mod proposals;
 
 pub use gate::{GateCommand, Narrow, Open, SignOpening};
+pub use ledger::{LedgerCommand, Show};
 pub use preflight::Preflight;
 pub use proposals::{Proposals, ProposalsCommand, Propose, Sign, Submit};
 
@@ -109,6 +111,9 @@ pub enum Command {
     /// Open, pause or end a published recipe
     #[command(subcommand)]
     Gate(GateCommand),
+    /// Who did what, whether history stayed what it was, and what people sign when a server was lost
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Write the current edition into one file: for machines without a network, and for what a host ships
     Bundle(Bundle),
     /// Recipes, gates, every metadata expiry and the server's troubles; exit code 1 when any is due or there is trouble

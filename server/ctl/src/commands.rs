@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod config_show;
 pub mod gate;
 pub mod init;
+pub mod ledger;
 pub mod preflight;
 pub mod proposals;
 pub mod propose;
@@ -64,6 +65,9 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
             gate::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
         }
         Command::Bundle(command) => bundle::run(command, &settings()?, now(), format, &limits).await,
+        Command::Ledger(command) => {
+            ledger::run(command, &settings()?, passphrases, now(), format, &limits).await
+        }
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,5 +1,6 @@
 //! Small files: bounded reading, and writing that neither overwrites nor widens.
 
+use crate::failure::{Failure, FailureKind};
 pub use mulberry_shared::answer::Existing;
 use mulberry_shared::answer::may_write;
 use std::{
@@ -80,6 +81,15 @@ pub fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<
         Existing::Replace => file.persist(path)?,
     };
     File::open(folder)?.sync_all()
+}
+
+/// Why a file was not written, as a failure.
+#[must_use]
+pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::usage(FailureKind::FileExists, format!("{error}.")),
+        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display())),
+    }
 }
 
 /// Makes a folder (and its parents) that only the owner may enter.

@@ -8,9 +8,9 @@ use crate::{
 use mulberry_shared::{
     limits::Limits,
     operators::{
-        DropRequest, DropResponse, GATES_PATH, GateRequest, GateResponse, LANES_PATH, PROPOSALS_PATH,
-        Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse, ProposeResponse,
-        PublishRequest, PublishResponse, STATUS_PATH, SignatureRequest, StatusResponse,
+        DropRequest, DropResponse, GATES_PATH, GateRequest, GateResponse, LANES_PATH, LEDGER_PATH,
+        PROPOSALS_PATH, Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse,
+        ProposeResponse, PublishRequest, PublishResponse, STATUS_PATH, SignatureRequest, StatusResponse,
     },
     proposal::{self, Proposal},
     recipe::RecipePath,
@@ -117,6 +117,26 @@ impl Operators {
     /// Unreachable, or a problem document.
     pub async fn drop_proposal(&self, id: &str, request: &DropRequest) -> Result<DropResponse, Failure> {
         self.call(Method::POST, &format!("{}/drop", place(id)?), Some(request)).await
+    }
+
+    /// An export of the ledger, of at most `most` bytes.
+    ///
+    /// # Errors
+    /// Unreachable, too long, or a problem document.
+    pub async fn ledger(&self, most: u64) -> Result<Vec<u8>, Failure> {
+        let url = self.endpoint.join(LEDGER_PATH)?;
+        let request = self.endpoint.client().get(url).bearer_auth(&self.token);
+        let answer = http::send(request, most).await.map_err(|why| {
+            let base = self.endpoint.base();
+            Failure::unreachable(
+                FailureKind::ServerUnreachable,
+                format!(
+                    "The server at {base} did not give its ledger: {why}. Check --server, and that mulberry-server runs; a long \
+                     ledger is exported on its machine: mulberry-server ledger export."
+                ),
+            )
+        })?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(problem(answer.status, &answer.body)) }
     }
 
     async fn call<T: DeserializeOwned>(

@@ -32,10 +32,22 @@ const BUILDING: &str = ".restore-";
 pub async fn restore(args: &RestoreArgs, limits: &Limits) -> Result<(), CommandError> {
     let export = File::open(&args.from)
         .map_err(|error| CommandError::usage(format!("{}: {error}", args.from.display())))?;
-    let target = &args.state.state;
-    let existed = is_there(target, args.keys.as_deref())?;
+    let replayed = async |store: Arc<SledStore>| replay(BufReader::new(export), &*store, limits).await;
+    report(args, &make(&args.state.state, args.keys.as_deref(), replayed).await?)
+}
+
+/// Makes a state folder at `target` whose ledger `fill` writes, with the online keys of the folder `keys`.
+///
+/// # Errors
+/// [`CommandError`]; the state folder is then as it was.
+pub(super) async fn make(
+    target: &Path,
+    keys: Option<&Path>,
+    fill: impl AsyncFnOnce(Arc<SledStore>) -> Result<State, CommandError>,
+) -> Result<State, CommandError> {
+    let existed = is_there(target, keys)?;
     let (layout, lock) = take(target)?;
-    let restored = build(args, &layout, BufReader::new(export), limits).await;
+    let restored = build(keys, &layout, fill).await;
     if restored.is_err() {
         // As it was. That something cannot be removed is less than what went wrong before.
         drop(lock);
@@ -44,7 +56,7 @@ pub async fn restore(args: &RestoreArgs, limits: &Limits) -> Result<(), CommandE
             let _ = std::fs::remove_dir(target);
         }
     }
-    report(args, &restored?)
+    restored
 }
 
 /// Whether the state folder was there before.
@@ -96,22 +108,21 @@ fn take(target: &Path) -> Result<(Layout, File), CommandError> {
 
 /// Builds everything beside, and moves it into `layout`'s folder.
 async fn build(
-    args: &RestoreArgs,
+    keys: Option<&Path>,
     layout: &Layout,
-    export: impl BufRead,
-    limits: &Limits,
+    fill: impl AsyncFnOnce(Arc<SledStore>) -> Result<State, CommandError>,
 ) -> Result<State, CommandError> {
     let cannot =
         |error: std::io::Error| CommandError::failed(format!("{}: {error}", layout.folder.display()));
     let building = tempfile::Builder::new().prefix(BUILDING).tempdir_in(&layout.folder).map_err(cannot)?;
     let built = Layout { folder: building.path().to_owned() };
     let store = Arc::new(SledStore::open(&built.ledger())?);
-    let replayed = replay(export, &*store, limits).await;
+    let replayed = fill(store.clone()).await;
     tokio::task::spawn_blocking(move || store.close())
         .await
         .map_err(|error| CommandError::failed(error.to_string()))?;
     let state = replayed?;
-    if let Some(keys) = &args.keys {
+    if let Some(keys) = keys {
         OnlineKeys::read(keys)?.check(&state.root, &state.targets)?;
         // Where there are some already, they are the same.
         if !layout.keys().exists() {
@@ -140,6 +151,16 @@ pub async fn replay(input: impl BufRead, store: &dyn Store, limits: &Limits) -> 
     state.ok_or_else(|| CommandError::refused("the export has no events; use another one"))
 }
 
+/// What is still to be done for the keys of the state folder at `folder`.
+pub(super) fn missing_keys(keys: Option<&Path>, folder: &str) -> String {
+    match keys {
+        Some(_) => String::new(),
+        None => format!(
+            "Next: put the online keys, snapshot.pem, timestamp.pem and gates.pem, into {folder}/keys\n"
+        ),
+    }
+}
+
 fn report(args: &RestoreArgs, state: &State) -> Result<(), CommandError> {
     let (folder, head) = (args.state.state.display().to_string(), state.head);
     let recipes = state.recipes().count();
@@ -148,12 +169,7 @@ fn report(args: &RestoreArgs, state: &State) -> Result<(), CommandError> {
             "keys": args.keys.is_some()});
         return answer(&format!("{told}\n"));
     }
-    let keys = match &args.keys {
-        Some(_) => String::new(),
-        None => format!(
-            "Next: put the online keys, snapshot.pem, timestamp.pem and gates.pem, into {folder}/keys\n"
-        ),
-    };
+    let keys = missing_keys(args.keys.as_deref(), &folder);
     answer(&format!(
         "Restored {} events to {folder}: {recipes} recipes are published.\n{keys}{}\
          What was published or opened after the export is not in it: do that again.\n",

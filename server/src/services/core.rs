@@ -350,6 +350,7 @@ impl Core {
                 edition::due(writer.edition.as_deref(), &writer.state, now).max(Work::Timestamp)
             }
             Event::Initialised { .. }
+            | Event::Continued { .. }
             | Event::LanePublished { .. }
             | Event::GateSet { .. }
             | Event::GateApproved { .. } => Work::Snapshot,
@@ -468,7 +469,7 @@ fn note(record: &Record, served: &Served) {
     let Record { sequence, actor, event, .. } = record;
     let edition = served.edition.number();
     match event {
-        Event::Initialised { .. } => {}
+        Event::Initialised { .. } | Event::Continued { .. } => {}
         Event::LanePublished { lane, recipes, withdrawn, .. } => {
             for path in recipes.keys() {
                 let revision = served.state.recipe(path).map(|published| published.recipe.revision);

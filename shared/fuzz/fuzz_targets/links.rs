@@ -1,8 +1,9 @@
 #![no_main]
-//! Pages of the ledger's links, and exports of ledgers: both come from outside.
+//! Pages of the ledger's links, exports and continuations of ledgers: all come from outside.
 
 use libfuzzer_sys::fuzz_target;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::continuation::{Continuation, Continuations};
 use mulberry_shared::ledger::export::ExportReader;
 use mulberry_shared::ledger::links::{Page, WitnessHead};
 use mulberry_shared::ledger::witness::Check;
@@ -21,6 +22,12 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let _ = check.verdict();
+    if let Ok(list) = Continuations::read(bytes, &limits) {
+        assert_eq!(Continuations::read(&list.write(), &limits), Ok(list));
+    }
+    if let Ok(one) = Continuation::read(bytes, &limits) {
+        assert_eq!(Continuation::read(&one.write(), &limits), Ok(one));
+    }
     if let Ok(mut reader) = ExportReader::open(bytes) {
         while let Ok(Some(_)) = reader.next_event() {}
     }

@@ -56,6 +56,24 @@ pub enum Event {
         /// Lane metadata as signed.
         lanes: BTreeMap<Lane, Base64>,
     },
+    /// A ledger was lost, and this one begins anew from a mirror: always and only the first event, in the place of
+    /// `initialised`.
+    Continued {
+        /// What people signed, oldest first: a ledger may be lost more than once. The last is about this one.
+        continues: Vec<Base64>,
+        /// The root chain, as far back as the mirror had it, as signed.
+        roots: Vec<Base64>,
+        /// Targets metadata as signed.
+        targets: Base64,
+        /// Lane metadata as signed.
+        lanes: BTreeMap<Lane, Base64>,
+        /// Bytes of all recipes that the lanes list.
+        recipes: BTreeMap<RecipePath, Base64>,
+        /// The bytes of `gates.json`.
+        gates: Base64,
+        /// The highest version that the lost server is known to have given any of the online roles.
+        above: u64,
+    },
     /// A lane's metadata was replaced by its next version.
     LanePublished {
         /// The lane.
@@ -121,6 +139,9 @@ impl Event {
     pub fn describe(&self) -> String {
         match self {
             Self::Initialised { .. } => "initialised".to_owned(),
+            Self::Continued { recipes, .. } => {
+                format!("began anew after a lost ledger, with {} recipes", recipes.len())
+            }
             Self::LanePublished { lane, recipes, withdrawn, .. } => {
                 let (new, gone) = (recipes.len(), withdrawn.len());
                 format!("lane {lane} published: {new} new or changed, {gone} withdrawn")

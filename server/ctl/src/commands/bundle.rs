@@ -21,7 +21,7 @@ use mulberry_shared::{
     trust::{Edition, Fetch, Next, OnlineRole, Refresh, Reply, TrustError, TrustState, Waiver, location},
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 /// The format's number of the answer for scripts.
 const FORMAT: u64 = 1;
@@ -80,7 +80,7 @@ pub async fn run(
         return Err(Failure::usage(FailureKind::FileUnwritable, sentence));
     }
     // Found out now rather than after everything has been fetched.
-    files::check_place(&command.out, existing).map_err(|error| unwritable(&command.out, &error))?;
+    files::check_place(&command.out, existing).map_err(|error| files::unwritable(&command.out, &error))?;
     let pinned = origin::pinned(settings.root()?, limits)?;
     let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
     output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
@@ -88,7 +88,8 @@ pub async fn run(
 
     let bytes = bundle.write();
     prove(&bytes, &pinned, &state, now, limits)?;
-    files::write_whole(&command.out, &bytes, existing).map_err(|error| unwritable(&command.out, &error))?;
+    files::write_whole(&command.out, &bytes, existing)
+        .map_err(|error| files::unwritable(&command.out, &error))?;
     let edition = state.edition(limits).ok_or_else(|| faulty("there is no edition in it"))?;
     let written = written(&command.out, &bytes, &bundle, &edition, limits);
     format.print(|| words(&written, now), || serde_json::json!(written))?;
@@ -276,13 +277,6 @@ fn words(written: &Written, now: Timestamp) -> String {
         ));
     }
     parts.join("\n\n")
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::usage(FailureKind::FileExists, format!("{error}.")),
-        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display())),
-    }
 }
 
 fn faulty(problem: &str) -> Failure {

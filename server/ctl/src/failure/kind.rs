@@ -259,6 +259,16 @@ kinds! {
         "name an origin with `--origin`";
     EditionRefused "edition-refused": "the edition in a file to sign does not verify from this machine's root",
         "check `--root`; ask who made the file; use `--origin`";
+    EditionUnreadable "edition-unreadable": "what is named as a mirror is neither a folder of one nor a bundle",
+        "name a mirror's folder, or a file of `mulberryctl bundle`";
+    LedgerUnreadable "ledger-unreadable": "an export of a ledger cannot be read, or a newer program wrote it",
+        "have it made anew with `mulberryctl ledger export`";
+    LedgerRefused "ledger-refused": "an export of a ledger is damaged or was altered",
+        "use another export; `mulberryctl ledger verify` says where";
+    NoLink "no-link": "a mirror's timestamp names no link of a ledger",
+        "nothing: no agent watches that ledger";
+    ContinuationUnreadable "continuation-unreadable": "a file is nothing that people sign when a server was lost, or its reason is no line",
+        "have it made with `mulberryctl ledger continue`";
     BundleFaulty "bundle-faulty": "the bundle does not read back as what the origin gave",
         "try again; report it if it stays: nothing was written";
     RootsDoNotFollow "roots-do-not-follow": "a client with an older root could not import the bundle",
