@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::ledger::continuation::{self, Continuations};
-use mulberry_shared::ledger::links::WitnessHead;
+use mulberry_shared::ledger::links::{self, Page, WitnessHead};
 use mulberry_shared::ledger::witness::{Check, Verdict};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{Root, TrustState};
@@ -229,6 +229,12 @@ impl Means<'_> {
                 Fetched::Bytes(bytes) => {
                     Continuations::read(&bytes, self.limits).map_err(|error| error.to_string())
                 }
+                // A mirror without anything of the ledger says nothing by having no word of people either.
+                Fetched::Absent if !self.has_links(*origin, &shown).await => {
+                    unknown = "another ledger is shown, and the origin has nothing of it that would say why"
+                        .to_owned();
+                    continue;
+                }
                 Fetched::Absent => Ok(Continuations::default()),
                 Fetched::TooLong => Err("the list of continuations is too long".to_owned()),
                 Fetched::NotModified => Err("the origin answered a question it was not asked".to_owned()),
@@ -247,6 +253,12 @@ impl Means<'_> {
             Some(why) => Verdict::Rewritten(format!("another ledger is shown, {}: {why}", shown.ledger)),
             None => Verdict::Unknown(unknown),
         })
+    }
+
+    async fn has_links(&self, origin: &dyn Transport, shown: &WitnessHead) -> bool {
+        let most = self.limits.ledger.page_bytes as u64;
+        let page = origin.get(&links::path(&shown.ledger, 0), most).await;
+        matches!(page, Fetched::Bytes(bytes) if Page::read(&bytes, &shown.ledger, 0, self.limits).is_ok())
     }
 
     fn taken(&self, list: &Continuations, known: &[WitnessHead], root: &Root) -> Result<Continued, String> {

@@ -171,7 +171,7 @@ fn signed_by_people(stage: &Stage) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The server and its ledger are gone; a new one is made from the mirror, as two people signed.
-fn rebuild(stage: &mut Stage, from: &str, file: &str) {
+fn rebuild(stage: &mut Stage, from: &str, file: &str, waive: &[&str]) {
     stage.stop_server().unwrap();
     let lost = stage.path("lost");
     let _ = fs::remove_dir_all(&lost);
@@ -185,6 +185,11 @@ fn rebuild(stage: &mut Stage, from: &str, file: &str) {
     );
     let words = ["rebuild", "--from", from, "--root", "authority/root.json", "--continues", file];
     let words = [&words[..], &["--keys", "lost/keys", "--state", "server"]].concat();
+    if !waive.is_empty() {
+        let expired = stage.server_command(&words).unwrap().expect_code(3).unwrap();
+        assert!(expired.stderr.contains("--waive-expiry"), "{}", expired.stderr);
+    }
+    let words = [&words, waive].concat();
     let refused = stage.server_command(&words).unwrap().expect_code(3).unwrap();
     assert!(refused.stderr.contains("0 of the 2 distinct keys needed"), "{}", refused.stderr);
     for person in ["person-1", "person-3"] {
@@ -206,7 +211,7 @@ fn a_server_rebuilt_from_a_mirror_serves_the_same_and_agents_do_not_notice() {
     mirror(&stage);
     let (before, run) = (signed_by_people(&stage), once(&stage));
     assert!(before.iter().any(|(path, _)| path.ends_with("install.json")), "{before:?}");
-    rebuild(&mut stage, "mirror", "continues.json");
+    rebuild(&mut stage, "mirror", "continues.json", &[]);
 
     let after = once(&stage);
     assert_eq!(
@@ -233,7 +238,9 @@ fn a_server_rebuilt_from_a_mirror_serves_the_same_and_agents_do_not_notice() {
     let again = stage.server_command(&[&words[..], &["--state", "again"]].concat()).unwrap();
     assert!(again.expect_code(3).unwrap().stderr.contains("continues a ledger that ended with"));
     assert!(!stage.path("again").exists());
-    rebuild(&mut stage, "mirror.bundle", "second.json");
+    // It takes two days until anybody finds the bundle.
+    stage.set_clock(stage.now() + jiff::SignedDuration::from_hours(48));
+    rebuild(&mut stage, "mirror.bundle", "second.json", &["--waive-expiry", "timestamp"]);
     let witness = once(&stage)["witness"].clone();
     assert_eq!(
         (&witness["rewritten"], &witness["checked"]["sequence"]),

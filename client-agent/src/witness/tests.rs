@@ -192,7 +192,11 @@ async fn another_ledger_without_a_word_of_people_is_a_rewritten_history_once_the
     assert_eq!(stage.run().await, [continuation::PATH]);
     assert!(stage.witness().rewritten.is_none() && stage.witness().unchecked.is_some());
     *stage.pages.fails.lock().unwrap() = false;
-    stage.now += AGAIN;
+    // A mirror that copies nothing of the ledger.
+    stage.show(&history(10, 1), false);
+    assert_eq!(stage.run().await.len(), 2);
+    assert!(stage.witness().unchecked.as_ref().unwrap().why.contains("nothing of it"));
+    stage.show(&history(11, 1), true);
     stage.run().await;
     let detail = &stage.witness().rewritten.as_ref().unwrap().detail;
     assert!(detail.contains("another ledger") && detail.contains("no continuation"), "{detail}");
