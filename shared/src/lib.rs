@@ -22,6 +22,7 @@
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
 //! | [`proposal`] | a role's next metadata while people sign it, and what signing it would change |
 //! | [`ledger`] | the ledger's records, its export, and the public chain of links that makes every agent a witness |
+//! | [`ceremony`] | a change of keys, thresholds or expiries while people sign it: what it changes, and what it must never do |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`explain`] | what each stable name means and what to do about it |
@@ -31,6 +32,7 @@ pub mod addon_trust;
 pub mod answer;
 pub mod approval;
 pub mod bundle;
+pub mod ceremony;
 pub mod clock;
 pub mod decide;
 pub mod digest;

@@ -315,13 +315,22 @@ pub struct ProposalLimits {
     pub kept: usize,
     /// Bytes of all of them together: they are held in memory.
     pub kept_bytes: usize,
+    /// Ceremonies that a server keeps at once, overtaken ones included: people hold one after the other.
+    pub ceremonies: usize,
     /// Bytes of the reason for dropping one: it stands in one line.
     pub reason: usize,
 }
 
 impl Default for ProposalLimits {
     fn default() -> Self {
-        Self { bytes: 11 << 20, file_bytes: 104 << 20, kept: 32, kept_bytes: 64 << 20, reason: 500 }
+        Self {
+            bytes: 11 << 20,
+            file_bytes: 104 << 20,
+            kept: 32,
+            kept_bytes: 64 << 20,
+            ceremonies: 4,
+            reason: 500,
+        }
     }
 }
 

@@ -15,21 +15,35 @@ use crate::recipe::{Lane, RecipePath, Slug};
 pub const FORMAT: u64 = 1;
 
 /// Whose next metadata it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// The root; it changes in a [ceremony](crate::ceremony).
+    Root,
+    /// The targets role; it changes in a [ceremony](crate::ceremony).
+    Targets,
     /// The emergency lane.
     Emergency,
     /// The routine lane.
     Routine,
-    /// The targets role; not handled yet.
-    Targets,
-    /// The root; not handled yet.
-    Root,
 }
 
 impl Role {
+    /// All roles that people sign: who vouches before whom it vouches for.
+    pub const PEOPLE: [Self; 4] = [Self::Root, Self::Targets, Self::Emergency, Self::Routine];
+
+    /// The name in metadata.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Targets => "targets",
+            Self::Emergency => "emergency",
+            Self::Routine => "routine",
+        }
+    }
+
     /// The lane, if it is one.
     #[must_use]
     pub fn lane(self) -> Option<Lane> {
@@ -52,12 +66,7 @@ impl From<Lane> for Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Emergency => "emergency",
-            Self::Routine => "routine",
-            Self::Targets => "targets",
-            Self::Root => "root",
-        })
+        f.write_str(self.as_str())
     }
 }
 

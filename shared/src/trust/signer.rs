@@ -63,6 +63,15 @@ impl Ed25519Signer {
         self.secret.to_pkcs8_der().map_err(|error| unreadable(&error))
     }
 
+    /// The key as a PKCS#8 PEM file (`PRIVATE KEY`), not encrypted; wiped when dropped.
+    ///
+    /// # Errors
+    /// Kind `key`; not known to happen.
+    pub fn to_pkcs8_pem(&self) -> Result<zeroize::Zeroizing<String>, TrustError> {
+        let pem = self.secret.to_pkcs8_pem(ed25519_dalek::pkcs8::spki::der::pem::LineEnding::LF);
+        pem.map_err(|error| unreadable(&error))
+    }
+
     /// The same key with the person who holds it in its public half.
     #[must_use]
     pub fn held_by(mut self, person: &str) -> Self {

@@ -51,7 +51,7 @@ impl<T: Body> Verified<T> {
     }
 }
 
-pub(super) fn unexpired<T: Body>(role: &str, body: &T, now: Instant) -> Result<(), TrustError> {
+pub(crate) fn unexpired<T: Body>(role: &str, body: &T, now: Instant) -> Result<(), TrustError> {
     let expires = body.expires();
     if now < expires {
         return Ok(());
