@@ -6,6 +6,7 @@ use actix_web::web::Data;
 
 use crate::services::Core;
 
+pub mod ceremonies;
 pub mod dockerflow;
 pub mod ledger;
 pub mod live;

@@ -16,6 +16,7 @@ use crate::tokens::TokenError;
 
 pub mod config_show;
 pub mod init;
+pub mod keys;
 pub mod ledger;
 pub mod rebuild;
 pub mod restore;

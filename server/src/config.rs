@@ -91,6 +91,9 @@ pub enum Command {
         after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
     )]
     Run(RunArgs),
+    /// Makes this server's own new online keys
+    #[command(subcommand, after_help = "Example: mulberry-server keys new --out server.keys")]
+    Keys(KeysCommand),
     /// Looks at the options of `run`
     #[command(subcommand, after_help = "Example: mulberry-server config show --json")]
     Config(ConfigCommand),
@@ -183,6 +186,33 @@ pub struct TokenAddArgs {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `keys`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Makes new keys for snapshot, timestamp and gates beside those in use, and prints their public halves
+    #[command(
+        after_help = "The private halves never leave this machine. People authorise the new keys with `mulberryctl online-keys \
+        rotate FILE`; the server signs with them as soon as that is published, without a restart, and puts the old ones aside. \
+        Until then the same command prints the same keys again.\n\n\
+        Example: mulberry-server keys new --state /var/lib/mulberry/server --out server.keys"
+    )]
+    New(KeysNewArgs),
+}
+
+/// `keys new`.
+#[derive(Debug, Args)]
+pub struct KeysNewArgs {
+    /// The file for the public keys. Standard output by default
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long, requires = "out")]
+    pub replace: bool,
+    /// The state folder
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// `ledger`.

@@ -140,6 +140,17 @@ impl Edition {
     }
 }
 
+/// The ledger's head that a stored edition names, which keys signed that count no more: people may have changed the online
+/// keys, and the server ended before it signed with the new ones. `None` when no root in the chain vouches for it.
+#[must_use]
+pub fn outdated(bytes: &[u8], state: &State, limits: &Limits) -> Option<LedgerHead> {
+    let stored: Stored = serde_json::from_slice(bytes).ok()?;
+    let under = |root| verify::top_level::<metadata::Timestamp>(root, &stored.timestamp.0, limits).ok();
+    let timestamp = state.roots.iter().rev().find_map(under)?;
+    let ledger = timestamp.ledger?;
+    Some(LedgerHead { sequence: ledger.sequence, head: ledger.head })
+}
+
 /// What has to be signed at `now`, given what was signed last.
 #[must_use]
 pub fn due(edition: Option<&Edition>, state: &State, now: Timestamp) -> Work {
@@ -184,7 +195,7 @@ pub fn next(
             (file, gates, snapshot)
         }
     };
-    let version = next_version(previous.map(|previous| previous.timestamp.version), state, now)?;
+    let version = next_version(previous, |previous| previous.timestamp.version, state, now, limits)?;
     let link = state.links.head();
     let ledger = metadata::LedgerHead {
         sequence: state.head.sequence,
@@ -215,10 +226,11 @@ fn next_gates(
     if let Some(previous) = previous
         && previous.gates_file == file
         && !ages(previous.gates.expires, Life::Online, now)
+        && verify_gates(state, previous.gates.bytes(), limits).is_ok()
     {
         return Ok((file, previous.gates.clone()));
     }
-    let version = next_version(previous.map(|previous| previous.gates.version), state, now)?;
+    let version = next_version(previous, |previous| previous.gates.version, state, now, limits)?;
     let body = write::gates(version, Life::Online.from(now), &file);
     let gates = verify_gates(state, &write::sign(&body, &[&keys.gates])?, limits)?;
     Ok((file, gates))
@@ -238,14 +250,33 @@ fn next_snapshot(
         roles.push((lane.as_str(), content.metadata.version, content.metadata.bytes().as_ref()));
     }
     roles.push((profile::GATES, gates.version, gates.bytes().as_ref()));
-    let version = next_version(previous.map(Edition::number), state, now)?;
+    let version = next_version(previous, Edition::number, state, now, limits)?;
     let body = write::snapshot(version, Life::Online.from(now), &roles);
     verify::top_level(&state.root, &write::sign(&body, &[&keys.snapshot])?, limits)
 }
 
-/// Above what this server signed before, and what a lost one is known to have signed.
-fn next_version(previous: Option<u64>, state: &State, now: Timestamp) -> Result<u64, TrustError> {
-    write::next_version(previous.max(Some(state.above).filter(|above| *above > 0)), now)
+/// The next version of an online role: above what this server signed before, and what a lost one is known to have signed.
+///
+/// Where the keys of timestamp or snapshot have changed since, whatever a thief of the old ones signed binds nobody: clients
+/// forget the versions of all three (specification 5.3.11), and so do we where they lie ahead of the clock.
+fn next_version(
+    previous: Option<&Edition>,
+    version: impl Fn(&Edition) -> u64,
+    state: &State,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<u64, TrustError> {
+    let rotated = |previous: &Edition| {
+        let root = &state.root;
+        verify::top_level::<metadata::Timestamp>(root, previous.timestamp.bytes(), limits).is_err()
+            || verify::top_level::<Snapshot>(root, previous.snapshot.bytes(), limits).is_err()
+    };
+    let time = u64::try_from(now.as_second()).unwrap_or(0);
+    let floor = previous.map(|edition| match version(edition) {
+        ahead if ahead > time && rotated(edition) => time,
+        version => version,
+    });
+    write::next_version(floor.max(Some(state.above).filter(|above| *above > 0)), now)
 }
 
 fn verify_gates(state: &State, bytes: &[u8], limits: &Limits) -> Result<Verified<Targets>, TrustError> {

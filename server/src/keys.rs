@@ -1,10 +1,11 @@
 //! The server's online keys: files in the state folder that only their owner may read.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use mulberry_shared::trust::metadata::{Root, Targets};
 use mulberry_shared::trust::threshold::Authority;
-use mulberry_shared::trust::{Ed25519Signer, Signer, TrustError, Verified, profile};
+use mulberry_shared::trust::{Ed25519Signer, Key, Signer, TrustError, Verified, profile};
 
 use crate::files::{self, FileError};
 
@@ -13,6 +14,113 @@ const MAX_KEY_BYTES: u64 = 4 << 10;
 
 /// The online roles, in the order of their key files.
 pub const ONLINE_ROLES: [&str; 3] = ["snapshot", "timestamp", profile::GATES];
+
+/// In the folder of the keys: new ones, which nobody has authorised yet.
+pub const NEXT: &str = "next";
+
+/// In the folder of the keys: those before them.
+const RETIRED: &str = "retired";
+
+/// Where the online keys come from. What people signed says which of them count.
+pub trait KeySource: Send + Sync {
+    /// The keys that this root and these targets authorise.
+    ///
+    /// # Errors
+    /// [`KeyError`] for the first role that this server cannot sign for.
+    fn select(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<OnlineKeys, KeyError>;
+
+    /// New keys that are authorised take the place of those before them, which are put aside.
+    ///
+    /// # Errors
+    /// [`KeyError`]; whatever was done, the same keys are selected.
+    fn settle(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<(), KeyError>;
+}
+
+/// The folder of the keys: `ROLE.pem`, and `next/ROLE.pem` for new ones.
+#[derive(Clone, Debug)]
+pub struct KeyFolder(pub PathBuf);
+
+impl KeySource for KeyFolder {
+    fn select(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<OnlineKeys, KeyError> {
+        let select = |role: &'static str| {
+            let authority = || authority(role, root, targets);
+            let usable = |path: PathBuf| {
+                read(&path).and_then(|signer| check(role, &signer, authority()).map(|()| signer))
+            };
+            let now = usable(self.path(role));
+            match now {
+                Ok(signer) => Ok(signer),
+                // What is wrong with the usual one is what an operator must hear.
+                Err(error) => usable(self.next(role)).map_err(|_| error),
+            }
+        };
+        let [snapshot, timestamp, gates] = ONLINE_ROLES.map(select);
+        Ok(OnlineKeys { snapshot: snapshot?, timestamp: timestamp?, gates: gates? })
+    }
+
+    fn settle(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<(), KeyError> {
+        let there: Vec<_> = ONLINE_ROLES.into_iter().filter(|role| self.next(role).exists()).collect();
+        for role in &there {
+            if check(role, &read(&self.next(role))?, authority(role, root, targets)).is_err() {
+                return Ok(());
+            }
+        }
+        let cannot = |path: &Path, error: &std::io::Error| KeyError::Move {
+            path: path.display().to_string(),
+            why: error.to_string(),
+        };
+        for role in there {
+            let (now, next) = (self.path(role), self.next(role));
+            if now.exists() {
+                let retired = self.0.join(RETIRED);
+                files::private_folder(&retired)?;
+                std::fs::rename(&now, retired.join(format!("{role}.pem"))).map_err(|e| cannot(&now, &e))?;
+            }
+            // A crash before this leaves the new key where `select` looks for it, too.
+            std::fs::rename(&next, &now).map_err(|error| cannot(&next, &error))?;
+        }
+        match std::fs::remove_dir(self.0.join(NEXT)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(cannot(&self.0.join(NEXT), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl KeyFolder {
+    fn path(&self, role: &str) -> PathBuf {
+        self.0.join(format!("{role}.pem"))
+    }
+
+    fn next(&self, role: &str) -> PathBuf {
+        self.0.join(NEXT).join(format!("{role}.pem"))
+    }
+
+    /// Makes new keys beside those in use, or reads those that were made and wait. Their public halves, by role.
+    ///
+    /// # Errors
+    /// [`KeyError`]; the system gives no random numbers.
+    pub fn make_next(&self) -> Result<BTreeMap<String, Key>, KeyError> {
+        let folder = self.0.join(NEXT);
+        files::private_folder(&self.0)?;
+        files::private_folder(&folder)?;
+        let mut keys = BTreeMap::new();
+        for role in ONLINE_ROLES {
+            let path = self.next(role);
+            if !path.exists() {
+                let mut seed = [0_u8; 32];
+                rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut seed)
+                    .map_err(|error| KeyError::Random(error.to_string()))?;
+                let unusable = |error| KeyError::Key { path: path.display().to_string(), error };
+                let pem = Ed25519Signer::from_seed(&seed).and_then(|key| key.to_pkcs8_pem());
+                files::write_private(&path, pem.map_err(unusable)?.as_bytes())?;
+            }
+            keys.insert(role.to_owned(), read(&path)?.key().clone());
+        }
+        Ok(keys)
+    }
+}
 
 /// One key for each online role.
 #[derive(Debug)]
@@ -40,6 +148,17 @@ pub enum KeyError {
         /// The file.
         path: String,
     },
+    /// A file cannot be moved.
+    #[error("{path} could not be moved: {why}")]
+    Move {
+        /// The file.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}; nothing was made")]
+    Random(String),
     /// The content of a file.
     #[error("{path}: {error}")]
     Key {
@@ -51,7 +170,7 @@ pub enum KeyError {
     /// The metadata does not trust a key.
     #[error(
         "the {role} key of this server (key id {key_id}) cannot sign alone: {why}; use the key that the metadata names, \
-         or publish metadata that names this one with threshold 1"
+         or have people authorise new ones: `mulberry-server keys new`"
     )]
     NotTrusted {
         /// The role.
@@ -78,9 +197,10 @@ impl OnlineKeys {
     /// # Errors
     /// [`KeyError::NotTrusted`].
     pub fn check(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<(), KeyError> {
-        check("snapshot", &self.snapshot, root.authority("snapshot"))?;
-        check("timestamp", &self.timestamp, root.authority("timestamp"))?;
-        check(profile::GATES, &self.gates, targets.authority(profile::GATES, "targets"))
+        for (role, signer) in ONLINE_ROLES.into_iter().zip([&self.snapshot, &self.timestamp, &self.gates]) {
+            check(role, signer, authority(role, root, targets))?;
+        }
+        Ok(())
     }
 }
 
@@ -117,6 +237,14 @@ fn read(path: &Path) -> Result<Ed25519Signer, KeyError> {
     let bytes = read_file(path)?;
     Ed25519Signer::from_pkcs8_pem(&String::from_utf8_lossy(&bytes))
         .map_err(|error| KeyError::Key { path: path.display().to_string(), error })
+}
+
+fn authority<'a>(
+    role: &'static str,
+    root: &'a Verified<Root>,
+    targets: &'a Verified<Targets>,
+) -> Result<Authority<'a>, TrustError> {
+    if role == profile::GATES { targets.authority(role, "targets") } else { root.authority(role) }
 }
 
 fn check(

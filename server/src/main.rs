@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 use mulberry_server::clock::SystemClock;
 use mulberry_server::commands::{self, CommandError};
-use mulberry_server::config::{Cli, Command, ConfigCommand, LedgerCommand, LogFormat};
+use mulberry_server::config::{Cli, Command, ConfigCommand, KeysCommand, LedgerCommand, LogFormat};
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::rehearsal::ClockStart;
@@ -56,6 +56,7 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<Exit, CommandError>
         Command::Rebuild(args) => system.block_on(commands::rebuild::rebuild(args, &clock, &limits))?,
         Command::Restore(args) => system.block_on(commands::restore::restore(args, &limits))?,
         Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits))?,
+        Command::Keys(KeysCommand::New(args)) => commands::keys::new(args)?,
         Command::Config(ConfigCommand::Show { json, .. }) => {
             commands::config_show::config_show(std::env::args_os(), *json)?;
         }

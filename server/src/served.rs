@@ -150,7 +150,8 @@ fn etag(bytes: &[u8]) -> HeaderValue {
     HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
+/// Every document of an edition, by path.
+pub(crate) fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u8]>)> {
     let mut documents: Vec<_> = state
         .roots
         .iter()

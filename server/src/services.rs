@@ -1,5 +1,6 @@
 //! What operators ask for, and what time asks for: each decided by a pure function, carried out by [`Core`].
 
+pub mod ceremony;
 pub mod core;
 pub mod gate;
 pub mod propose;

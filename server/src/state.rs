@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mulberry_shared::ceremony::Live;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::ledger::continuation::Continuations;
@@ -20,10 +21,12 @@ use mulberry_shared::trust::{TrustError, Verified, profile, verify};
 use crate::event::{Event, Record};
 use crate::ledger::{self, LedgerError};
 
+pub mod ceremonies;
 mod gates;
 mod lost;
 pub mod proposals;
 
+pub use ceremonies::Ceremonies;
 pub use gates::Pace;
 pub use proposals::Proposals;
 
@@ -54,6 +57,8 @@ pub struct State {
     pub revisions: BTreeMap<RecipePath, u64>,
     /// What waits for signatures, and what was overtaken while it did.
     pub proposals: Proposals,
+    /// Changes of keys, thresholds and expiries that wait for signatures.
+    pub ceremonies: Ceremonies,
 }
 
 /// Who asked for an event, and when the server accepted it.
@@ -199,6 +204,12 @@ pub fn advance(
         }
         // One that is gone already is no fault: how many overtaken ones are kept may change between versions.
         Event::ProposalDropped { id, .. } => next.proposals.forget(id),
+        Event::CeremonyMade { .. }
+        | Event::CeremonySigned { .. }
+        | Event::CeremonyPublished { .. }
+        | Event::CeremonyDropped { .. } => {
+            ceremonies::advance(&mut next, event, stamp, limits).map_err(&cannot)?;
+        }
         Event::GateSet { path, gate } => next.set_gate(path, gate, None, limits).map_err(&cannot)?,
         Event::GateApproved { path, gate, approval } => {
             next.set_gate(path, gate, Some(approval), limits).map_err(&cannot)?;
@@ -258,6 +269,13 @@ impl State {
         lane_recipes(&self.targets, lane, metadata, supplied, self.lanes.get(&lane), limits)
     }
 
+    /// What is published, as ceremonies are compared with it.
+    #[must_use]
+    pub fn live(&self) -> Live<'_> {
+        let lanes = self.lanes.iter().map(|(lane, content)| (*lane, &content.metadata)).collect();
+        Live { root: &self.root, targets: &self.targets, lanes }
+    }
+
     /// The published version of each lane.
     #[must_use]
     pub fn lane_versions(&self) -> BTreeMap<Lane, u64> {
@@ -305,6 +323,7 @@ fn initial(
         above: 0,
         revisions: BTreeMap::new(),
         proposals: Proposals::default(),
+        ceremonies: Ceremonies::default(),
     };
     state.set_head(head);
     Ok(state)

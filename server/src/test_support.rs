@@ -13,12 +13,12 @@ use mulberry_shared::recipe::{
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
 use mulberry_shared::trust::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, Signer, Targets};
+use mulberry_shared::trust::{Ed25519Signer, Root, Signer, Targets, Verified};
 
 use crate::clock::SetClock;
 use crate::edition::store::MemoryEdition;
 use crate::event::Event;
-use crate::keys::OnlineKeys;
+use crate::keys::{KeyError, KeySource, OnlineKeys};
 use crate::ledger;
 use crate::services::{Core, OpenError};
 use crate::state::{self, State};
@@ -40,12 +40,32 @@ pub(crate) fn key(number: u8) -> Ed25519Signer {
 }
 
 fn holders(numbers: std::ops::RangeInclusive<u8>, threshold: u32) -> Holders {
-    let held = |number| key(number).key().clone().held_by(&format!("person-{number}"));
+    // From 100 on they are the server's.
+    let held = |number| match number {
+        100.. => key(number).key().clone(),
+        _ => key(number).key().clone().held_by(&format!("person-{number}")),
+    };
     Holders { keys: numbers.map(held).collect(), threshold }
 }
 
-pub(crate) fn online_keys() -> OnlineKeys {
-    OnlineKeys { snapshot: key(101), timestamp: key(102), gates: key(103) }
+/// Three keys that a server has.
+pub(crate) struct Keys(pub(crate) [u8; 3]);
+
+impl KeySource for Keys {
+    fn select(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<OnlineKeys, KeyError> {
+        let [snapshot, timestamp, gates] = self.0.map(key);
+        let keys = OnlineKeys { snapshot, timestamp, gates };
+        keys.check(root, targets).map(|()| keys)
+    }
+
+    fn settle(&self, _: &Verified<Root>, _: &Verified<Targets>) -> Result<(), KeyError> {
+        Ok(())
+    }
+}
+
+/// Those that the first metadata names.
+pub(crate) fn usual_keys() -> Arc<dyn KeySource> {
+    Arc::new(Keys([101, 102, 103]))
 }
 
 fn sign<T: mulberry_shared::trust::metadata::Body>(body: &T, numbers: &[u8]) -> Base64 {
@@ -175,6 +195,7 @@ pub(crate) struct Parts<S> {
     pub(crate) store: Arc<S>,
     pub(crate) editions: Arc<MemoryEdition>,
     pub(crate) clock: Arc<SetClock>,
+    pub(crate) keys: Arc<dyn KeySource>,
 }
 
 impl<S: Store + 'static> Parts<S> {
@@ -185,13 +206,13 @@ impl<S: Store + 'static> Parts<S> {
             crate::services::core::fold(store.clone(), &Limits::default()).await.unwrap();
         assert!(before.is_none());
         ledger.append(start(), "init", initialised()).await.unwrap();
-        Self { store, editions: Arc::default(), clock: Arc::new(SetClock::at(start())) }
+        Self { store, editions: Arc::default(), clock: Arc::new(SetClock::at(start())), keys: usual_keys() }
     }
 
     /// Starts a server on them, as a restart would.
     pub(crate) async fn open(&self) -> Result<Arc<Core>, OpenError> {
         let limits = Limits::default();
-        Core::open(self.store.clone(), self.editions.clone(), online_keys(), self.clock.clone(), limits)
+        Core::open(self.store.clone(), self.editions.clone(), self.keys.clone(), self.clock.clone(), limits)
             .await
             .map(Arc::new)
     }

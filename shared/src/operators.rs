@@ -15,8 +15,13 @@ use crate::digest::Sha256Digest;
 use crate::explain::explained;
 pub use crate::gates::GateState;
 
+mod ceremonies;
 mod proposals;
 
+pub use ceremonies::{
+    CeremoniesResponse, CeremonyPart, CeremonyRequest, CeremonyResponse, CeremonyStatus, DroppedCeremony,
+    ShownCeremony,
+};
 pub use proposals::{
     DropRequest, DropResponse, ProposalOutcome, ProposalRequest, ProposalResponse, ProposalState,
     ProposalStatus, ProposalsResponse, ProposeResponse, ProposedChange, ProposedRecipe, SignatureRequest,
@@ -37,6 +42,9 @@ pub const LANES_PATH: &str = "/api/v1/lanes";
 
 /// Path of `GET` and `POST` proposals, and prefix of one: `/api/v1/proposals/{id}`.
 pub const PROPOSALS_PATH: &str = "/api/v1/proposals";
+
+/// Path of `GET` and `POST` ceremonies, and prefix of one: `/api/v1/ceremonies/{id}`.
+pub const CEREMONIES_PATH: &str = "/api/v1/ceremonies";
 
 /// Path prefix of `PUT` gate: `/api/v1/gates/{lane}/{slug}`.
 pub const GATES_PATH: &str = "/api/v1/gates";

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::ceremonies;
 use super::problem::{self, ProblemAnswer};
 use super::{ledger, metrics, proposals};
 use super::{method_not_allowed, not_found};
@@ -38,6 +39,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .default_service(other_method()),
         )
         .configure(proposals::configure)
+        .configure(ceremonies::configure)
         .service(
             web::resource("/api/v1/ledger")
                 .route(web::get().to(ledger::ledger))
@@ -181,7 +183,8 @@ pub(super) fn answer(body: &impl Serialize) -> HttpResponse {
     info(title = "Mulberry operators' interface", description = "Every error answer is a problem document (RFC 9457)."),
     paths(
         status, publish, set_gate, ledger::ledger, metrics::metrics, proposals::list, proposals::propose,
-        proposals::show, proposals::sign, proposals::give_up
+        proposals::show, proposals::sign, proposals::give_up,
+        ceremonies::list, ceremonies::hand_in, ceremonies::show, ceremonies::give_up
     ),
     modifiers(&BearerToken)
 )]

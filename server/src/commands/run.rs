@@ -25,7 +25,7 @@ use crate::edition::Work;
 use crate::edition::store::EditionFile;
 use crate::export::socket;
 use crate::files;
-use crate::keys::OnlineKeys;
+use crate::keys::KeyFolder;
 use crate::live::Admission;
 use crate::services::Core;
 use crate::store::sled::SledStore;
@@ -68,7 +68,7 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let capacity = Capacity::new(args.max_connections, open_files, cores);
     capacity.log(args.max_connections);
-    let keys = OnlineKeys::read(&layout.keys())?;
+    let keys = Arc::new(KeyFolder(layout.keys()));
     let store = Arc::new(SledStore::open(&layout.ledger())?);
     let editions = Arc::new(EditionFile(layout.edition()));
     let core = Arc::new(Core::open(store.clone(), editions, keys, clock, limits).await?);

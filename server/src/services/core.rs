@@ -23,7 +23,7 @@ use crate::edition::{self, Edition, StoredEditionError, Work};
 use crate::event::{Event, Record};
 use crate::export::source::Exporter;
 use crate::files::FileError;
-use crate::keys::{KeyError, OnlineKeys};
+use crate::keys::{KeyError, KeySource, OnlineKeys};
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::live::Live;
 use crate::metrics::{Change, Metrics, Reading};
@@ -34,6 +34,7 @@ use crate::store::Store;
 /// How many exports over the network run at once; each holds a few megabytes.
 const EXPORTS: usize = 2;
 
+mod ceremonies;
 mod proposals;
 
 /// The server's services.
@@ -45,6 +46,9 @@ pub struct Core {
     /// For exports only: everything else goes through the writer.
     store: Arc<dyn Store>,
     exports: Arc<Semaphore>,
+    keys: Arc<dyn KeySource>,
+    /// Why this server cannot sign, while it cannot.
+    unsigned: std::sync::Mutex<Option<String>>,
     /// Whether the last attempt to make something durable failed.
     failing: AtomicBool,
     /// Head of the ledger, ahead of what is served when an edition could not be stored.
@@ -57,7 +61,8 @@ struct Writer {
     ledger: Ledger,
     state: Arc<State>,
     edition: Option<Arc<Edition>>,
-    keys: OnlineKeys,
+    /// `None` while this server cannot sign.
+    keys: Option<OnlineKeys>,
     editions: Arc<dyn EditionStore>,
 }
 
@@ -105,6 +110,9 @@ pub enum SignError {
     /// Storing it.
     #[error("{0}")]
     File(#[from] FileError),
+    /// The keys are not there.
+    #[error("an online key is missing or not authorised; the status says which")]
+    NoKeys,
     /// The task that stores it.
     #[error("the task that stores it failed: {0}")]
     Task(String),
@@ -118,32 +126,65 @@ impl Core {
     pub async fn open(
         store: Arc<dyn Store>,
         editions: Arc<dyn EditionStore>,
-        keys: OnlineKeys,
+        keys: Arc<dyn KeySource>,
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
         let (ledger, state, heads) = fold(store.clone(), &limits).await?;
         let state = Arc::new(state.ok_or(OpenError::NotInitialised)?);
-        keys.check(&state.root, &state.targets)?;
-        let edition = match editions.load()? {
-            None => None,
-            Some(bytes) => Some(Arc::new(Edition::from_bytes(&bytes, &state, &limits)?)),
+        let stored = editions.load()?;
+        let edition =
+            match stored.as_deref().map(|bytes| (bytes, Edition::from_bytes(bytes, &state, &limits))) {
+                None => None,
+                Some((_, Ok(edition))) => {
+                    ledger::check_witness(edition.ledger(), &heads).map_err(FoldError::from)?;
+                    Some(Arc::new(edition))
+                }
+                Some((bytes, Err(error @ StoredEditionError::Refused(_)))) => {
+                    // The keys that signed it were changed by people, and it was the last thing that happened.
+                    let head = edition::outdated(bytes, &state, &limits).ok_or(error)?;
+                    ledger::check_witness(head, &heads).map_err(FoldError::from)?;
+                    None
+                }
+                Some((_, Err(error))) => return Err(error.into()),
+            };
+        let (selected, unsigned) = match (keys.select(&state.root, &state.targets), &edition) {
+            (Ok(selected), _) => (Some(selected), None),
+            (Err(error), None) => return Err(error.into()),
+            // What was signed is served as long as it lasts, and people can authorise new keys meanwhile.
+            (Err(error), Some(_)) => (None, Some(error.to_string())),
         };
-        if let Some(edition) = &edition {
-            ledger::check_witness(edition.ledger(), &heads).map_err(FoldError::from)?;
+        match &unsigned {
+            Some(error) => tracing::error!(error, "this server cannot sign; what was signed last is served"),
+            None => keys.settle(&state.root, &state.targets)?,
         }
-        let mut writer = Writer { ledger, state, edition, keys, editions };
+        let mut writer = Writer { ledger, state, edition, keys: selected, editions };
         let now = clock.now();
         let work = edition::due(writer.edition.as_deref(), &writer.state, now);
         let edition = match (&writer.edition, work) {
             (Some(edition), Work::Nothing) => edition.clone(),
+            (Some(edition), _) if writer.keys.is_none() => edition.clone(),
             _ => writer.sign(now, work, &limits).await?,
         };
         let recorded = std::sync::Mutex::new(writer.ledger.head());
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
         let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(false));
         let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
-        Ok(Self { writer, served, live, metrics, store, exports, failing, recorded, clock, limits })
+        let unsigned = std::sync::Mutex::new(unsigned);
+        Ok(Self {
+            writer,
+            served,
+            live,
+            metrics,
+            store,
+            exports,
+            keys,
+            unsigned,
+            failing,
+            recorded,
+            clock,
+            limits,
+        })
     }
 
     /// What is served now.
@@ -225,6 +266,8 @@ impl Core {
             .filter(|expiry| expiry.due)
             .map(|expiry| format!("{} version {} expires at {}", expiry.role, expiry.version, expiry.expires))
             .collect();
+        let unsigned = self.unsigned.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.extend(unsigned.iter().map(|why| format!("this server cannot sign: {why}")));
         if self.failing.load(Ordering::SeqCst) {
             troubles.push("the last write to the state folder failed".to_owned());
         }
@@ -306,6 +349,7 @@ impl Core {
     pub async fn sign_due(&self) -> Result<Work, SignError> {
         let mut writer = self.writer.lock().await;
         let now = self.clock.now();
+        self.look_for_keys(&mut writer);
         let mut work = edition::due(writer.edition.as_deref(), &writer.state, now);
         // Signed earlier, but not stored then, so not served either.
         if writer.edition.as_ref().is_none_or(|signed| !Arc::ptr_eq(signed, &self.served().edition)) {
@@ -346,12 +390,18 @@ impl Core {
         // Proposals are no part of an edition: the timestamp names the new head, and agents have nothing to fetch. Unless an
         // event before this one still waits for its edition.
         let work = match &event {
-            Event::ProposalMade { .. } | Event::ProposalSigned { .. } | Event::ProposalDropped { .. } => {
+            Event::ProposalMade { .. }
+            | Event::ProposalSigned { .. }
+            | Event::ProposalDropped { .. }
+            | Event::CeremonyMade { .. }
+            | Event::CeremonySigned { .. }
+            | Event::CeremonyDropped { .. } => {
                 edition::due(writer.edition.as_deref(), &writer.state, now).max(Work::Timestamp)
             }
             Event::Initialised { .. }
             | Event::Continued { .. }
             | Event::LanePublished { .. }
+            | Event::CeremonyPublished { .. }
             | Event::GateSet { .. }
             | Event::GateApproved { .. } => Work::Snapshot,
         };
@@ -406,6 +456,16 @@ impl Core {
         }
     }
 
+    /// Keys that were missing may have been put in their place since.
+    fn look_for_keys(&self, writer: &mut Writer) {
+        if writer.keys.is_none() {
+            let selected = self.keys.select(&writer.state.root, &writer.state.targets);
+            let why = selected.as_ref().err().map(ToString::to_string);
+            writer.keys = selected.ok();
+            *self.unsigned.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        }
+    }
+
     async fn serve_next(&self, writer: &mut Writer, now: Timestamp, work: Work) -> Result<(), SignError> {
         let signed = writer.sign(now, work, &self.limits).await;
         self.failing.store(signed.is_err() || writer.ledger.is_uncertain(), Ordering::SeqCst);
@@ -428,7 +488,8 @@ impl Core {
 impl Writer {
     /// Signs the next edition and makes it durable.
     async fn sign(&mut self, now: Timestamp, work: Work, limits: &Limits) -> Result<Arc<Edition>, SignError> {
-        let edition = edition::next(self.edition.as_deref(), &self.state, &self.keys, now, work, limits)?;
+        let keys = self.keys.as_ref().ok_or(SignError::NoKeys)?;
+        let edition = edition::next(self.edition.as_deref(), &self.state, keys, now, work, limits)?;
         let bytes = edition.to_bytes()?;
         let edition = Arc::new(edition);
         // From here on its versions count as used, even if it is not stored.
@@ -481,7 +542,15 @@ fn note(record: &Record, served: &Served) {
                 tracing::info!(actor, %path, revision, edition, sequence, "withdrawn");
             }
         }
-        Event::ProposalMade { .. } | Event::ProposalSigned { .. } | Event::ProposalDropped { .. } => {
+        Event::CeremonyPublished { .. } => {
+            tracing::info!(actor, what = event.describe(), edition, sequence, "ceremony");
+        }
+        Event::ProposalMade { .. }
+        | Event::ProposalSigned { .. }
+        | Event::ProposalDropped { .. }
+        | Event::CeremonyMade { .. }
+        | Event::CeremonySigned { .. }
+        | Event::CeremonyDropped { .. } => {
             tracing::info!(actor, what = event.describe(), sequence, "proposal");
         }
         Event::GateSet { path, gate } | Event::GateApproved { path, gate, .. } => {

@@ -159,13 +159,22 @@ pub fn give_up(
     limits: &Limits,
 ) -> Result<(ProposalStatus, Event), Refusal> {
     let kept = find(state, prefix)?;
+    let reason = reason(request, limits)?;
+    let event = Event::ProposalDropped { id: kept.id(), reason };
+    Ok((status(state, kept, limits)?, event))
+}
+
+/// Why something is given up.
+///
+/// # Errors
+/// `proposal-refused` when it is no short line.
+pub(super) fn reason(request: &DropRequest, limits: &Limits) -> Result<String, Refusal> {
     let (reason, most) = (request.reason.trim(), limits.proposal.reason);
     if reason.is_empty() || reason.len() > most || reason.chars().any(char::is_control) {
         let detail = format!("a reason is one line of 1 to {most} bytes");
         return Err(Refusal::new(ProblemKind::ProposalRefused, detail, "say in a few words why"));
     }
-    let event = Event::ProposalDropped { id: kept.id(), reason: reason.to_owned() };
-    Ok((status(state, kept, limits)?, event))
+    Ok(reason.to_owned())
 }
 
 /// All proposals, those of one lane together, older ones first.

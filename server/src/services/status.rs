@@ -29,11 +29,12 @@ pub fn status(served: &Served, now: Timestamp, clock_shifted: bool) -> StatusRes
     }
 }
 
-/// How many proposals can still be signed.
+/// How many proposals can still be signed, and how many ceremonies are kept.
 #[must_use]
 pub fn waiting(state: &State) -> usize {
     let lanes = state.lane_versions();
-    state.proposals.iter().filter(|kept| !kept.is_overtaken(&lanes)).count()
+    let proposals = state.proposals.iter().filter(|kept| !kept.is_overtaken(&lanes)).count();
+    proposals.saturating_add(state.ceremonies.iter().count())
 }
 
 /// The recipes of one lane, or of all, by path.

@@ -123,6 +123,18 @@ impl Proposals {
         }
     }
 
+    /// The lanes' keys changed: signatures of keys that count no more are forgotten.
+    pub fn recount(&mut self, targets: &Targets, limits: &Limits) {
+        for kept in &mut self.0 {
+            let authority = targets.authority(kept.proposal.lane().as_str(), "targets");
+            let merged =
+                authority.ok().and_then(|keys| kept.proposal.merged(&kept.proposal, keys, limits).ok());
+            if let Some(merged) = merged {
+                kept.proposal = Arc::new(merged);
+            }
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.0.iter().map(|kept| kept.proposal.size()).fold(0, usize::saturating_add)
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::approval::Approval;
+use crate::ceremony::signing::Signatures;
 use crate::digest::Sha256Digest;
 use crate::gates::Gate;
 use crate::operators::Base64;
@@ -115,6 +116,30 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
+    /// A change of keys, thresholds or expiries was proposed, with the signatures it had.
+    CeremonyMade {
+        /// The next metadata of each role that changes, with the signatures so far.
+        parts: BTreeMap<Role, Base64>,
+    },
+    /// More signatures under a ceremony. Those that complete it are no such event: it is published.
+    CeremonySigned {
+        /// The id of the ceremony.
+        id: Sha256Digest,
+        /// The signatures, by the role whose metadata they are under.
+        signatures: Signatures,
+    },
+    /// Keys, thresholds or expiries changed: all parts at once.
+    CeremonyPublished {
+        /// The metadata of each role that changed, as signed.
+        parts: BTreeMap<Role, Base64>,
+    },
+    /// A ceremony was given up.
+    CeremonyDropped {
+        /// The id of the ceremony.
+        id: Sha256Digest,
+        /// Why, for people.
+        reason: String,
+    },
     /// A gate was set.
     GateSet {
         /// The recipe.
@@ -154,6 +179,10 @@ impl Event {
                 format!("proposal {} signed with key {:.8}", proposal::shown(id), keyid.0)
             }
             Self::ProposalDropped { id, .. } => format!("proposal {} dropped", proposal::shown(id)),
+            Self::CeremonyMade { parts } => format!("ceremony proposed: {}", roles(parts)),
+            Self::CeremonySigned { id, .. } => format!("ceremony {} signed", proposal::shown(id)),
+            Self::CeremonyPublished { parts } => format!("ceremony published: {}", roles(parts)),
+            Self::CeremonyDropped { id, .. } => format!("ceremony {} dropped", proposal::shown(id)),
             Self::GateSet { path, gate } => {
                 let (revision, state, percent) = (gate.revision, gate.state.as_str(), gate.percent);
                 format!("gate of {path} revision {revision} set to {state} at {percent}")
@@ -169,6 +198,10 @@ impl Event {
             }
         }
     }
+}
+
+fn roles(parts: &BTreeMap<Role, Base64>) -> String {
+    parts.keys().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// A record cannot be read.
@@ -241,7 +274,27 @@ mod tests {
         let signed = Event::ProposalSigned { id, keyid: KeyId("k".into()), sig: "00".into() };
         let dropped = Event::ProposalDropped { id, reason: "typo".into() };
         let hex = "ab".repeat(32);
+        let parts = BTreeMap::from([(Role::Root, Base64(b"{}".to_vec()))]);
+        let signature = crate::trust::threshold::Signature {
+            keyid: KeyId("k".into()),
+            sig: "00".into(),
+            other: BTreeMap::new(),
+        };
+        let signatures = BTreeMap::from([(Role::Targets, vec![signature])]);
         for (event, text) in [
+            (
+                Event::CeremonyMade { parts: parts.clone() },
+                r#"{"type":"ceremony-made","parts":{"root":"e30="}}"#.to_owned(),
+            ),
+            (
+                Event::CeremonySigned { id, signatures },
+                format!(r#"{{"type":"ceremony-signed","id":"{hex}","signatures":{{"targets":[{{"keyid":"k","sig":"00"}}]}}}}"#),
+            ),
+            (Event::CeremonyPublished { parts }, r#"{"type":"ceremony-published","parts":{"root":"e30="}}"#.to_owned()),
+            (
+                Event::CeremonyDropped { id, reason: "typo".into() },
+                format!(r#"{{"type":"ceremony-dropped","id":"{hex}","reason":"typo"}}"#),
+            ),
             (
                 made,
                 r#"{"type":"proposal-made","role":"emergency","metadata":"e30=","recipes":{},"withdraw":["b"]}"#.to_owned(),

@@ -11,7 +11,7 @@ use super::*;
 use crate::clock::SetClock;
 use crate::store::doubles::{Journal, Recording, RecordingEdition, WatchedDisk};
 use crate::store::sled::SledStore;
-use crate::test_support::{Proposal, gate, initialised, online_keys, path, start};
+use crate::test_support::{Proposal, gate, initialised, path, start, usual_keys};
 
 /// A server on a real folder, every step of whose writing is noted in the journal.
 async fn open(folder: &Path) -> (Arc<Core>, Arc<Recording<SledStore>>, Arc<Journal>) {
@@ -25,7 +25,7 @@ async fn open(folder: &Path) -> (Arc<Core>, Arc<Recording<SledStore>>, Arc<Journ
     }
     let editions = Arc::new(RecordingEdition::new(folder.join("edition.json"), journal.clone()));
     let clock = Arc::new(SetClock::at(start()));
-    let core = Core::open(store.clone(), editions, online_keys(), clock, Limits::default()).await.unwrap();
+    let core = Core::open(store.clone(), editions, usual_keys(), clock, Limits::default()).await.unwrap();
     let core = Arc::new(core);
     let watched = Arc::downgrade(&core);
     journal.watch(move || {

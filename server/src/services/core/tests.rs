@@ -11,7 +11,7 @@ use crate::served::Caching;
 use crate::store::doubles::{Failure, Flaky};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::SledStore;
-use crate::test_support::{Parts, Proposal, gate, hours, path, start};
+use crate::test_support::{Keys, Parts, Proposal, gate, hours, path, start, usual_keys};
 
 async fn publish(
     core: &Arc<Core>,
@@ -79,7 +79,12 @@ async fn a_restart_serves_the_same_bytes() {
     parts.store.close();
 
     let (editions, clock) = (parts.editions.clone(), parts.clock.clone());
-    let parts = Parts { store: Arc::new(SledStore::open(folder.path()).unwrap()), editions, clock };
+    let parts = Parts {
+        store: Arc::new(SledStore::open(folder.path()).unwrap()),
+        editions,
+        clock,
+        keys: usual_keys(),
+    };
     let core = parts.open().await.unwrap();
     let after = core.served();
     assert_eq!(after.state, before.state);
@@ -147,7 +152,7 @@ async fn a_ledger_that_was_cut_off_or_exchanged_does_not_start() {
     let mut records = parts.store.records();
     records.pop();
     let (editions, clock) = (parts.editions.clone(), parts.clock.clone());
-    let cut = Parts { store: Arc::new(MemoryStore::holding(records)), editions, clock };
+    let cut = Parts { store: Arc::new(MemoryStore::holding(records)), editions, clock, keys: usual_keys() };
     let error = cut.open().await.err().unwrap().to_string();
     assert!(error.contains("event 2 is missing"), "{error}");
 }
@@ -155,11 +160,15 @@ async fn a_ledger_that_was_cut_off_or_exchanged_does_not_start() {
 #[tokio::test]
 async fn an_empty_ledger_foreign_keys_and_a_newer_or_damaged_edition_do_not_start() {
     let parts = Parts::initialised(MemoryStore::new()).await;
-    let empty =
-        Parts { store: Arc::new(MemoryStore::new()), editions: Arc::default(), clock: parts.clock.clone() };
+    let empty = Parts {
+        store: Arc::new(MemoryStore::new()),
+        editions: Arc::default(),
+        clock: parts.clock.clone(),
+        keys: usual_keys(),
+    };
     assert!(matches!(empty.open().await, Err(OpenError::NotInitialised)));
 
-    let foreign = OnlineKeys { snapshot: crate::test_support::key(7), ..crate::test_support::online_keys() };
+    let foreign = Arc::new(Keys([7, 102, 103]));
     let opened = Core::open(
         parts.store.clone(),
         parts.editions.clone(),

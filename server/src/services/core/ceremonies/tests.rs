@@ -1,0 +1,219 @@
+use mulberry_shared::ceremony::{Ceremony, Lone, Step, plan};
+use mulberry_shared::operators::PublishRequest;
+use mulberry_shared::proposal::Role;
+use mulberry_shared::recipe::Lane;
+use mulberry_shared::trust::Signer;
+
+use super::*;
+use crate::keys::{KeyFolder, KeySource};
+use crate::store::Store;
+use crate::store::memory::MemoryStore;
+use crate::test_support::{Keys, Parts, Proposal, key, start};
+
+fn made(core: &Core, steps: &[Step]) -> Ceremony {
+    let state = core.served().state.clone();
+    plan::make(&state.live(), steps, Lone::Refuse, start(), &Limits::default()).unwrap()
+}
+
+fn signed(core: &Core, ceremony: &Ceremony, keys: &[u8]) -> CeremonyRequest {
+    let state = core.served().state.clone();
+    let mut ceremony = ceremony.clone();
+    keys.iter().for_each(|number| drop(ceremony.sign(&state.live(), &key(*number)).unwrap()));
+    CeremonyRequest { ceremony: ceremony.document() }
+}
+
+async fn hand_in(core: &Arc<Core>, request: CeremonyRequest) -> Result<CeremonyResponse, ProblemKind> {
+    core.ceremony("mei".to_owned(), request).await.map_err(|refusal| refusal.kind)
+}
+
+fn revoke(role: Role, number: u8) -> Step {
+    Step::Revoke { role, who: format!("person-{number}") }
+}
+
+fn online(numbers: [u8; 3]) -> Step {
+    let roles = ["snapshot", "timestamp", "gates"].map(str::to_owned);
+    Step::Online { keys: roles.into_iter().zip(numbers.map(|number| key(number).key().clone())).collect() }
+}
+
+#[tokio::test]
+async fn people_sign_one_after_the_other_and_all_parts_are_served_at_once() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    // The lane was signed with 21 and 22, so it is signed anew.
+    let ceremony = made(&core, &[revoke(Role::Emergency, 21)]);
+    let first = hand_in(&core, signed(&core, &ceremony, &[11])).await.unwrap();
+    assert_eq!(first.outcome, ProposalOutcome::Waiting);
+    let missing: Vec<_> =
+        first.ceremony.unwrap().parts.iter().map(|part| (part.role, part.missing)).collect();
+    assert_eq!(missing, [(Role::Targets, 1), (Role::Emergency, 2)]);
+    let again = hand_in(&core, signed(&core, &ceremony, &[11])).await.unwrap();
+    assert_eq!(again.ledger, first.ledger, "the same again changes nothing");
+    let before = core.served();
+    hand_in(&core, signed(&core, &ceremony, &[22, 13])).await.unwrap();
+    assert_eq!(core.served().state.targets.version, before.state.targets.version, "one is missing");
+
+    // A restart in between, and a recipe in the making that the revoked key has signed.
+    drop(core);
+    let core = parts.open().await.unwrap();
+    let last = hand_in(&core, signed(&core, &ceremony, &[23])).await.unwrap();
+    assert_eq!((last.outcome, last.ceremony), (ProposalOutcome::Published, None));
+    let state = core.served().state.clone();
+    assert_eq!((state.targets.version, state.lanes[&Lane::Emergency].metadata.version), (2, 2));
+    assert_eq!((state.roots.len(), state.ceremonies.iter().count()), (1, 0));
+    assert_eq!(
+        hand_in(&core, signed(&core, &ceremony, &[])).await.unwrap().outcome,
+        ProposalOutcome::Published
+    );
+
+    // The revoked key counts for nothing any more, beside a good one.
+    let lane = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+    let request = lane.request();
+    let refused = core.publish("mei".into(), Lane::Emergency, request).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::TrustRefused, "{refused}");
+    let good = Proposal { keys: vec![22, 23], ..lane };
+    core.publish("mei".into(), Lane::Emergency, good.request()).await.unwrap();
+    drop(core);
+    assert_eq!(parts.open().await.unwrap().served().state.targets.version, 2, "the fold agrees");
+}
+
+#[tokio::test]
+async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let state = core.served().state.clone();
+    let lane = Proposal {
+        keys: vec![23],
+        ..Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[])
+    };
+    let PublishRequest { metadata, recipes, withdraw } = lane.request();
+    let document = mulberry_shared::proposal::Document {
+        format: 1,
+        role: Role::Emergency,
+        metadata,
+        recipes,
+        withdraw,
+        base: None,
+    };
+    let request = mulberry_shared::operators::ProposalRequest { proposal: document, replaces: None };
+    let waiting = core.propose("mei".into(), request).await.unwrap();
+    assert_eq!(waiting.proposal.unwrap().missing, 1);
+    let ceremony = made(&core, &[revoke(Role::Emergency, 23)]);
+    hand_in(&core, signed(&core, &ceremony, &[11, 12])).await.unwrap();
+    let [one] = &core.proposals().unwrap().proposals[..] else { panic!("one proposal") };
+    assert_eq!((one.missing, one.signed.len()), (2, 0), "{one:?}");
+    assert!(one.may_sign.iter().all(|person| person != "person-23"), "{one:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_recorded() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let head = core.served().state.head;
+    let good = made(&core, &[revoke(Role::Root, 1)]);
+    let mut false_one = signed(&core, &good, &[2]);
+    let bytes = false_one.ceremony.parts.get_mut(&Role::Root).unwrap();
+    let text = String::from_utf8(bytes.0.clone()).unwrap();
+    let at = text.find("\"sig\":\"").unwrap() + 7;
+    bytes.0[at] = if bytes.0[at] == b'0' { b'1' } else { b'0' };
+    assert_eq!(hand_in(&core, false_one).await.unwrap_err(), ProblemKind::SignatureRefused);
+    // Keys that this server does not have: it could sign nothing after it.
+    let foreign = made(&core, &[online([111, 112, 113])]);
+    let refused = hand_in(&core, signed(&core, &foreign, &[1, 2, 11, 12])).await;
+    assert_eq!(refused.unwrap_err(), ProblemKind::ProposalRefused);
+    assert_eq!(core.served().state.head, head);
+
+    hand_in(&core, signed(&core, &good, &[2])).await.unwrap();
+    let other = made(&core, &[revoke(Role::Root, 3)]);
+    hand_in(&core, signed(&core, &other, &[1, 2])).await.unwrap();
+    assert_eq!(core.served().state.roots.len(), 2);
+    let overtaken = hand_in(&core, signed(&core, &good, &[])).await.unwrap_err();
+    assert_eq!(overtaken, ProblemKind::ProposalOvertaken);
+    let [listed] = &core.ceremonies().unwrap().ceremonies[..] else { panic!("one is kept") };
+    assert_eq!(listed.state, mulberry_shared::operators::ProposalState::Overtaken);
+    let id = listed.id.to_string()[..12].to_owned();
+    let drop = DropRequest { reason: "overtaken".into() };
+    core.drop_ceremony("mei".into(), id.clone(), drop).await.unwrap();
+    assert_eq!(core.shown_ceremony(&id).unwrap_err().kind, ProblemKind::UnknownProposal);
+}
+
+/// A thief of the old keys went far ahead; whoever holds what the thief served recovers.
+#[tokio::test]
+async fn after_a_rotation_of_the_online_keys_versions_fall_back_and_clients_follow() {
+    let mut parts = Parts::initialised(MemoryStore::new()).await;
+    // Two sets of keys, as a server has them that made new ones.
+    let folder = tempfile::tempdir().unwrap();
+    let keys = KeyFolder(folder.path().join("keys"));
+    crate::files::private_folder(&keys.0).unwrap();
+    for (role, number) in crate::keys::ONLINE_ROLES.into_iter().zip([101, 102, 103]) {
+        let pem = key(number).to_pkcs8_pem().unwrap();
+        crate::files::write_private(&keys.0.join(format!("{role}.pem")), pem.as_bytes()).unwrap();
+    }
+    parts.keys = Arc::new(keys.clone());
+    let core = parts.open().await.unwrap();
+    let new = keys.make_next().unwrap();
+    assert_eq!(keys.make_next().unwrap(), new, "they wait, and are told again");
+    let old = std::fs::read(keys.0.join("gates.pem")).unwrap();
+
+    let mut writer = core.writer.lock().await;
+    let limits = Limits::default();
+    let ahead = "9000-01-01T00:00:00Z".parse().unwrap();
+    let stolen = Keys([101, 102, 103]).select(&writer.state.root, &writer.state.targets).unwrap();
+    let forged = edition::next(None, &writer.state, &stolen, ahead, Work::Snapshot, &limits).unwrap();
+    let files = documents(&writer.state, &forged).into_iter().collect();
+    let pinned = TrustState::pinned(writer.state.roots[0].bytes(), &limits).unwrap();
+    let (agent, error) = refresh(&pinned, &files, &limits);
+    assert_eq!(error, None);
+    // The server itself may have been made to sign far ahead, too.
+    writer.edition = Some(Arc::new(forged));
+    drop(writer);
+
+    let ceremony = made(&core, &[Step::Online { keys: new.clone() }]);
+    let answer = hand_in(&core, signed(&core, &ceremony, &[1, 3, 11, 12])).await.unwrap();
+    let now = u64::try_from(start().as_second()).unwrap();
+    assert!((now..now + 10).contains(&answer.edition), "{}", answer.edition);
+    let served = core.served();
+    let files = documents(&served.state, &served.edition).into_iter().collect();
+    let (agent, error) = refresh(&agent, &files, &limits);
+    assert_eq!(error, None);
+    assert_eq!(agent.trusted().snapshot().unwrap().version, answer.edition);
+
+    // The new ones took the place of the old ones, which are put aside; a restart finds them.
+    assert_eq!(std::fs::read(keys.0.join("retired/gates.pem")).unwrap(), old);
+    assert!(!keys.0.join("next").exists());
+    assert_eq!(parts.open().await.unwrap().served().edition.gates, served.edition.gates);
+}
+
+/// The event was recorded and the server ended before it signed: the edition in store is of keys that count no more.
+#[tokio::test]
+async fn a_server_that_ended_between_the_event_and_its_edition_signs_with_the_new_keys() {
+    let mut parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let ceremony = made(&core, &[online([111, 112, 113])]);
+    let request = signed(&core, &ceremony, &[1, 2, 11, 12]);
+    let state = core.served().state.clone();
+    let event = ceremony::make(&state, request, start(), &Limits::default()).unwrap().event.unwrap();
+    drop(core);
+    let (mut ledger, ..) =
+        crate::services::core::fold(parts.store.clone(), &Limits::default()).await.unwrap();
+    ledger.append(start(), "mei", event).await.unwrap();
+    parts.keys = Arc::new(Keys([111, 112, 113]));
+    let core = parts.open().await.unwrap();
+    assert_eq!(core.served().edition.snapshot.signed_by(), [key(111).key_id()]);
+    assert_eq!(core.troubles(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn without_its_keys_a_server_serves_what_it_signed_and_says_so() {
+    let mut parts = Parts::initialised(MemoryStore::new()).await;
+    let number = parts.open().await.unwrap().served().edition.number();
+    parts.keys = Arc::new(Keys([111, 112, 113]));
+    let core = parts.open().await.unwrap();
+    assert_eq!(core.served().edition.number(), number);
+    let troubles = core.troubles();
+    assert!(troubles[0].contains("cannot sign: the snapshot key"), "{troubles:?}");
+    // And people can authorise those it has.
+    let ceremony = made(&core, &[online([111, 112, 113])]);
+    hand_in(&core, signed(&core, &ceremony, &[1, 2, 11, 12])).await.unwrap();
+    assert_eq!(core.troubles(), Vec::<String>::new());
+    assert_eq!(parts.store.read(1).await.unwrap().len(), 2);
+}
