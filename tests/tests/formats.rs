@@ -11,6 +11,8 @@ use mulberry_lab::binaries::workspace;
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use mulberry_shared::approval::OpeningFile;
+use mulberry_shared::ceremony::Ceremony;
+use mulberry_shared::ceremony::public::PublicKeys;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::ledger::continuation::Continuation;
 use mulberry_shared::ledger::links::Links;
@@ -35,6 +37,13 @@ fn recipe_gates_proposal_and_event_are_what_our_own_writers_write() {
     let proposal = example("json proposal");
     let read = Proposal::read(proposal.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), proposal);
+
+    let ceremony = example("json ceremony");
+    let read = Ceremony::read(ceremony.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), ceremony);
+    let keys = example("json public-keys");
+    let read = PublicKeys::read(keys.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(String::from_utf8(read.write().unwrap()).unwrap().trim_end(), keys);
 
     let opening = example("json opening");
     let read = OpeningFile::read(opening.as_bytes(), &Limits::default()).unwrap();

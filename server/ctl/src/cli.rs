@@ -6,11 +6,16 @@ use jiff::Timestamp;
 use mulberry_shared::recipe::RecipeName;
 use std::path::PathBuf;
 
+mod ceremony;
 mod gate;
 mod ledger;
 mod preflight;
 mod proposals;
 
+pub use ceremony::{
+    Accept, AddKey, Held, KeyCommand, KeyNew, LanesCommand, OnlineKeysCommand, Renew, RevokeKey, RoleName,
+    RootCommand, Threshold,
+};
 pub use gate::{GateCommand, Narrow, Open, SignOpening};
 pub use ledger::{LedgerCommand, Show};
 pub use preflight::Preflight;
@@ -122,6 +127,24 @@ pub enum Command {
                       Example:\n  mulberryctl status\n  mulberryctl status --json"
     )]
     Status,
+    /// When each metadata file expires, who signs it, and the command that renews it; exit code 1 when any is due
+    #[command(
+        after_help = "Due: what people sign 30 days before it expires, the server's at half its life. Needs no token.\n\n\
+                      Example:\n  mulberryctl expiries\n  mulberryctl expiries --json"
+    )]
+    Expiries,
+    /// Who may sign for root and targets: add, revoke and rotate keys, thresholds, renewal
+    #[command(subcommand)]
+    Root(RootCommand),
+    /// Who may sign for the lanes
+    #[command(subcommand)]
+    Lanes(LanesCommand),
+    /// Which keys the server signs with
+    #[command(subcommand)]
+    OnlineKeys(OnlineKeysCommand),
+    /// A person's own keys
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -3,9 +3,12 @@
 //! [`run`] is the one place that wires configuration, clock, passphrases and command.
 
 pub mod bundle;
+pub mod ceremony;
 pub mod config_show;
+pub mod expiries;
 pub mod gate;
 pub mod init;
+pub mod key;
 pub mod ledger;
 pub mod preflight;
 pub mod proposals;
@@ -17,7 +20,7 @@ pub mod status;
 pub mod submit;
 
 use crate::{
-    cli::{Cli, Command, ConfigCommand},
+    cli::{Cli, Command, ConfigCommand, KeyCommand, RootCommand},
     config::Settings,
     failure::Failure,
     output,
@@ -49,8 +52,9 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         || Passphrases::gather(&cli.global.passphrase_file, env(passphrase::ENV), Prompt::detect());
     let format = cli.global.format();
     let limits = Limits::default();
+    let around = |settings| ceremony::Around { settings, now: now(), format, limits: &limits };
     match &cli.command {
-        Command::Init(command) => {
+        Command::Root(RootCommand::Init(command)) | Command::Init(command) => {
             let around = init::Surroundings {
                 server: cli.global.server.clone().or_else(|| env("MULBERRYCTL_SERVER")),
                 origin: cli.global.origin.clone().or_else(|| env("MULBERRYCTL_ORIGIN")),
@@ -68,6 +72,13 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Ledger(command) => {
             ledger::run(command, &settings()?, passphrases, now(), format, &limits).await
         }
+        Command::Root(command) => ceremony::root(command, &around(&settings()?), &mut passphrases()?).await,
+        Command::Lanes(command) => ceremony::lanes(command, &around(&settings()?), &mut passphrases()?).await,
+        Command::OnlineKeys(command) => {
+            ceremony::online_keys(command, &around(&settings()?), &mut passphrases()?).await
+        }
+        Command::Key(KeyCommand::New(command)) => key::new(command, &passphrases()?, format),
+        Command::Expiries => expiries::run(&around(&settings()?)).await,
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

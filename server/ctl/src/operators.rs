@@ -2,15 +2,17 @@
 
 use crate::{
     config::Settings,
-    failure::{Failure, FailureKind},
+    failure::{Failure, FailureKind, Kind},
     http::{self, Endpoint, Purpose},
 };
 use mulberry_shared::{
+    ceremony::Ceremony,
     limits::Limits,
     operators::{
-        DropRequest, DropResponse, GATES_PATH, GateRequest, GateResponse, LANES_PATH, LEDGER_PATH,
-        PROPOSALS_PATH, Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse,
-        ProposeResponse, PublishRequest, PublishResponse, STATUS_PATH, SignatureRequest, StatusResponse,
+        CEREMONIES_PATH, CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DropResponse,
+        DroppedCeremony, GATES_PATH, GateRequest, GateResponse, LANES_PATH, LEDGER_PATH, PROPOSALS_PATH,
+        Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse, ProposeResponse,
+        PublishRequest, PublishResponse, STATUS_PATH, ShownCeremony, SignatureRequest, StatusResponse,
     },
     proposal::{self, Proposal},
     recipe::RecipePath,
@@ -137,6 +139,64 @@ impl Operators {
             )
         })?;
         if answer.status.is_success() { Ok(answer.body) } else { Err(problem(answer.status, &answer.body)) }
+    }
+
+    /// Hands in a ceremony, or more signatures of one.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn hand_in_ceremony(&self, request: &CeremonyRequest) -> Result<CeremonyResponse, Failure> {
+        self.call(Method::POST, CEREMONIES_PATH, Some(request)).await
+    }
+
+    /// The ceremonies that wait, as the server describes them.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn ceremonies(&self) -> Result<CeremoniesResponse, Failure> {
+        self.call(Method::GET, CEREMONIES_PATH, None::<&()>).await
+    }
+
+    /// One ceremony, which must have the id that was asked for: nothing else is believed of it. `None` when there is none.
+    ///
+    /// # Errors
+    /// Unreachable, a problem document, or another one than was asked for.
+    pub async fn shown_ceremony(&self, id: &str, limits: &Limits) -> Result<Option<Ceremony>, Failure> {
+        place(id)?;
+        let path = format!("{CEREMONIES_PATH}/{id}");
+        let answer: ShownCeremony = match self.call(Method::GET, &path, None::<&()>).await {
+            Err(failure) if failure.kind == Kind::from(ProblemKind::UnknownProposal) => return Ok(None),
+            other => other?,
+        };
+        let refused = |what: String| {
+            Failure::refused(
+                ProblemKind::ProposalRefused,
+                format!("The server's ceremony {id} is refused: {what}. Nothing was signed."),
+            )
+        };
+        let ceremony =
+            Ceremony::from_document(answer.ceremony, limits).map_err(|error| refused(error.to_string()))?;
+        if ceremony.id().to_string().starts_with(id) {
+            return Ok(Some(ceremony));
+        }
+        let found = proposal::shown(&ceremony.id());
+        Err(refused(format!("what it sent is {found}, another one, so the server is not to be believed")))
+    }
+
+    /// Gives a ceremony up; `None` when there is none.
+    ///
+    /// # Errors
+    /// Unreachable, or a problem document.
+    pub async fn drop_ceremony(
+        &self,
+        id: &str,
+        request: &DropRequest,
+    ) -> Result<Option<DroppedCeremony>, Failure> {
+        place(id)?;
+        match self.call(Method::POST, &format!("{CEREMONIES_PATH}/{id}/drop"), Some(request)).await {
+            Err(failure) if failure.kind == Kind::from(ProblemKind::UnknownProposal) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     async fn call<T: DeserializeOwned>(

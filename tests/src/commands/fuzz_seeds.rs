@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use mulberry_shared::approval::{Opening, OpeningFile};
 use mulberry_shared::bundle::Bundle;
+use mulberry_shared::ceremony::Ceremony;
+use mulberry_shared::ceremony::public::PublicKeys;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::{BundleLimits, Limits};
 use mulberry_shared::live::{HEARTBEAT, announcement};
-use mulberry_shared::proposal::Proposal;
+use mulberry_shared::proposal::{Proposal, Role};
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::trust::threshold::Signature;
@@ -92,6 +94,8 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     out("live", "stream", stream.as_bytes())?;
     out("bundle", "edition", &edition()?)?;
     out("proposal", "hold", &proposal()?)?;
+    out("ceremony", "renewal", &ceremony()?)?;
+    out("ceremony", "keys", &public_keys()?)?;
     out("opening", "all", &opening()?)?;
     let mut links = Links::default();
     (0..300_u16).for_each(|_| links.push(Sha256Digest([7; 32])));
@@ -128,6 +132,27 @@ fn proposal() -> Result<Vec<u8>, LabError> {
     let authority = targets.authority(Lane::Emergency.as_str(), "targets").map_err(failed())?;
     proposal.sign(authority, &signer).map_err(failed())?;
     proposal.write().map_err(LabError::crypto("write a proposal"))
+}
+
+/// A ceremony that one person has signed: everybody's keys stay, and root lives on.
+fn ceremony() -> Result<Vec<u8>, LabError> {
+    let failed = || LabError::crypto("make a ceremony");
+    let now: Timestamp = "2026-11-22T00:00:00Z".parse().map_err(LabError::crypto("read a date"))?;
+    let forge = crate::forge::Forge::new(now).map_err(failed())?;
+    let next = mulberry_shared::trust::Root { version: 2, ..forge.root.clone() };
+    let metadata = crate::forge::signed(&next, &[1]).map_err(failed())?;
+    let parts = BTreeMap::from([(Role::Root, metadata)]);
+    let ceremony =
+        Ceremony::of_parts(&parts, &Limits::default()).map_err(LabError::crypto("make a ceremony"))?;
+    ceremony.write().map_err(LabError::crypto("write a ceremony"))
+}
+
+/// The file of a person's public keys.
+fn public_keys() -> Result<Vec<u8>, LabError> {
+    let failed = || LabError::crypto("make a key");
+    let signer = Ed25519Signer::from_seed(&[7; 32]).map_err(failed())?.held_by("dora");
+    let keys = BTreeMap::from([(Role::Root.to_string(), signer.key().clone())]);
+    PublicKeys { person: Some("dora".to_owned()), keys }.write().map_err(LabError::crypto("write keys"))
 }
 
 /// An opening that one person has signed.

@@ -15,6 +15,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
+    ceremony::public::is_name,
     digest::Sha256Digest,
     exit::Exit,
     limits::Limits,
@@ -118,9 +119,7 @@ fn people(named: &[String]) -> Result<Vec<String>, Failure> {
     }
     let mut seen = BTreeSet::new();
     for name in named {
-        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        let starts = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-        if !starts || name.len() > 64 || !name.bytes().all(legal) {
+        if !is_name(name) {
             return Err(Failure::usage(
                 FailureKind::PersonName,
                 format!(
@@ -149,7 +148,7 @@ fn threshold(wanted: u64, people: usize) -> Result<u32, Failure> {
     })
 }
 
-fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
@@ -264,7 +263,7 @@ fn faulty(error: TrustError) -> Failure {
     Failure::refused(error.kind, format!("What was made does not verify, so nothing was kept: {error}"))
 }
 
-fn make_folder(path: &Path) -> Result<(), Failure> {
+pub(super) fn make_folder(path: &Path) -> Result<(), Failure> {
     files::private_folder(path).map_err(|error| unwritable(path, &error))
 }
 

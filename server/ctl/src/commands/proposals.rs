@@ -1,17 +1,18 @@
 //! `mulberryctl proposals`: what waits for whom.
 
+use super::ceremony;
 use super::propose::{next, so_far};
 use crate::{
     cli::{Proposals, ProposalsCommand},
     config::Settings,
-    failure::Failure,
+    failure::{Failure, Kind},
     operators::Operators,
     output::{self, Format},
 };
 use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
-    operators::{DropRequest, ProposalState, ProposalStatus, ProposedChange},
+    operators::{CeremonyStatus, DropRequest, ProblemKind, ProposalState, ProposalStatus, ProposedChange},
     proposal,
 };
 use serde_json::json;
@@ -38,14 +39,38 @@ pub async fn run(
                 json
             };
             let all = &listed.proposals;
+            let held = server.ceremonies().await?.ceremonies;
+            let ceremony_with_next = |status: &CeremonyStatus| {
+                let mut json = json!(status);
+                if let (Some(object), ProposalState::Open) = (json.as_object_mut(), status.state) {
+                    object.insert("next".to_owned(), ceremony::next(status).into());
+                }
+                json
+            };
             format.print(
-                || words(all, now),
-                || json!({"proposals": all.iter().map(with_next).collect::<Vec<_>>()}),
+                || match (all.as_slice(), held.as_slice()) {
+                    (_, []) => words(all, now),
+                    ([], held) => ceremonies(held, now),
+                    (_, held) => format!("{}\n\n{}", words(all, now), ceremonies(held, now)),
+                },
+                || {
+                    json!({
+                        "proposals": all.iter().map(with_next).collect::<Vec<_>>(),
+                        "ceremonies": held.iter().map(ceremony_with_next).collect::<Vec<_>>(),
+                    })
+                },
             )?;
         }
         Some(ProposalsCommand::Drop { id, reason }) => {
-            let answer = server.drop_proposal(id, &DropRequest { reason: reason.clone() }).await?;
-            format.print(|| dropped(&answer.dropped), || json!(answer))?;
+            let request = DropRequest { reason: reason.clone() };
+            match server.drop_proposal(id, &request).await {
+                Ok(answer) => format.print(|| dropped(&answer.dropped), || json!(answer))?,
+                Err(unknown) if unknown.kind == Kind::from(ProblemKind::UnknownProposal) => {
+                    let Some(answer) = server.drop_ceremony(id, &request).await? else { return Err(unknown) };
+                    format.print(|| dropped_ceremony(&answer.dropped), || json!(answer))?;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
     }
     Ok(Exit::Yes)
@@ -81,6 +106,36 @@ fn advice(status: &ProposalStatus) -> String {
         ProposalState::Open => next(status),
         ProposalState::Overtaken => format!("mulberryctl propose --rebase {}", proposal::shown(&status.id)),
     }
+}
+
+fn ceremonies(all: &[CeremonyStatus], now: Timestamp) -> String {
+    let one = |status: &CeremonyStatus| {
+        let id = proposal::shown(&status.id);
+        let next = match status.state {
+            ProposalState::Open => format!("Next: {}", ceremony::next(status)),
+            ProposalState::Overtaken => format!(
+                "OVERTAKEN. Propose it again with the command that made it, and: mulberryctl proposals drop {id} --reason overtaken"
+            ),
+        };
+        let made = output::distance(status.made, now);
+        format!(
+            "Ceremony {id}, made {made} by {}\n{}\n  {next}",
+            status.by,
+            ceremony::so_far(status).join("\n")
+        )
+    };
+    all.iter().map(one).collect::<Vec<_>>().join("\n\n")
+}
+
+fn dropped_ceremony(status: &CeremonyStatus) -> String {
+    let names: std::collections::BTreeSet<&str> =
+        status.parts.iter().flat_map(|part| &part.signed).map(String::as_str).collect();
+    let id = proposal::shown(&status.id);
+    if names.is_empty() {
+        return format!("Dropped: ceremony {id}, which nobody had signed.");
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    format!("Dropped: ceremony {id}. VOID: the signatures of {}.", names.join(", "))
 }
 
 /// The change in a line.

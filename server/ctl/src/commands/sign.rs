@@ -2,6 +2,7 @@
 //! shows it, asks, signs.
 
 use super::{
+    ceremony::{self, Around},
     propose::{self, proposal_of},
     publish::{
         self,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     cli,
     config::{self, Settings},
-    failure::{Failure, FailureKind},
+    failure::{Failure, FailureKind, Kind},
     files::Existing,
     http::{Endpoint, Purpose},
     operators::Operators,
@@ -77,12 +78,25 @@ pub async fn run(
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let named = Named::of(&command.proposal)?;
+    let around = Around { settings, now, format, limits };
     let pinned = origin::pinned(settings.root()?, limits)?;
     let (proposal, server) = match &named {
-        Named::File(path) => (proposal_of(path, limits)?, None),
+        Named::File(path) => {
+            if let Some(held) = ceremony::of_file(path, limits)? {
+                return ceremony::sign(command, held, Some(path), &around, passphrases).await;
+            }
+            (proposal_of(path, limits)?, None)
+        }
         Named::Id(id) => {
             let server = Operators::new(settings)?;
-            (server.proposal(id, limits).await?, Some(server))
+            match server.proposal(id, limits).await {
+                Ok(proposal) => (proposal, Some(server)),
+                Err(unknown) if unknown.kind == Kind::from(ProblemKind::UnknownProposal) => {
+                    let Some(held) = server.shown_ceremony(id, limits).await? else { return Err(unknown) };
+                    return ceremony::sign(command, held, None, &around, passphrases).await;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
     };
     let lane = proposal.lane();

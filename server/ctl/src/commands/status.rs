@@ -160,7 +160,7 @@ fn remedy(expiry: &ExpiryStatus) -> String {
         ),
         (SignedBy::People, role) => {
             format!(
-                "{role} is due: the people who hold its keys must sign it anew before {}.",
+                "{role} is due: mulberryctl root renew --role {role} --key FILE …, before {}.",
                 output::instant(expiry.expires)
             )
         }

@@ -1,6 +1,7 @@
 //! `mulberryctl submit`: the proposal or the opening in a file and its signatures, to the server.
 
 use super::{
+    ceremony::{self, Around},
     gate,
     propose::{self, proposal_of},
 };
@@ -24,6 +25,9 @@ pub async fn run(
     let bytes = files::read_bounded(&command.file, max).unwrap_or_default();
     if approval::file::is_one(&bytes, limits) {
         return gate::opening::submit(&command.file, settings, format, limits).await;
+    }
+    if let Some(held) = ceremony::of_file(&command.file, limits)? {
+        return ceremony::submit(held, &Around { settings, now, format, limits }).await;
     }
     let proposal = proposal_of(&command.file, limits)?.without_base();
     let server = Operators::new(settings)?;

@@ -273,6 +273,16 @@ kinds! {
         "try again; report it if it stays: nothing was written";
     RootsDoNotFollow "roots-do-not-follow": "a client with an older root could not import the bundle",
         "have the origin serve every root from the first on";
+    LocksOut "locks-out": "after the change nobody could sign for a role any more",
+        "add a person's key first, or lower the threshold";
+    OnePersonAlone "one-person-alone": "after the change one person alone could sign where two had to",
+        "if that is meant, say `--accept one-person-alone`";
+    NobodyOfThatName "nobody-of-that-name": "nobody of that name, and no such key, signs for the role",
+        "look at the names in the sentence";
+    CeremonyRefused "ceremony-refused": "a change of keys is none that can be made",
+        "read the sentence";
+    PublicKeysUnreadable "public-keys-unreadable": "a file of public keys cannot be read, or holds others than are wanted",
+        "give what `mulberryctl key new` or `mulberry-server keys new` wrote";
     Internal "internal": "a fault of this program",
         "report it with the command that led to it";
 }

@@ -1,0 +1,442 @@
+//! Ceremonies: `root`, `lanes` and `online-keys` propose them; `sign` and `submit` hand what people signed on.
+//!
+//! Before and after is computed here, from the bytes to be signed, against what this machine verified from its own root.
+
+pub(super) mod signers;
+pub(super) mod view;
+
+use super::publish::{agree, say};
+use crate::{
+    cli::{self, LanesCommand, OnlineKeysCommand, RoleName, RootCommand},
+    config::Settings,
+    failure::{Failure, FailureKind, Kind},
+    files::{self, Existing},
+    operators::Operators,
+    output::Format,
+    passphrase::Passphrases,
+};
+use jiff::Timestamp;
+use mulberry_shared::{
+    ceremony::{
+        Ceremony, CeremonyError, Demanded, Live, Lone, PlanError, Step, Unfit, plan,
+        public::PublicKeys,
+        rules::RuleError,
+        words::{heading, unmet},
+    },
+    exit::Exit,
+    limits::Limits,
+    operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProblemKind, ProposalOutcome},
+    proposal::{self, Role},
+    trust::{Ed25519Signer, TrustError},
+};
+use std::{collections::BTreeSet, path::Path};
+use view::View;
+
+/// What a command has to do with.
+pub struct Around<'a> {
+    /// Where the server and the origin are, and which root is trusted.
+    pub settings: &'a Settings,
+    /// The time.
+    pub now: Timestamp,
+    /// How to answer.
+    pub format: Format,
+    /// Ceilings.
+    pub limits: &'a Limits,
+}
+
+/// `root …`, without `init`.
+///
+/// # Errors
+/// Whatever stands in the way, before anything has changed; or the server's refusal.
+pub async fn root(
+    command: &RootCommand,
+    around: &Around<'_>,
+    passphrases: &mut Passphrases,
+) -> Result<Exit, Failure> {
+    let usual = [Role::Root];
+    let (steps, held) = match command {
+        RootCommand::Init(_) => return Err(Failure::usage(FailureKind::Internal, "Run mulberryctl init.")),
+        RootCommand::AddKey(command) => (add(command, &usual, around)?, &command.held),
+        RootCommand::RevokeKey(command) => (revoke(command, &usual), &command.held),
+        RootCommand::Threshold(command) => (threshold(command, &usual), &command.held),
+        RootCommand::Rotate(command) => (rotate(command, &usual, around)?, &command.held),
+        RootCommand::Renew(command) => {
+            let steps = roles(&command.role, &usual).into_iter().map(|role| Step::Renew { role });
+            (steps.collect(), &command.held)
+        }
+    };
+    propose(&steps, held, around, passphrases).await
+}
+
+/// `lanes …`.
+///
+/// # Errors
+/// As [`root`].
+pub async fn lanes(
+    command: &LanesCommand,
+    around: &Around<'_>,
+    passphrases: &mut Passphrases,
+) -> Result<Exit, Failure> {
+    let usual = [Role::Emergency, Role::Routine];
+    let (steps, held) = match command {
+        LanesCommand::AddKey(command) => (add(command, &usual, around)?, &command.held),
+        LanesCommand::RevokeKey(command) => (revoke(command, &usual), &command.held),
+        LanesCommand::Threshold(command) => (threshold(command, &usual), &command.held),
+        LanesCommand::Rotate(command) => (rotate(command, &usual, around)?, &command.held),
+    };
+    propose(&steps, held, around, passphrases).await
+}
+
+/// `online-keys …`.
+///
+/// # Errors
+/// As [`root`].
+pub async fn online_keys(
+    command: &OnlineKeysCommand,
+    around: &Around<'_>,
+    passphrases: &mut Passphrases,
+) -> Result<Exit, Failure> {
+    let OnlineKeysCommand::Rotate { file, held } = command;
+    let public = public_keys(file, around)?;
+    if public.person.is_some() {
+        let sentence = format!(
+            "{}: these are a person's keys. Give the file that `mulberry-server keys new` wrote.",
+            file.display()
+        );
+        return Err(Failure::usage(FailureKind::PublicKeysUnreadable, sentence));
+    }
+    propose(&[Step::Online { keys: public.keys }], held, around, passphrases).await
+}
+
+fn roles(named: &[RoleName], usual: &[Role]) -> BTreeSet<Role> {
+    if named.is_empty() {
+        usual.iter().copied().collect()
+    } else {
+        named.iter().map(|role| (*role).into()).collect()
+    }
+}
+
+fn add(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<Vec<Step>, Failure> {
+    let public = of_person(&command.file, around)?;
+    let step = |role: Role| match public.keys.get(role.as_str()) {
+        Some(key) => Ok(Step::Add { role, key: key.clone() }),
+        None => Err(Failure::usage(
+            FailureKind::PublicKeysUnreadable,
+            format!(
+                "{}: has no key for the {role} role. Have it made: mulberryctl key new DIR --person NAME --role {role}",
+                command.file.display()
+            ),
+        )),
+    };
+    roles(&command.role, usual).into_iter().map(step).collect()
+}
+
+fn rotate(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<Vec<Step>, Failure> {
+    let who = of_person(&command.file, around)?.person.unwrap_or_default();
+    let old = roles(&command.role, usual).into_iter().map(|role| Step::Revoke { role, who: who.clone() });
+    Ok(old.chain(add(command, usual, around)?).collect())
+}
+
+fn revoke(command: &cli::RevokeKey, usual: &[Role]) -> Vec<Step> {
+    let all = roles(&command.role, usual).into_iter();
+    all.map(|role| Step::Revoke { role, who: command.who.clone() }).collect()
+}
+
+fn threshold(command: &cli::Threshold, usual: &[Role]) -> Vec<Step> {
+    let all = roles(&command.role, usual).into_iter();
+    all.map(|role| Step::Threshold { role, threshold: command.threshold }).collect()
+}
+
+fn public_keys(file: &Path, around: &Around<'_>) -> Result<PublicKeys, Failure> {
+    let fault = |why: String| {
+        Failure::usage(FailureKind::PublicKeysUnreadable, format!("{}: {why}.", file.display()))
+    };
+    let bytes = files::read_bounded(file, 64 << 10).map_err(|error| fault(error.to_string()))?;
+    PublicKeys::read(&bytes, around.limits).map_err(|error| fault(error.to_string()))
+}
+
+fn of_person(file: &Path, around: &Around<'_>) -> Result<PublicKeys, Failure> {
+    let public = public_keys(file, around)?;
+    if public.person.is_some() {
+        return Ok(public);
+    }
+    let sentence = format!(
+        "{}: these are a server's keys, which go in with `mulberryctl online-keys rotate`.",
+        file.display()
+    );
+    Err(Failure::usage(FailureKind::PublicKeysUnreadable, sentence))
+}
+
+/// Makes the ceremony, shows it, asks, signs it where keys are given, and hands it on.
+async fn propose(
+    steps: &[Step],
+    held: &cli::Held,
+    around: &Around<'_>,
+    passphrases: &mut Passphrases,
+) -> Result<Exit, Failure> {
+    let Around { settings, now, limits, .. } = *around;
+    // Found out now rather than after people have typed passphrases.
+    let server = match &held.out {
+        None => Some(Operators::new(settings)?),
+        Some(out) => {
+            files::check_place(out, Existing::Refuse).map_err(|error| unwritable(out, &error.to_string()))?;
+            None
+        }
+    };
+    let view = View::of_origin(around).await?;
+    let live = view.live()?;
+    let lone =
+        if held.accept == Some(cli::Accept::OnePersonAlone) { Lone::OnePersonAlone } else { Lone::Refuse };
+    let mut ceremony = plan::make(&live, steps, lone, now, limits).map_err(not_planned)?;
+    show(&ceremony, &live, around)?;
+    let keys = signers::load(&held.key, &ceremony, &live, limits, passphrases)?;
+    let question = if keys.is_empty() { "Propose this?" } else { "Propose this, and sign it?" };
+    agree(held.yes, question, "proposed")?;
+    sign_with(&mut ceremony, &live, &keys)?;
+    match (&held.out, server) {
+        (Some(out), _) => {
+            let ceremony = ceremony.on(view.bundle.clone());
+            write(out, &ceremony, Existing::Refuse)?;
+            in_file(&ceremony, out, &live, around)
+        }
+        (None, Some(server)) => hand_in(&server, &ceremony, around).await,
+        (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
+    }
+}
+
+/// `sign`, of a ceremony on the server (`file` is `None`) or in a file.
+///
+/// # Errors
+/// Whatever is not as it should be, before anything is signed; or the server's refusal.
+pub(super) async fn sign(
+    command: &cli::Sign,
+    ceremony: Ceremony,
+    file: Option<&Path>,
+    around: &Around<'_>,
+    passphrases: &mut Passphrases,
+) -> Result<Exit, Failure> {
+    let view = match file {
+        None => View::of_origin(around).await?,
+        Some(_) => View::of_file(ceremony.base(), around).await?,
+    };
+    let live = view.live()?;
+    ceremony.check(&live, around.limits).map_err(unfit)?;
+    ceremony.check_unexpired(around.now).map_err(|error| unfit(Unfit::Metadata(error)))?;
+    // Signatures that do not hold are left out here, whoever put them there.
+    let base = ceremony.base().map(<[u8]>::to_vec);
+    let mut ceremony = ceremony.merged(&ceremony, &live, around.limits).map_err(unreadable)?;
+    show(&ceremony, &live, around)?;
+    let id = proposal::shown(&ceremony.id());
+    let progress = ceremony.progress(&live, around.limits).map_err(trust)?;
+    say(around.format, &format!("Ceremony {id}\n{progress}"))?;
+    let keys = signers::load(&command.key, &ceremony, &live, around.limits, passphrases)?;
+    agree(command.yes, &format!("Sign ceremony {id}?"), "signed")?;
+    sign_with(&mut ceremony, &live, &keys)?;
+    let Some(file) = file else {
+        return hand_in(&Operators::new(around.settings)?, &ceremony, around).await;
+    };
+    let ceremony = match base {
+        Some(base) => ceremony.on(base),
+        None => ceremony,
+    };
+    write(file, &ceremony, Existing::Replace)?;
+    in_file(&ceremony, file, &live, around)
+}
+
+/// `submit`, of a ceremony's file.
+///
+/// # Errors
+/// The server refuses.
+pub(super) async fn submit(ceremony: Ceremony, around: &Around<'_>) -> Result<Exit, Failure> {
+    hand_in(&Operators::new(around.settings)?, &ceremony.without_base(), around).await
+}
+
+/// Reads a ceremony's file; `None` when it does not say that it is one.
+///
+/// # Errors
+/// It says so and is none, or cannot be read.
+pub(super) fn of_file(path: &Path, limits: &Limits) -> Result<Option<Ceremony>, Failure> {
+    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
+    let fault = |what: String| {
+        Failure::usage(FailureKind::ProposalUnreadable, format!("{}: {what}.", path.display()))
+    };
+    let bytes = files::read_bounded(path, max).map_err(|error| fault(error.to_string()))?;
+    if !mulberry_shared::ceremony::document::is_one(&bytes, limits) {
+        return Ok(None);
+    }
+    Ceremony::read(&bytes, limits).map(Some).map_err(|error| fault(error.to_string()))
+}
+
+fn show(ceremony: &Ceremony, live: &Live<'_>, around: &Around<'_>) -> Result<(), Failure> {
+    say(around.format, &ceremony.describe(live, around.now).map_err(trust)?)
+}
+
+fn sign_with(ceremony: &mut Ceremony, live: &Live<'_>, keys: &[Ed25519Signer]) -> Result<(), Failure> {
+    keys.iter().try_for_each(|key| ceremony.sign(live, key).map(drop).map_err(trust))
+}
+
+fn write(path: &Path, ceremony: &Ceremony, existing: Existing) -> Result<(), Failure> {
+    let bytes = ceremony.write().map_err(|error| unwritable(path, &error.to_string()))?;
+    files::write_whole(path, &bytes, existing).map_err(|error| unwritable(path, &error.to_string()))
+}
+
+async fn hand_in(server: &Operators, ceremony: &Ceremony, around: &Around<'_>) -> Result<Exit, Failure> {
+    let request = CeremonyRequest { ceremony: ceremony.clone().without_base().document() };
+    let response = server.hand_in_ceremony(&request).await?;
+    around.format.print(
+        || words(&response, ceremony),
+        || {
+            let mut json = serde_json::json!(response);
+            if let (Some(object), Some(status)) = (json.as_object_mut(), &response.ceremony) {
+                object.insert("next".to_owned(), next(status).into());
+            }
+            json
+        },
+    )?;
+    Ok(Exit::Yes)
+}
+
+fn words(response: &CeremonyResponse, ceremony: &Ceremony) -> String {
+    match (response.outcome, &response.ceremony) {
+        (ProposalOutcome::Waiting, Some(status)) => format!(
+            "\nWAITING: ceremony {}\n{}\nNothing has changed yet. Next, one of them: {}",
+            proposal::shown(&status.id),
+            so_far(status).join("\n"),
+            next(status)
+        ),
+        _ => {
+            let parts: Vec<String> = ceremony
+                .parts()
+                .iter()
+                .map(|(role, part)| format!("{role} version {}", part.version()))
+                .collect();
+            format!(
+                "\nPublished: {}; edition {}, ledger {}. Agents follow with their next refresh; nobody reinstalls anything.",
+                parts.join(", "),
+                response.edition,
+                response.ledger.sequence
+            )
+        }
+    }
+}
+
+/// Who has signed which part, as the server says it.
+pub(super) fn so_far(status: &CeremonyStatus) -> Vec<String> {
+    let line = |part: &mulberry_shared::operators::CeremonyPart| {
+        let twice = status.parts.iter().filter(|other| other.role == part.role).count() > 1;
+        let whose = match (twice, part.by_present_keys) {
+            (true, true) => ", by its present keys",
+            (true, false) => ", by its next keys",
+            (false, _) => "",
+        };
+        let signed = if part.signed.is_empty() { "nobody".to_owned() } else { part.signed.join(", ") };
+        let missing = match part.missing {
+            0 => ": enough".to_owned(),
+            missing => format!("; missing {missing} of {}", part.may_sign.join(", ")),
+        };
+        format!("  {}{whose}: signed by {signed}{missing}", part.role)
+    };
+    status.parts.iter().map(line).collect()
+}
+
+/// The command that comes next.
+pub(super) fn next(status: &CeremonyStatus) -> String {
+    let unmet: BTreeSet<Role> =
+        status.parts.iter().filter(|part| part.missing > 0).map(|part| part.role).collect();
+    format!("mulberryctl sign {}{}", proposal::shown(&status.id), key_options(&unmet))
+}
+
+fn key_options(roles: &BTreeSet<Role>) -> String {
+    roles.iter().map(|role| format!(" --key people/NAME/{role}.pem")).collect()
+}
+
+fn in_file(ceremony: &Ceremony, path: &Path, live: &Live<'_>, around: &Around<'_>) -> Result<Exit, Failure> {
+    let signing = ceremony.signing(live, around.limits).map_err(trust)?;
+    let unmet = unmet(&signing);
+    let next = if unmet.is_empty() {
+        format!("mulberryctl submit {}", path.display())
+    } else {
+        format!("mulberryctl sign {}{}", path.display(), key_options(&unmet))
+    };
+    let id = ceremony.id();
+    around.format.print(
+        || {
+            let lines: Vec<String> = signing.iter().map(|demanded| line(demanded, &signing)).collect();
+            let (file, id) = (path.display(), proposal::shown(&id));
+            format!("\n{file}: ceremony {id}\n{}\nNext: {next}", lines.join("\n"))
+        },
+        || {
+            serde_json::json!({
+                "outcome": "in-file", "id": id, "file": path.display().to_string(), "next": next,
+                "unmet": unmet.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
+            })
+        },
+    )?;
+    Ok(Exit::Yes)
+}
+
+fn line(demanded: &Demanded, all: &[Demanded]) -> String {
+    format!("  {}: {}", heading(demanded.role, demanded.whose, all), demanded.signing.describe())
+}
+
+fn unwritable(path: &Path, why: &str) -> Failure {
+    Failure::usage(FailureKind::FileUnwritable, format!("{}: {why}.", path.display()))
+}
+
+fn trust(error: TrustError) -> Failure {
+    Failure::refused(error.kind, format!("{error}."))
+}
+
+fn unreadable(error: CeremonyError) -> Failure {
+    Failure::refused(ProblemKind::ProposalRefused, format!("The ceremony is refused: {error}."))
+}
+
+/// Why it cannot be signed or published.
+fn unfit(unfit: Unfit) -> Failure {
+    let kind: Kind = match &unfit {
+        Unfit::Overtaken { .. } => {
+            return Failure::no(
+                ProblemKind::ProposalOvertaken,
+                format!(
+                    "Overtaken: {unfit}. Nothing was signed. Propose it again on what is live, with the command that made it; \
+                     everybody signs anew."
+                ),
+            );
+        }
+        Unfit::Rules(error) => of_rule(error),
+        Unfit::Metadata(error) => error.kind.into(),
+        Unfit::Part { .. } | Unfit::Unverifiable { .. } => ProblemKind::ProposalRefused.into(),
+    };
+    Failure::refused(
+        kind,
+        format!(
+            "The ceremony is refused: {unfit}. Nothing was signed. Ask who made it, not the server alone."
+        ),
+    )
+}
+
+fn not_planned(error: PlanError) -> Failure {
+    let kind: Kind = match &error {
+        PlanError::NobodyOfThatName { .. } => FailureKind::NobodyOfThatName.into(),
+        PlanError::Lone { .. } => FailureKind::OnePersonAlone.into(),
+        PlanError::NothingChanges => FailureKind::NothingChanges.into(),
+        PlanError::Senseless(_) => FailureKind::CeremonyRefused.into(),
+        PlanError::Rules(rule) => of_rule(rule),
+        PlanError::Trust(error) => error.kind.into(),
+        PlanError::Ceremony(_) => ProblemKind::ProposalRefused.into(),
+    };
+    Failure::no(kind, format!("Nothing was proposed: {error}."))
+}
+
+fn of_rule(error: &RuleError) -> Kind {
+    match error {
+        RuleError::LocksOut { .. } => FailureKind::LocksOut.into(),
+        RuleError::PersonTwice { .. } => FailureKind::PersonTwice.into(),
+        RuleError::KeyTwice { .. } => FailureKind::KeyTwice.into(),
+        RuleError::Trust(error) => error.kind.into(),
+        RuleError::Nobody { .. }
+        | RuleError::Unreadable { .. }
+        | RuleError::Online { .. }
+        | RuleError::Idle => FailureKind::CeremonyRefused.into(),
+    }
+}

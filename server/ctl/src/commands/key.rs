@@ -1,0 +1,88 @@
+//! `mulberryctl key new`: a person's own new keys, and the file of their public halves.
+
+use super::init;
+use crate::{
+    cli::KeyNew,
+    failure::{Failure, FailureKind},
+    files::{self, Readers},
+    keys::{self, Protection},
+    output::{self, Format},
+    passphrase::Passphrases,
+};
+use mulberry_shared::{
+    ceremony::public::{PublicKeys, is_name},
+    exit::Exit,
+    proposal::Role,
+    trust::{Ed25519Signer, Signer},
+};
+use std::collections::BTreeMap;
+
+/// Makes them.
+///
+/// # Errors
+/// The folder is not empty, the name is none, no passphrase, or the disk refuses.
+pub fn new(command: &KeyNew, passphrases: &Passphrases, format: Format) -> Result<Exit, Failure> {
+    let KeyNew { dir, person, role, no_passphrase } = command;
+    if !is_name(person) {
+        return Err(Failure::usage(
+            FailureKind::PersonName,
+            format!(
+                "--person {person:?}: use 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit."
+            ),
+        ));
+    }
+    init::refuse_non_empty(dir)?;
+    let protection = if *no_passphrase {
+        output::warn("the keys are written unencrypted (--no-passphrase): for rehearsals only.");
+        Protection::FilePermissionsOnly
+    } else {
+        Protection::Passphrase(passphrases.for_new_keys(0, 1, person)?)
+    };
+    init::make_folder(dir)?;
+    let roles: Vec<Role> = if role.is_empty() {
+        Role::PEOPLE.to_vec()
+    } else {
+        role.iter().map(|role| (*role).into()).collect()
+    };
+    let mut public = PublicKeys { person: Some(person.clone()), keys: BTreeMap::new() };
+    for role in roles {
+        if public.keys.contains_key(role.as_str()) {
+            continue;
+        }
+        let key = keys::generate()?;
+        keys::write_new(&dir.join(format!("{role}.pem")), &key, &protection)?;
+        let signer = Ed25519Signer::from_seed(&key.to_bytes())
+            .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
+        public.keys.insert(role.to_string(), signer.key().clone().held_by(person));
+    }
+    let file = dir.join(format!("{person}.public"));
+    let unwritable = |why: String| {
+        Failure::usage(FailureKind::Unwritable, format!("{}: {why}. Name another folder.", file.display()))
+    };
+    let bytes = public.write().map_err(|error| unwritable(error.to_string()))?;
+    files::write_new(&file, &bytes, Readers::All).map_err(|error| unwritable(error.to_string()))?;
+    let prints: BTreeMap<&str, String> = public
+        .keys
+        .iter()
+        .filter_map(|(role, key)| Some((role.as_str(), key.public()?.fingerprint().to_string())))
+        .collect();
+    format.print(
+        || {
+            let rows = prints.iter().map(|(role, print)| [(*role).to_owned(), format!("{print:.16}")]);
+            format!(
+                "Made the keys of {person} in {}; they sign for nobody yet.\n\n{}\n\nSend {} to whoever proposes to let them in, and \
+                 read these digits to everybody who signs that. Next, there:\n  mulberryctl root add-key {} --role ROLE …",
+                dir.display(),
+                output::table(["ROLE", "FINGERPRINT"], rows),
+                file.display(),
+                file.file_name().unwrap_or_default().to_string_lossy()
+            )
+        },
+        || {
+            serde_json::json!({
+                "person": person, "folder": dir, "public": file, "fingerprints": prints,
+            })
+        },
+    )?;
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,221 @@
+//! A thief with keys, against a real server and a real agent.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use mulberry_lab::replay::material::Material;
+use mulberry_lab::stage::Stage;
+use mulberry_shared::bundle::Bundle;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::trust::metadata::{Snapshot, Timestamp as TimestampRole};
+use mulberry_shared::trust::{Ed25519Signer, Signer, location, write};
+use serde_json::Value;
+
+/// Far beyond anything that a clock gives.
+const FAR: u64 = 1 << 50;
+
+struct Scene {
+    stage: Stage,
+    _folder: tempfile::TempDir,
+    material: Material,
+}
+
+impl Scene {
+    /// An agent that applied a recipe of a real server.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let material = Material::laboratory(folder.path(), 2, &|_| ()).unwrap();
+        let mut stage = Stage::new(Some(material.expired_at)).unwrap();
+        stage.start_server().unwrap();
+        stage.init_agent("a", &material.anchor, &material.addons, &["--version", "66.0"]).unwrap();
+        let scene = Self { stage, _folder: folder, material };
+        scene.recipe("replace");
+        scene.stage.publish("emergency", "recipes/replace").unwrap();
+        assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
+        scene
+    }
+
+    fn recipe(&self, slug: &str) {
+        let certificate = self.material.replacement.to_string_lossy();
+        let made = self.stage.ctl(&["recipe", "new", "--certificate", &certificate, "--slug", slug]);
+        made.unwrap().expect_code(0).unwrap();
+    }
+
+    fn once(&self, code: i32) -> Value {
+        self.stage.agent("a", &["once", "--json"]).unwrap().expect_code(code).unwrap().json().unwrap()
+    }
+
+    fn edition(&self) -> u64 {
+        let status = self.stage.agent("a", &["status", "--json"]).unwrap().json().unwrap();
+        status["edition"]["number"].as_u64().unwrap()
+    }
+
+    /// Everything that the server publishes, as a thief fetches it.
+    fn published(&self, file: &str) -> BTreeMap<String, Vec<u8>> {
+        self.stage.ctl(&["bundle", "--out", file]).unwrap().expect_code(0).unwrap();
+        let bytes = std::fs::read(self.stage.path(file)).unwrap();
+        Bundle::read(&bytes, &Limits::default().bundle).unwrap().entries().clone()
+    }
+
+    /// The same with a snapshot and a timestamp that the thief of these keys signed.
+    fn forge(
+        &self,
+        mut entries: BTreeMap<String, Vec<u8>>,
+        keys: &Path,
+        version: u64,
+        roles: &[(&str, u64, Vec<u8>)],
+    ) -> Vec<u8> {
+        let key = |role: &str| {
+            let pem = std::fs::read_to_string(keys.join(format!("{role}.pem"))).unwrap();
+            Ed25519Signer::from_pkcs8_pem(&pem).unwrap()
+        };
+        let now = self.stage.now();
+        let newest = |role: &str, entries: &BTreeMap<String, Vec<u8>>| {
+            let suffix = format!(".{role}.json");
+            let all = entries.keys().filter_map(|path| {
+                path.strip_prefix("metadata/")?.strip_suffix(&suffix)?.parse::<u64>().ok()
+            });
+            let version = all.max().unwrap();
+            (version, entries[&location::consistent_metadata(role, version)].clone())
+        };
+        let mut listed: Vec<(&str, u64, Vec<u8>)> = Vec::new();
+        for role in ["targets", "emergency", "routine", "gates"] {
+            let (version, bytes) = newest(role, &entries);
+            listed.push((role, version, bytes));
+        }
+        for (role, version, bytes) in roles {
+            entries.insert(location::consistent_metadata(role, *version), bytes.clone());
+            listed.retain(|(other, ..)| other != role);
+            listed.push((role, *version, bytes.clone()));
+        }
+        let expires: Timestamp = now + jiff::SignedDuration::from_hours(7 * 24);
+        let borrowed: Vec<(&str, u64, &[u8])> =
+            listed.iter().map(|(role, version, bytes)| (*role, *version, bytes.as_slice())).collect();
+        let snapshot: Snapshot = write::snapshot(version, expires, &borrowed);
+        let snapshot = write::sign(&snapshot, &[&key("snapshot") as &dyn Signer]).unwrap();
+        let timestamp: TimestampRole = write::timestamp(version, expires, (version, &snapshot), now, None);
+        entries.retain(|path, _| !path.ends_with(".snapshot.json"));
+        entries.insert(location::consistent_metadata("snapshot", version), snapshot);
+        let timestamp = write::sign(&timestamp, &[&key("timestamp") as &dyn Signer]).unwrap();
+        entries.insert("metadata/timestamp.json".into(), timestamp);
+        Bundle::new(entries, &Limits::default().bundle).unwrap().write()
+    }
+
+    fn import(&self, name: &str, bytes: &[u8], code: i32) -> String {
+        std::fs::write(self.stage.path(name), bytes).unwrap();
+        let said = self.stage.agent("a", &["import", name]).unwrap().expect_code(code).unwrap();
+        said.stdout + &said.stderr
+    }
+
+    fn key(person: u8, role: &str) -> String {
+        format!("authority/people/person-{person}/{role}.pem")
+    }
+
+    /// A ceremony that two people sign at once.
+    fn ceremony(&self, arguments: &[&str], roles: &[&str]) -> String {
+        let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        for role in roles {
+            for person in [1, 2] {
+                all.extend(["--key".to_owned(), Self::key(person, role)]);
+            }
+        }
+        all.push("--yes".to_owned());
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let said = self.stage.ctl(&all).unwrap().expect_code(0).unwrap().stdout;
+        assert!(said.contains("Published: "), "{said}");
+        said
+    }
+}
+
+#[test]
+fn after_stolen_online_keys_an_agent_that_was_sent_far_ahead_recovers_without_reinstalling() {
+    let scene = Scene::new();
+    let stolen = scene.stage.path("stolen");
+    copy(&scene.stage.path("server/keys"), &stolen);
+    let old = scene.published("before.mulberry");
+
+    // The agent believes the thief, whose keys count, and from then on no version of the server's is new enough.
+    scene.import("far.mulberry", &scene.forge(old.clone(), &stolen, FAR, &[]), 0);
+    assert_eq!(scene.edition(), FAR);
+    let refused = scene.once(0);
+    assert_eq!((&refused["refresh"]["outcome"], scene.edition()), (&"stale".into(), FAR), "{refused}");
+
+    let server = scene.stage.server_command(&["keys", "new", "--state", "server", "--out", "server.keys"]);
+    server.unwrap().expect_code(0).unwrap();
+    // People publish on, with a later lane than the thief has seen.
+    scene.recipe("second");
+    scene.stage.publish("emergency", "recipes/second").unwrap();
+    scene.ceremony(&["online-keys", "rotate", "server.keys"], &["root", "targets"]);
+
+    let recovered = scene.once(0);
+    assert!(scene.edition() < FAR, "{recovered}");
+    assert_eq!(recovered["refresh"]["outcome"], "current", "{recovered}");
+    assert_eq!(recovered["recipes"].as_array().unwrap().len(), 2, "{recovered}");
+
+    // The old keys are worth nothing any more.
+    let now = scene.published("after.mulberry");
+    let said = scene.import("again.mulberry", &scene.forge(now.clone(), &stolen, FAR, &[]), 3);
+    assert!(said.contains("timestamp"), "{said}");
+    // And not even the new ones bring an older lane back: what people signed has its own floor.
+    let mut after = now.clone();
+    let lane = location::consistent_metadata("emergency", 2);
+    after.insert(lane.clone(), old[&lane].clone());
+    let older = [("emergency", 2, old[&lane].clone())];
+    let later = scene.edition() + 1000;
+    let forged = scene.forge(after, &scene.stage.path("server/keys"), later, &older);
+    let said = scene.import("older.mulberry", &forged, 3);
+    assert!(said.contains("emergency"), "{said}");
+}
+
+#[test]
+fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_is_revoked() {
+    let scene = Scene::new();
+    scene.recipe("evil");
+    let thief = Scene::key(3, "emergency");
+    let alone = ["publish", "recipes/evil", "--key", &thief, "--yes"];
+    let said = scene.stage.ctl(&alone).unwrap().expect_code(3).unwrap();
+    assert!(said.stderr.contains("Missing: 1"), "{}", said.stderr);
+    let propose = ["propose", "recipes/evil", "--key", &thief, "--yes", "--json"];
+    let waiting = scene.stage.ctl(&propose).unwrap().expect_code(0).unwrap().json().unwrap();
+    let proposal = waiting["id"].as_str().unwrap()[..12].to_owned();
+
+    // The published emergency lane was signed by persons 1 and 2; person 2's key goes in a second step.
+    let all = ["--role", "root", "--role", "targets", "--role", "emergency", "--role", "routine"];
+    let revoke = [&["root", "revoke-key", "person-3"], &all[..]].concat();
+    scene.ceremony(&revoke, &["root", "targets"]);
+    let waiting = scene.stage.ctl(&["proposals", "--json"]).unwrap().json().unwrap();
+    assert_eq!(waiting["proposals"][0]["missing"], 2, "the stolen signature is void: {waiting}");
+    let again = ["sign", &proposal, "--key", &thief, "--yes"];
+    let said = scene.stage.ctl(&again).unwrap().expect_code(2).unwrap();
+    assert!(said.stderr.contains("belongs to no role"), "{}", said.stderr);
+    assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
+
+    // A new person, and then a signer of the published lane goes: the lane is signed anew in the same ceremony.
+    let made = ["key", "new", "dora", "--person", "dora", "--no-passphrase"];
+    scene.stage.ctl(&made).unwrap().expect_code(0).unwrap();
+    let add = [&["root", "add-key", "dora/dora.public"], &all[..]].concat();
+    scene.ceremony(&add, &["root", "targets"]);
+    let keys = [
+        Scene::key(1, "targets"),
+        Scene::key(2, "targets"),
+        Scene::key(1, "emergency"),
+        "dora/emergency.pem".into(),
+    ];
+    let mut revoke = vec!["lanes", "revoke-key", "person-2", "--role", "emergency", "--yes"];
+    keys.iter().for_each(|key| revoke.extend(["--key", key]));
+    let said = scene.stage.ctl(&revoke).unwrap().expect_code(0).unwrap().stdout;
+    assert!(said.contains("The emergency lane is signed anew as version 3"), "{said}");
+    assert!(said.contains("Published: targets version 4, emergency version 3"), "{said}");
+    let run = scene.once(0);
+    let recipes = run["recipes"].as_array().unwrap().len();
+    assert_eq!((&run["refresh"]["outcome"], recipes), (&"current".into(), 1), "{run}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for role in ["snapshot", "timestamp", "gates"] {
+        let name = format!("{role}.pem");
+        std::fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}
