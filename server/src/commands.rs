@@ -14,6 +14,7 @@ use crate::state::FoldError;
 use crate::store::StoreError;
 use crate::tokens::TokenError;
 
+pub mod ceremony;
 pub mod config_show;
 pub mod init;
 pub mod keys;

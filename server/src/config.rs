@@ -91,6 +91,12 @@ pub enum Command {
         after_help = "Example: mulberry-server run --state /var/lib/mulberry/server --listen 0.0.0.0:8080"
     )]
     Run(RunArgs),
+    /// Publishes a ceremony from its file while no server runs: where the online keys are lost, and it cannot start
+    #[command(
+        after_help = "The file is what `mulberryctl online-keys rotate FILE --out` wrote, signed by enough people. Everything is \
+        checked as a running server checks it.\n\nExample: mulberry-server ceremony rotation.ceremony --state /var/lib/mulberry/server"
+    )]
+    Ceremony(CeremonyArgs),
     /// Makes this server's own new online keys
     #[command(subcommand, after_help = "Example: mulberry-server keys new --out server.keys")]
     Keys(KeysCommand),
@@ -180,6 +186,20 @@ pub struct TokenAddArgs {
     /// Write over a file that exists
     #[arg(long, requires = "out")]
     pub replace: bool,
+    /// The state folder
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ceremony`.
+#[derive(Debug, Args)]
+pub struct CeremonyArgs {
+    /// The ceremony's file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
     /// The state folder
     #[command(flatten)]
     pub state: StateArgs,

@@ -56,6 +56,7 @@ fn dispatch(command: &Command, clock: SystemClock) -> Result<Exit, CommandError>
         Command::Rebuild(args) => system.block_on(commands::rebuild::rebuild(args, &clock, &limits))?,
         Command::Restore(args) => system.block_on(commands::restore::restore(args, &limits))?,
         Command::Run(args) => system.block_on(commands::run::run(args, Arc::new(clock), limits))?,
+        Command::Ceremony(args) => system.block_on(commands::ceremony::hold(args, &clock, &limits))?,
         Command::Keys(KeysCommand::New(args)) => commands::keys::new(args)?,
         Command::Config(ConfigCommand::Show { json, .. }) => {
             commands::config_show::config_show(std::env::args_os(), *json)?;

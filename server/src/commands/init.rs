@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use mulberry_shared::ceremony::rules;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
@@ -32,6 +33,8 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
     let state = state::apply(None, &event, ledger::EMPTY, limits)
         .map_err(|error| CommandError::refused(format!("{}: {error}", args.from.display())))?;
     check_unexpired(&state, clock)?;
+    rules::check(&state.root, &state.targets)
+        .map_err(|error| CommandError::refused(format!("{}: {error}", args.from.display())))?;
     OnlineKeys::read(&args.from.join("keys"))?.check(&state.root, &state.targets)?;
 
     files::private_folder(&args.state.state)?;

@@ -34,7 +34,7 @@ use crate::store::Store;
 /// How many exports over the network run at once; each holds a few megabytes.
 const EXPORTS: usize = 2;
 
-mod ceremonies;
+pub mod ceremonies;
 mod proposals;
 
 /// The server's services.

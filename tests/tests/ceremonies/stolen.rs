@@ -212,6 +212,38 @@ fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_i
     assert_eq!((&run["refresh"]["outcome"], recipes), (&"current".into(), 1), "{run}");
 }
 
+#[test]
+fn a_server_whose_online_keys_are_lost_takes_new_ones_from_a_file_before_it_starts() {
+    let mut scene = Scene::new();
+    let server = |scene: &Scene, arguments: &[&str], code| {
+        scene.stage.server_command(arguments).unwrap().expect_code(code).unwrap()
+    };
+    server(&scene, &["keys", "new", "--state", "server", "--out", "server.keys"], 0);
+    let mut all = vec!["online-keys", "rotate", "server.keys", "--out", "new.ceremony", "--yes"];
+    let keys = [1, 2].map(|person| ["root", "targets"].map(|role| Scene::key(person, role))).concat();
+    keys.iter().take(3).for_each(|key| all.extend(["--key", key]));
+    scene.stage.ctl(&all).unwrap().expect_code(0).unwrap();
+
+    scene.stage.stop_server().unwrap();
+    for lost in ["keys/snapshot.pem", "keys/timestamp.pem", "keys/gates.pem", "edition.json"] {
+        std::fs::remove_file(scene.stage.path("server").join(lost)).unwrap();
+    }
+    let hold = ["ceremony", "new.ceremony", "--state", "server"];
+    let said = server(&scene, &hold, 3);
+    assert!(said.stderr.contains("targets: signed by person-1; missing 1"), "{}", said.stderr);
+    let sign = ["sign", "new.ceremony", "--key", &keys[3], "--yes"];
+    // Nobody listens where the server was, and the file carries what it needs.
+    let ctl = scene.stage.binaries().ctl();
+    let config = ["--config", "authority/mulberryctl.toml"];
+    let clock = ["--clock-start".to_owned(), scene.stage.now().to_string()];
+    let arguments: Vec<String> = sign.into_iter().chain(config).map(str::to_owned).chain(clock).collect();
+    mulberry_lab::process::run(&ctl, &arguments, scene.stage.folder()).unwrap().expect_code(0).unwrap();
+    let said = server(&scene, &hold, 0);
+    assert!(said.stdout.contains("root version 2"), "{}", said.stdout);
+    scene.stage.start_server().unwrap();
+    assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for role in ["snapshot", "timestamp", "gates"] {

@@ -16,7 +16,7 @@ use mulberry_shared::operators::{
 use mulberry_shared::trust::{Next, Refresh, Reply, TrustError, TrustState};
 
 use super::{Core, Done, Writer, internal};
-use crate::edition::{self, Work};
+use crate::edition::{self, Edition, Work};
 use crate::event::Event;
 use crate::keys::OnlineKeys;
 use crate::metrics::Change;
@@ -113,7 +113,8 @@ impl Core {
             let remedy = "make this server's own new keys with `mulberry-server keys new`, and propose those";
             Refusal::new(ProblemKind::ProposalRefused, detail, remedy)
         })?;
-        rehearse(writer, &next, &keys, now, &self.limits)?;
+        let before = (&*writer.state, writer.edition.as_deref());
+        rehearse(before, &next, &keys, now, &self.limits)?;
         let before = (writer.state.clone(), writer.keys.replace(keys));
         *self.unsigned.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let held = self.commit(writer, actor, event, now).await;
@@ -128,8 +129,11 @@ impl Core {
 }
 
 /// Signs what would be served, and lets clients take it.
-fn rehearse(
-    writer: &Writer,
+///
+/// # Errors
+/// `trust-refused` when one refuses it.
+pub fn rehearse(
+    (before, served): (&State, Option<&Edition>),
     next: &State,
     keys: &OnlineKeys,
     now: Timestamp,
@@ -139,14 +143,14 @@ fn rehearse(
         let detail = format!("agents would refuse what it leads to: {error}");
         Refusal::new(ProblemKind::TrustRefused, detail, "propose the ceremony again")
     };
-    let edition = edition::next(writer.edition.as_deref(), next, keys, now, Work::Snapshot, limits)
-        .map_err(|error| refused(&error))?;
+    let edition =
+        edition::next(served, next, keys, now, Work::Snapshot, limits).map_err(|error| refused(&error))?;
     let after: BTreeMap<_, _> = documents(next, &edition).into_iter().collect();
     let pinned = next.roots.first().ok_or_else(|| internal("there is no root"))?;
     let pinned = TrustState::pinned(pinned.bytes(), limits).map_err(|error| refused(&error))?;
     let mut clients = vec![pinned.clone()];
-    if let Some(edition) = &writer.edition {
-        let before: BTreeMap<_, _> = documents(&writer.state, edition).into_iter().collect();
+    if let Some(edition) = served {
+        let before: BTreeMap<_, _> = documents(before, edition).into_iter().collect();
         clients.push(refresh(&pinned, &before, limits).0);
     }
     for client in &clients {
