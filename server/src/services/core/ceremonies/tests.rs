@@ -102,6 +102,17 @@ async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
     let [one] = &core.proposals().unwrap().proposals[..] else { panic!("one proposal") };
     assert_eq!((one.missing, one.signed.len()), (2, 0), "{one:?}");
     assert!(one.may_sign.iter().all(|person| person != "person-23"), "{one:?}");
+
+    // It does not stand in the way of those that count.
+    let shown = core.proposal(&one.id.to_string()).unwrap().proposal;
+    let mut proposal = mulberry_shared::proposal::Proposal::from_document(shown, &Limits::default()).unwrap();
+    let state = core.served().state.clone();
+    let authority = state.targets.authority("emergency", "targets").unwrap();
+    let signature = proposal.sign(authority, &key(21)).unwrap();
+    let request =
+        mulberry_shared::operators::SignatureRequest { keyid: signature.keyid.0, sig: signature.sig };
+    let signed = core.sign_proposal("mei".into(), one.id.to_string(), request).await.unwrap();
+    assert_eq!(signed.proposal.unwrap().missing, 1);
 }
 
 #[tokio::test]
