@@ -244,6 +244,32 @@ fn a_server_whose_online_keys_are_lost_takes_new_ones_from_a_file_before_it_star
     assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
 }
 
+#[test]
+fn what_has_expired_is_renewed_and_the_agent_goes_on() {
+    let mut scene = Scene::new();
+    scene.stage.stop_server().unwrap();
+    scene.stage.set_clock(scene.stage.now() + jiff::SignedDuration::from_hours(24 * 400));
+    scene.stage.start_server().unwrap();
+    assert_eq!(scene.once(3)["refresh"]["outcome"], "refused");
+    let listed = scene.stage.ctl(&["expiries", "--json"]).unwrap().expect_code(1).unwrap().json().unwrap();
+    let due = |row: &&Value| row["due"] == true;
+    let due: Vec<_> = listed["expiries"].as_array().unwrap().iter().filter(due).collect();
+    let roles: Vec<_> = due.iter().map(|row| row["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["root", "targets", "emergency", "routine"], "{listed}");
+    assert!(due.iter().all(|row| row["days_left"].as_i64() < Some(0)), "{listed}");
+
+    // One after the other: neither stands in the way of the other.
+    scene.ceremony(&["root", "renew", "--role", "targets"], &["targets"]);
+    scene.ceremony(&["root", "renew"], &["root"]);
+    for lane in ["emergency", "routine"] {
+        let [one, other] = [1, 2].map(|person| Scene::key(person, lane));
+        let renew = ["publish", "--renew", lane, "--key", &one, "--key", &other, "--yes"];
+        scene.stage.ctl(&renew).unwrap().expect_code(0).unwrap();
+    }
+    scene.stage.ctl(&["expiries"]).unwrap().expect_code(0).unwrap();
+    assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for role in ["snapshot", "timestamp", "gates"] {
