@@ -50,7 +50,7 @@ pub use expiry::{OnlineRole, Waiver};
 pub use key::{Key, KeyId, PublicKey};
 pub use metadata::{LedgerHead, Root, Snapshot, Targets, Timestamp};
 pub use report::{Outcome, RefreshReport};
-pub use signer::{Ed25519Signer, Signer};
+pub use signer::{Ed25519Signer, P256Signer, Signer, p256_signature_of};
 pub use state::TrustState;
 pub use updater::Updater;
 pub use verify::Verified;

@@ -6,5 +6,7 @@
 
 #[path = "ceremonies/stolen.rs"]
 mod stolen;
+#[path = "ceremonies/tokens.rs"]
+mod tokens;
 #[path = "ceremonies/walkthrough.rs"]
 mod walkthrough;

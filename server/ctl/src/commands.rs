@@ -77,7 +77,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::OnlineKeys(command) => {
             ceremony::online_keys(command, &around(&settings()?), &mut passphrases()?).await
         }
-        Command::Key(KeyCommand::New(command)) => key::new(command, &passphrases()?, format),
+        Command::Key(KeyCommand::New(command)) => key::new(command, &mut passphrases()?, format),
         Command::Expiries => expiries::run(&around(&settings()?)).await,
         Command::Status => status::run(&settings()?, now(), format).await,
         Command::Completions { shell } => {

@@ -1,14 +1,12 @@
-//! Key files: ed25519 as PKCS#8 PEM, encrypted with PBES2 (scrypt, AES-256) unless asked otherwise, readable by the owner alone.
+//! Key files: ed25519 or P-256 as PKCS#8 PEM, encrypted with PBES2 (scrypt, AES-256) unless asked otherwise, readable by the owner alone.
 
 use crate::{
     failure::{Failure, FailureKind},
     files::{self, Readers},
     passphrase::{ENV, Passphrases},
+    token::{TokenSigner, uri::SCHEME},
 };
-use ed25519_dalek::{
-    SigningKey,
-    pkcs8::{DecodePrivateKey, EncodePrivateKey},
-};
+use mulberry_shared::trust::{Ed25519Signer, P256Signer, Signer, TrustError};
 use pkcs8::{
     EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument,
     der::pem::PemLabel,
@@ -77,7 +75,7 @@ pub enum KeyError {
         label: String,
     },
     /// A key of another algorithm, or damaged inside.
-    #[error("{}: is not an ed25519 key, or it is damaged. Give a key that mulberryctl init wrote.", path.display())]
+    #[error("{}: is neither an ed25519 nor a P-256 key, or it is damaged. Give a key that mulberryctl wrote.", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -127,46 +125,102 @@ impl From<KeyError> for Failure {
     }
 }
 
-/// A new key from the system's random numbers.
-///
-/// # Errors
-/// The system gives none.
-pub fn generate() -> Result<SigningKey, Failure> {
-    let mut seed = Zeroizing::new([0u8; 32]);
-    fill_random(seed.as_mut_slice())?;
-    Ok(SigningKey::from_bytes(&seed))
+/// The kinds of new keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Algorithm {
+    /// The usual one
+    #[default]
+    Ed25519,
+    /// ECDSA P-256, for who must
+    P256,
 }
 
-/// Writes a key to a file that must not exist, readable by the owner alone.
+/// Makes a new key from the system's random numbers, in a file that must not exist and that only its owner may read.
 ///
 /// # Errors
-/// The file exists, cannot be written, or the key cannot be encrypted.
-pub fn write_new(path: &Path, key: &SigningKey, protection: &Protection) -> Result<(), Failure> {
+/// The system gives none; the file exists, cannot be written, or the key cannot be encrypted.
+pub fn make(algorithm: Algorithm, path: &Path, protection: &Protection) -> Result<PersonKey, Failure> {
+    match algorithm {
+        Algorithm::Ed25519 => make_ed25519(path, protection).map(|key| Box::new(key) as PersonKey),
+        Algorithm::P256 => {
+            let mut scalar = Zeroizing::new([0; 32]);
+            let key = loop {
+                fill_random(scalar.as_mut_slice())?;
+                // One in 2^32 is no scalar of the curve.
+                if let Ok(key) = P256Signer::from_scalar(&scalar) {
+                    break key;
+                }
+            };
+            write_new(path, key.to_pkcs8_der().map_err(faulty)?.as_bytes(), protection)?;
+            Ok(Box::new(key))
+        }
+    }
+}
+
+/// [`make`] of an ed25519 key.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_ed25519(path: &Path, protection: &Protection) -> Result<Ed25519Signer, Failure> {
+    let mut seed = Zeroizing::new([0; 32]);
+    fill_random(seed.as_mut_slice())?;
+    let key = Ed25519Signer::from_seed(&seed).map_err(faulty)?;
+    write_new(path, key.to_pkcs8_der().map_err(faulty)?.as_bytes(), protection)?;
+    Ok(key)
+}
+
+fn faulty(error: TrustError) -> Failure {
+    Failure::refused(error.kind, format!("A new key is faulty: {error}. Nothing was made; try again."))
+}
+
+fn write_new(path: &Path, pkcs8: &[u8], protection: &Protection) -> Result<(), Failure> {
     let unwritable = |why: String| KeyError::Unwritable { path: path.to_owned(), why };
-    let pem = match protection {
-        Protection::FilePermissionsOnly => {
-            key.to_pkcs8_pem(LineEnding::LF).map_err(|error| unwritable(error.to_string()))?
-        }
-        Protection::Passphrase(passphrase) => {
-            encrypt(key, passphrase).map_err(|error| unwritable(error.to_string()))?
-        }
-    };
+    let pem = to_pem(pkcs8, protection).map_err(|error| unwritable(error.to_string()))?;
     files::write_new(path, pem.as_bytes(), Readers::Owner).map_err(|error| unwritable(error.to_string()))?;
     Ok(())
 }
 
-/// Reads a key; asks for a passphrase when it is encrypted and none of the known ones fits.
+fn to_pem(pkcs8: &[u8], protection: &Protection) -> Result<Zeroizing<String>, pkcs8::Error> {
+    let info = PrivateKeyInfoRef::try_from(pkcs8)?;
+    let (document, label) = match protection {
+        Protection::FilePermissionsOnly => (SecretDocument::try_from(info)?, PrivateKeyInfoRef::PEM_LABEL),
+        Protection::Passphrase(passphrase) => {
+            let encrypted = info.encrypt_with_rng(&mut rand::rngs::SysRng, passphrase.as_bytes())?;
+            (encrypted, EncryptedPrivateKeyInfoRef::PEM_LABEL)
+        }
+    };
+    Ok(document.to_pem(label, LineEnding::LF)?)
+}
+
+/// A person's key, wherever it is.
+pub type PersonKey = Box<dyn Signer>;
+
+/// Opens the key that `--key` names: a file, or a PKCS#11 URI of one on a token. Asks for a passphrase or PIN where none is
+/// given that fits.
 ///
 /// # Errors
-/// See [`KeyError`].
-pub fn load(path: &Path, passphrases: &mut Passphrases) -> Result<SigningKey, Failure> {
+/// See [`KeyError`] and [`TokenSigner::open`].
+pub fn open(key: &Path, passphrases: &mut Passphrases) -> Result<PersonKey, Failure> {
+    match key.to_str().filter(|text| text.starts_with(SCHEME)) {
+        Some(uri) => Ok(Box::new(TokenSigner::open(uri, passphrases)?)),
+        None => read_file(key, passphrases),
+    }
+}
+
+fn parse(der: &[u8]) -> Option<PersonKey> {
+    if let Ok(key) = Ed25519Signer::from_pkcs8_der(der) {
+        return Some(Box::new(key));
+    }
+    Some(Box::new(P256Signer::from_pkcs8_der(der).ok()?))
+}
+
+fn read_file(path: &Path, passphrases: &mut Passphrases) -> Result<PersonKey, Failure> {
     let text = read(path)?;
     let path_owned = || path.to_owned();
     let (label, document) =
         SecretDocument::from_pem(&text).map_err(|_| KeyError::Malformed { path: path_owned() })?;
     if label == PrivateKeyInfoRef::PEM_LABEL {
-        return Ok(SigningKey::from_pkcs8_der(document.as_bytes())
-            .map_err(|_| KeyError::Unsupported { path: path_owned() })?);
+        return Ok(parse(document.as_bytes()).ok_or_else(|| KeyError::Unsupported { path: path_owned() })?);
     }
     if label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
         return Err(KeyError::NotAKey { path: path_owned(), label: label.to_owned() }.into());
@@ -180,7 +234,7 @@ pub fn load(path: &Path, passphrases: &mut Passphrases) -> Result<SigningKey, Fa
     // A wrong passphrase shows as bad padding or as an inner document that does not parse.
     let open = |passphrase: &str| {
         let inner = encrypted.decrypt(passphrase.as_bytes()).ok()?;
-        SigningKey::from_pkcs8_der(inner.as_bytes()).ok()
+        parse(inner.as_bytes())
     };
     if let Some(key) = passphrases.known().iter().find_map(|passphrase| open(passphrase)) {
         return Ok(key);
@@ -231,13 +285,6 @@ fn affordable(scheme: &EncryptionScheme) -> bool {
     }
 }
 
-fn encrypt(key: &SigningKey, passphrase: &str) -> Result<Zeroizing<String>, pkcs8::Error> {
-    let plain = key.to_pkcs8_der()?;
-    let info = PrivateKeyInfoRef::try_from(plain.as_bytes())?;
-    let encrypted = info.encrypt_with_rng(&mut rand::rngs::SysRng, passphrase.as_bytes())?;
-    Ok(encrypted.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)?)
-}
-
 fn fill_random(bytes: &mut [u8]) -> Result<(), Failure> {
     use rand::TryRng;
     rand::rngs::SysRng.try_fill_bytes(bytes).map_err(|error| {
@@ -252,6 +299,7 @@ fn fill_random(bytes: &mut [u8]) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::passphrase::Prompt;
+    use mulberry_shared::trust::Key;
 
     fn known(passphrases: &[&str]) -> Passphrases {
         let mut all = Passphrases::gather(&[] as &[&Path], None, Prompt::Never).unwrap();
@@ -259,15 +307,14 @@ mod tests {
         all
     }
 
-    fn kind(result: Result<SigningKey, Failure>) -> &'static str {
+    fn kind(result: Result<PersonKey, Failure>) -> &'static str {
         result.err().map_or("opened", |failure| failure.kind.as_str())
     }
 
-    fn folder_with_key(protection: &Protection) -> (tempfile::TempDir, PathBuf, SigningKey) {
+    fn folder_with_key(protection: &Protection) -> (tempfile::TempDir, PathBuf, Key) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
-        let key = generate().unwrap();
-        write_new(&path, &key, protection).unwrap();
+        let key = make_ed25519(&path, protection).unwrap().key().clone();
         (folder, path, key)
     }
 
@@ -275,21 +322,39 @@ mod tests {
     fn a_key_comes_back_with_its_passphrase_and_not_without() {
         let (_folder, path, key) = folder_with_key(&Protection::Passphrase(Zeroizing::new("right".into())));
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
-        assert_eq!(load(&path, &mut known(&["wrong", "right"])).unwrap(), key);
-        assert_eq!(kind(load(&path, &mut known(&["wrong"]))), "wrong-passphrase");
-        assert_eq!(kind(load(&path, &mut known(&[]))), "passphrase-needed");
+        assert_eq!(open(&path, &mut known(&["wrong", "right"])).unwrap().key(), &key);
+        assert_eq!(kind(open(&path, &mut known(&["wrong"]))), "wrong-passphrase");
+        assert_eq!(kind(open(&path, &mut known(&[]))), "passphrase-needed");
+    }
+
+    #[test]
+    fn keys_of_every_algorithm_sign_the_same_after_they_were_written() {
+        for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
+            for protection in
+                [Protection::FilePermissionsOnly, Protection::Passphrase(Zeroizing::new("p".into()))]
+            {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("key.pem");
+                let made = make(algorithm, &path, &protection).unwrap();
+                let opened = open(&path, &mut known(&["p"])).unwrap();
+                assert_eq!(opened.key(), made.key());
+                let public = made.key().public().unwrap();
+                assert!(public.verifies(b"message", &opened.sign(b"message").unwrap()));
+                assert_eq!(kind(make(algorithm, &path, &protection)), "key-unwritable", "never overwritten");
+            }
+        }
     }
 
     #[test]
     fn a_key_file_others_can_read_is_refused() {
         let (_folder, path, key) = folder_with_key(&Protection::FilePermissionsOnly);
-        assert_eq!(load(&path, &mut known(&[])).unwrap(), key);
+        assert_eq!(open(&path, &mut known(&[])).unwrap().key(), &key);
         for mode in [0o640, 0o604, 0o620, 0o666] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(kind(load(&path, &mut known(&[]))), "key-permissions", "{mode:o}");
+            assert_eq!(kind(open(&path, &mut known(&[]))), "key-permissions", "{mode:o}");
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
-        assert_eq!(load(&path, &mut known(&[])).unwrap(), key);
+        assert_eq!(open(&path, &mut known(&[])).unwrap().key(), &key);
     }
 
     #[test]
@@ -298,7 +363,7 @@ mod tests {
         let path = folder.path().join("replacement.pem");
         std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let failure = load(&path, &mut known(&[])).unwrap_err();
+        let failure = open(&path, &mut known(&[])).err().unwrap();
         assert!(failure.sentence.contains("is a PEM `CERTIFICATE`, not a"), "{failure}");
     }
 
@@ -314,7 +379,7 @@ mod tests {
             for length in (0..whole.len() - 1).step_by(7) {
                 let _ = std::fs::remove_file(&cut);
                 files::write_new(&cut, &whole[..length], Readers::Owner).unwrap();
-                assert_eq!(kind(load(&cut, &mut known(&["p"]))), "key-malformed", "{length}");
+                assert_eq!(kind(open(&cut, &mut known(&["p"]))), "key-malformed", "{length}");
             }
         }
     }
@@ -325,10 +390,10 @@ mod tests {
         let path = folder.path().join("other.pem");
         let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
         files::write_new(&path, certificate.as_bytes(), Readers::Owner).unwrap();
-        assert_eq!(kind(load(&path, &mut known(&[]))), "not-a-key");
+        assert_eq!(kind(open(&path, &mut known(&[]))), "not-a-key");
         std::fs::write(&path, certificate.replace("CERTIFICATE", "PRIVATE KEY")).unwrap();
-        assert_eq!(kind(load(&path, &mut known(&[]))), "key-unsupported");
-        assert_eq!(kind(load(&folder.path().join("absent"), &mut known(&[]))), "key-unreadable");
+        assert_eq!(kind(open(&path, &mut known(&[]))), "key-unsupported");
+        assert_eq!(kind(open(&folder.path().join("absent"), &mut known(&[]))), "key-unreadable");
     }
 
     #[test]

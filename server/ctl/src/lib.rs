@@ -11,6 +11,7 @@
 //! - [`output`]: words and tables, or JSON
 //! - [`record`]: the last preflight of a recipe, for those who publish it
 //! - [`source`]: recipe folders on disk
+//! - [`token`]: keys on PKCS#11 tokens
 
 pub mod cli;
 pub mod commands;
@@ -25,3 +26,4 @@ pub mod output;
 pub mod passphrase;
 pub mod record;
 pub mod source;
+pub mod token;

@@ -1,7 +1,7 @@
 //! Where passphrases come from: files, the environment, a prompt on the terminal.
 
 use crate::failure::{Failure, FailureKind};
-use std::{io::IsTerminal, path::Path};
+use std::{io::IsTerminal, os::unix::fs::PermissionsExt, path::Path};
 use zeroize::Zeroizing;
 
 /// The environment variable that holds a passphrase.
@@ -133,6 +133,23 @@ fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
             format!("The terminal could not be read ({error}). Use --passphrase-file FILE or {ENV}."),
         )
     })
+}
+
+/// The first line of a file that only its owner may read.
+///
+/// # Errors
+/// Others may read it, too; or it cannot be read, is empty, too long or not UTF-8.
+pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    match std::fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o7777) {
+        Ok(mode) if mode & 0o077 != 0 => Err(Failure::usage(
+            FailureKind::KeyPermissions,
+            format!(
+                "{0}: other people may read this secret (mode {mode:04o}). Run `chmod 600 {0}` if nobody has, else change it.",
+                path.display()
+            ),
+        )),
+        _ => read_file(path),
+    }
 }
 
 fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -151,6 +151,17 @@ impl Key {
         Some(Self { raw, public: Some(public) })
     }
 
+    /// The key object of an ECDSA P-256 key, given as a point in SEC 1 form, compressed or not. `None` for other bytes.
+    #[must_use]
+    pub fn p256(point: &[u8]) -> Option<Self> {
+        let key = p256::PublicKey::from_sec1_bytes(point).ok()?;
+        let pem = p256::pkcs8::EncodePublicKey::to_public_key_pem(&key, Default::default()).ok()?;
+        let public = PublicKey::from_pem(&pem)?;
+        let keyval = BTreeMap::from([("public".to_owned(), Value::from(pem))]);
+        let raw = RawKey { keytype: ECDSA.into(), scheme: ECDSA_P256.into(), keyval, other: BTreeMap::new() };
+        Some(Self { raw, public: Some(public) })
+    }
+
     /// The same key with the person who holds it.
     #[must_use]
     pub fn held_by(mut self, person: &str) -> Self {

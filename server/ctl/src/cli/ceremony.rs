@@ -1,6 +1,7 @@
 //! `root`, `lanes`, `online-keys`, `key`: who may sign.
 
 use super::Init;
+use crate::keys::Algorithm;
 use clap::{Args, Subcommand, ValueEnum};
 use mulberry_shared::proposal::Role;
 use std::path::PathBuf;
@@ -39,8 +40,8 @@ pub enum Accept {
 /// What all ceremonies take.
 #[derive(Args, Debug)]
 pub struct Held {
-    /// Your own key of a role that must sign, to sign right away; repeats
-    #[arg(long, value_name = "FILE")]
+    /// Your own key of a role that must sign, a file or a PKCS#11 URI, to sign right away; repeats
+    #[arg(long, value_name = "KEY")]
     pub key: Vec<PathBuf>,
     /// Write it into a file, with the edition it was made on, and tell the server nothing
     #[arg(long, value_name = "FILE")]
@@ -182,7 +183,9 @@ pub enum KeyCommand {
     /// Make a person's own new keys, and a file of their public halves to send to whoever proposes
     #[command(after_help = "The private halves stay in DIR. PERSON.public in it is no secret.\n\n\
                       Example:\n  mulberryctl key new dora --person dora\n  \
-                      mulberryctl key new alice-new --person alice --role emergency")]
+                      mulberryctl key new alice-new --person alice --role emergency\n  \
+                      mulberryctl key new dora --person dora --role root \\\n    \
+                      --from 'pkcs11:token=Root%20HSM;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so'")]
     New(KeyNew),
 }
 
@@ -197,6 +200,12 @@ pub struct KeyNew {
     /// A key for which role; repeats [default: one for each]
     #[arg(long, value_enum)]
     pub role: Vec<RoleName>,
+    /// What kind of keys
+    #[arg(long, value_enum, default_value = "ed25519", conflicts_with = "from")]
+    pub algorithm: Algorithm,
+    /// No new key, but one that is there: a PKCS#11 URI of a P-256 key on a token, or a file; with one --role
+    #[arg(long, value_name = "KEY")]
+    pub from: Option<PathBuf>,
     /// Leave the keys unencrypted: rehearsals only
     #[arg(long)]
     pub no_passphrase: bool,

@@ -25,7 +25,7 @@ pub struct Propose {
     /// Sign a lane anew though nothing in it changes: its metadata is about to expire
     #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
     pub renew: Option<LaneName>,
-    /// Your own key of the lane, to sign it right away; repeats
+    /// Your own key of the lane, a file or a PKCS#11 URI, to sign it right away; repeats
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
     /// Write the proposal into a file, with the edition it was made on, and tell the server nothing
@@ -54,7 +54,7 @@ pub struct Sign {
     /// The first digits of a proposal's id, or its file
     #[arg(value_name = "PROPOSAL")]
     pub proposal: String,
-    /// Your own key of the lane; repeats
+    /// Your own key of the lane, a file or a PKCS#11 URI; repeats
     #[arg(long, value_name = "FILE", required = true)]
     pub key: Vec<PathBuf>,
     /// Do not ask before signing; needed where there is no terminal to ask at

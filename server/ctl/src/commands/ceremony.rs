@@ -11,6 +11,7 @@ use crate::{
     config::Settings,
     failure::{Failure, FailureKind, Kind},
     files::{self, Existing},
+    keys::PersonKey,
     operators::Operators,
     output::Format,
     passphrase::Passphrases,
@@ -27,7 +28,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProblemKind, ProposalOutcome},
     proposal::{self, Role},
-    trust::{Ed25519Signer, TrustError},
+    trust::TrustError,
 };
 use std::{collections::BTreeSet, path::Path};
 use view::View;
@@ -271,8 +272,8 @@ fn show(ceremony: &Ceremony, live: &Live<'_>, around: &Around<'_>) -> Result<(),
     say(around.format, &ceremony.describe(live, around.now).map_err(trust)?)
 }
 
-fn sign_with(ceremony: &mut Ceremony, live: &Live<'_>, keys: &[Ed25519Signer]) -> Result<(), Failure> {
-    keys.iter().try_for_each(|key| ceremony.sign(live, key).map(drop).map_err(trust))
+fn sign_with(ceremony: &mut Ceremony, live: &Live<'_>, keys: &[PersonKey]) -> Result<(), Failure> {
+    keys.iter().try_for_each(|key| ceremony.sign(live, key.as_ref()).map(drop).map_err(trust))
 }
 
 fn write(path: &Path, ceremony: &Ceremony, existing: Existing) -> Result<(), Failure> {

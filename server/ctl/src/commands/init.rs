@@ -249,9 +249,7 @@ fn prove(
 }
 
 fn new_signer(path: &Path, protection: &Protection) -> Result<Ed25519Signer, Failure> {
-    let key = keys::generate()?;
-    keys::write_new(path, &key, protection)?;
-    Ed25519Signer::from_seed(&key.to_bytes()).map_err(faulty)
+    keys::make_ed25519(path, protection)
 }
 
 fn sign<T: metadata::Body>(body: &T, signers: &Signers) -> Result<Vec<u8>, Failure> {

@@ -13,7 +13,6 @@ use mulberry_shared::{
     ceremony::public::{PublicKeys, is_name},
     exit::Exit,
     proposal::Role,
-    trust::{Ed25519Signer, Signer},
 };
 use std::collections::BTreeMap;
 
@@ -21,8 +20,8 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// The folder is not empty, the name is none, no passphrase, or the disk refuses.
-pub fn new(command: &KeyNew, passphrases: &Passphrases, format: Format) -> Result<Exit, Failure> {
-    let KeyNew { dir, person, role, no_passphrase } = command;
+pub fn new(command: &KeyNew, passphrases: &mut Passphrases, format: Format) -> Result<Exit, Failure> {
+    let KeyNew { dir, person, role, algorithm, from, no_passphrase } = command;
     if !is_name(person) {
         return Err(Failure::usage(
             FailureKind::PersonName,
@@ -32,12 +31,24 @@ pub fn new(command: &KeyNew, passphrases: &Passphrases, format: Format) -> Resul
         ));
     }
     init::refuse_non_empty(dir)?;
-    let protection = if *no_passphrase {
-        output::warn("the keys are written unencrypted (--no-passphrase): for rehearsals only.");
+    let existing = match (from, role.as_slice()) {
+        (None, _) => None,
+        (Some(from), [_]) => Some(keys::open(from, passphrases)?),
+        (Some(_), _) => {
+            return Err(Failure::usage(
+                FailureKind::OneKeyOneRole,
+                "--from names one key, and one key is for one role: give exactly one --role.",
+            ));
+        }
+    };
+    let protection = if existing.is_some() || *no_passphrase {
         Protection::FilePermissionsOnly
     } else {
         Protection::Passphrase(passphrases.for_new_keys(0, 1, person)?)
     };
+    if *no_passphrase {
+        output::warn("the keys are written unencrypted (--no-passphrase): for rehearsals only.");
+    }
     init::make_folder(dir)?;
     let roles: Vec<Role> = if role.is_empty() {
         Role::PEOPLE.to_vec()
@@ -49,11 +60,11 @@ pub fn new(command: &KeyNew, passphrases: &Passphrases, format: Format) -> Resul
         if public.keys.contains_key(role.as_str()) {
             continue;
         }
-        let key = keys::generate()?;
-        keys::write_new(&dir.join(format!("{role}.pem")), &key, &protection)?;
-        let signer = Ed25519Signer::from_seed(&key.to_bytes())
-            .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
-        public.keys.insert(role.to_string(), signer.key().clone().held_by(person));
+        let key = match &existing {
+            Some(key) => key.key().clone(),
+            None => keys::make(*algorithm, &dir.join(format!("{role}.pem")), &protection)?.key().clone(),
+        };
+        public.keys.insert(role.to_string(), key.held_by(person));
     }
     let file = dir.join(format!("{person}.public"));
     let unwritable = |why: String| {
@@ -69,10 +80,13 @@ pub fn new(command: &KeyNew, passphrases: &Passphrases, format: Format) -> Resul
     format.print(
         || {
             let rows = prints.iter().map(|(role, print)| [(*role).to_owned(), format!("{print:.16}")]);
+            let done = match &existing {
+                Some(_) => format!("The key of {person} stays where it is; it signs for nobody yet."),
+                None => format!("Made the keys of {person} in {}; they sign for nobody yet.", dir.display()),
+            };
             format!(
-                "Made the keys of {person} in {}; they sign for nobody yet.\n\n{}\n\nSend {} to whoever proposes to let them in, and \
+                "{done}\n\n{}\n\nSend {} to whoever proposes to let them in, and \
                  read these digits to everybody who signs that. Next, there:\n  mulberryctl root add-key {} --role ROLE …",
-                dir.display(),
                 output::table(["ROLE", "FINGERPRINT"], rows),
                 file.display(),
                 file.file_name().unwrap_or_default().to_string_lossy()

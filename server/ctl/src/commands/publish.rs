@@ -9,6 +9,7 @@ use crate::{
     config::Settings,
     failure::{Failure, FailureKind, Kind},
     http::{Endpoint, Purpose},
+    keys::PersonKey,
     operators::Operators,
     origin::{self, Source},
     output::{self, Format},
@@ -24,7 +25,7 @@ use mulberry_shared::{
     proposal::{self, Change, Changes, Examined, Proposal, Unfit},
     recipe::{Lane, Recipe, RecipeName, Slug, published},
     trust::{
-        Ed25519Signer, Signer, TrustError, TrustState,
+        Signer, TrustError, TrustState,
         threshold::Signature,
         write::{self, LaneDraft, Published},
     },
@@ -156,12 +157,12 @@ pub(super) fn examine(
 /// A key that cannot sign.
 pub(super) fn sign(
     proposal: &mut Proposal,
-    signers: &[Ed25519Signer],
+    signers: &[PersonKey],
     base: &Base,
 ) -> Result<Vec<Signature>, Failure> {
     let authority = signers::authority(&base.targets, proposal.lane())?;
-    let sign = |signer| proposal.sign(authority, signer);
-    let signed: Result<Vec<_>, _> = signers.iter().map(|signer| signer as &dyn Signer).map(sign).collect();
+    let mut sign = |signer: &dyn Signer| proposal.sign(authority, signer);
+    let signed: Result<Vec<_>, _> = signers.iter().map(|signer| sign(signer.as_ref())).collect();
     signed.map_err(|error| Failure::refused(error.kind, error.to_string()))
 }
 

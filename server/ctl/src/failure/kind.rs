@@ -215,6 +215,18 @@ kinds! {
         "try again, or give the right `--passphrase-file`";
     KeyUnwritable "key-unwritable": "a new key cannot be written",
         "name a folder that you may write to; keys are never overwritten";
+    TokenUri "token-uri": "what is given as a key on a token is no PKCS#11 URI of one",
+        "write it as the message shows";
+    TokenModule "token-module": "a token, or its maker's module, cannot be used",
+        "check module-path, and that the token is plugged in";
+    TokenAbsent "token-absent": "not exactly one token fits",
+        "plug it in, or name it by token or serial";
+    TokenPin "token-pin": "the PIN of a token is missing, wrong or locked",
+        "give the right one: tokens lock after a few wrong ones";
+    TokenKey "token-key": "a token holds no key that fits, several, or one of another kind",
+        "name an ECDSA P-256 key by object or id";
+    OneKeyOneRole "one-key-one-role": "`--from` is given for several roles, or for none by name",
+        "give exactly one `--role`; a key counts in one role";
     KeyTwice "key-twice": "one key is given twice, and one key signs once",
         "give another person's key";
     KeyOfAnotherRole "key-of-another-role": "a key belongs to another role, or to none",

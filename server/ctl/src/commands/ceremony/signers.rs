@@ -2,7 +2,7 @@
 
 use crate::{
     failure::{Failure, FailureKind},
-    keys,
+    keys::{self, PersonKey},
     passphrase::Passphrases,
 };
 use mulberry_shared::{
@@ -10,7 +10,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::ProblemKind,
     proposal::signing::holder,
-    trust::{Ed25519Signer, Key, Signer},
+    trust::Key,
 };
 use std::path::{Path, PathBuf};
 
@@ -24,13 +24,12 @@ pub(super) fn load(
     live: &Live<'_>,
     limits: &Limits,
     passphrases: &mut Passphrases,
-) -> Result<Vec<Ed25519Signer>, Failure> {
+) -> Result<Vec<PersonKey>, Failure> {
     let demands = ceremony.demands(live).map_err(super::trust)?;
     let signing = ceremony.signing(live, limits).map_err(super::trust)?;
-    let mut signers: Vec<Ed25519Signer> = Vec::new();
+    let mut signers: Vec<PersonKey> = Vec::new();
     for file in files {
-        let key = keys::load(file, passphrases)?;
-        let signer = Ed25519Signer::from_seed(&key.to_bytes()).map_err(super::trust)?;
+        let signer = keys::open(file, passphrases)?;
         let public = signer.key().public();
         if signers.iter().any(|known| known.key().public() == public) {
             return Err(Failure::usage(

@@ -17,6 +17,7 @@ use crate::{
     failure::{Failure, FailureKind},
     files::{self, Existing},
     http::{Endpoint, Purpose},
+    keys::PersonKey,
     operators::Operators,
     origin::{self, Source},
     output::{self, Format},
@@ -33,7 +34,7 @@ use mulberry_shared::{
     proposal::{Signing, signing::names},
     recipe::{Opens, Recipe, RecipePath, words},
     sampling::BasisPoints,
-    trust::{Ed25519Signer, TrustState},
+    trust::TrustState,
 };
 use std::{io, path::Path};
 
@@ -249,12 +250,12 @@ fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
     )
 }
 
-fn add(file: &mut OpeningFile, keys: &[Ed25519Signer], base: &Base) -> Result<(), Failure> {
+fn add(file: &mut OpeningFile, keys: &[PersonKey], base: &Base) -> Result<(), Failure> {
     let authority = signers::authority(&base.targets, file.opening.path.lane)?;
     for key in keys {
         let signature = file
             .opening
-            .sign(authority, key)
+            .sign(authority, key.as_ref())
             .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
         file.add(signature);
     }

@@ -17,9 +17,7 @@ use mulberry_shared::{
     ledger::continuation::{Continuation, ROLE, Statement},
     limits::Limits,
     operators::ProblemKind,
-    trust::{
-        Ed25519Signer, Fetch, Next, OnlineRole, Refresh, RefreshReport, Reply, Signer, TrustState, Waiver,
-    },
+    trust::{Fetch, Next, OnlineRole, Refresh, RefreshReport, Reply, TrustState, Waiver},
 };
 use serde_json::json;
 use std::path::Path;
@@ -110,8 +108,7 @@ pub(super) fn sign(
     let signing = continuation.signing(root, limits).map_err(refused)?;
     publish::say(format, &format!("{}{}.", continuation.statement.describe(), first(&signing.describe())))?;
     let authority = root.authority(ROLE).map_err(refused)?;
-    let secret = keys::load(key, passphrases)?;
-    let signer = Ed25519Signer::from_seed(&secret.to_bytes()).map_err(refused)?;
+    let signer = keys::open(key, passphrases)?;
     let public = signer.key().public();
     let own = |keyid: &mulberry_shared::trust::KeyId| {
         authority.keys.get(keyid).is_some_and(|key| key.public() == public)
@@ -129,7 +126,7 @@ pub(super) fn sign(
         ));
     }
     publish::agree(yes, "Sign it?", "signed")?;
-    continuation.sign(authority, &signer).map_err(refused)?;
+    continuation.sign(authority, signer.as_ref()).map_err(refused)?;
     files::write_whole(file, &continuation.write(), Existing::Replace)
         .map_err(|error| files::unwritable(file, &error))?;
     told(&continuation, &state, file, format, limits)

@@ -2,7 +2,7 @@
 
 use crate::{
     failure::{Failure, FailureKind},
-    keys,
+    keys::{self, PersonKey},
     passphrase::Passphrases,
 };
 use mulberry_shared::{
@@ -12,7 +12,7 @@ use mulberry_shared::{
         signing::{holder, names},
     },
     recipe::Lane,
-    trust::{Ed25519Signer, Key, Root, Signer, Targets, TrustError, TrustErrorKind, threshold::Authority},
+    trust::{Key, Root, Targets, TrustError, TrustErrorKind, threshold::Authority},
 };
 use std::{
     collections::BTreeSet,
@@ -29,13 +29,12 @@ pub(in crate::commands) fn load(
     targets: &Targets,
     root: &Root,
     passphrases: &mut Passphrases,
-) -> Result<Vec<Ed25519Signer>, Failure> {
+) -> Result<Vec<PersonKey>, Failure> {
     let authority = authority(targets, lane)?;
-    let mut signers: Vec<Ed25519Signer> = Vec::new();
+    let mut signers: Vec<PersonKey> = Vec::new();
     let mut people: Vec<&str> = Vec::new();
     for file in files {
-        let key = keys::load(file, passphrases)?;
-        let signer = Ed25519Signer::from_seed(&key.to_bytes()).map_err(refused)?;
+        let signer = keys::open(file, passphrases)?;
         let public = signer.key().public();
         if signers.iter().any(|known| known.key().public() == public) {
             return Err(Failure::usage(
@@ -71,7 +70,7 @@ pub(in crate::commands) fn load(
 /// # Errors
 /// `already-signed`, with who may sign instead.
 pub(in crate::commands) fn check_new(
-    signers: &[Ed25519Signer],
+    signers: &[PersonKey],
     signing: &Signing,
     lane: Lane,
     targets: &Targets,
@@ -104,7 +103,7 @@ pub(in crate::commands) fn explain(
     error: TrustError,
     lane: Lane,
     targets: &Targets,
-    signers: &[Ed25519Signer],
+    signers: &[PersonKey],
 ) -> Failure {
     let Ok(authority) = authority(targets, lane) else { return refused(error) };
     if error.kind != TrustErrorKind::Threshold {
