@@ -31,6 +31,7 @@ mod parse;
 mod path;
 mod pem;
 mod pool;
+mod prepared;
 mod signature;
 mod structure;
 mod usage;

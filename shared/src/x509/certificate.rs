@@ -20,7 +20,6 @@ use x509_cert::name::Name;
 use super::error::CertificateError;
 use super::parse::{self, Extensions, Parsed};
 use super::pem;
-use super::signature::PreparedKey;
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
 
@@ -203,10 +202,6 @@ impl Certificate {
         (self.part(&self.0.tbs), self.part(&self.0.signature))
     }
 
-    pub(super) fn prepared_key(&self) -> &PreparedKey {
-        &self.0.prepared_key
-    }
-
     pub(super) fn version(&self) -> Version {
         self.0.version
     }
@@ -226,9 +221,7 @@ impl Certificate {
     /// The most memory in bytes that it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         let common_name = self.common_name().map_or(0, str::len);
-        let prepared = if self.is_ca() { PreparedKey::memory_bytes(self.public_key().len()) } else { 0 };
-        let texts = 2 * self.der().len() + common_name;
-        size_of::<Parsed>() + texts + prepared + self.extensions().memory_bytes()
+        size_of::<Parsed>() + 2 * self.der().len() + common_name + self.extensions().memory_bytes()
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {

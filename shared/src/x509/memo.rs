@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::prepared::PreparedKeys;
+
 /// Remembers *successful* signature checks, so that re-verifying thousands of add-ons after a change of the pool does not
 /// repeat the same public key operations. A replacement intermediate with the same key hits it too.
 ///
@@ -14,6 +16,7 @@ use sha2::{Digest, Sha256};
 pub struct SignatureMemo {
     half: usize,
     generations: Mutex<Generations>,
+    keys: PreparedKeys,
 }
 
 /// Two generations bound the memory without any bookkeeping for each entry: when the younger is full it becomes the elder, and
@@ -25,10 +28,10 @@ struct Generations {
 }
 
 impl SignatureMemo {
-    /// A memo of at most `capacity` entries (32 bytes each, and the table's overhead). With 0 it remembers nothing.
+    /// A memo of at most `capacity` entries (32 bytes each, and the table's overhead), and a few keys. With 0 it remembers no check.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { half: capacity / 2, generations: Mutex::default() }
+        Self { half: capacity / 2, generations: Mutex::default(), keys: PreparedKeys::default() }
     }
 
     /// Whether `signature` over `message` holds under `key`: remembered, or else by `verify`, whose success is then
@@ -51,6 +54,11 @@ impl SignatureMemo {
             self.insert(entry);
         }
         holds
+    }
+
+    /// Keys that were needed for checks.
+    pub(super) fn keys(&self) -> &PreparedKeys {
+        &self.keys
     }
 
     /// How many checks are remembered.

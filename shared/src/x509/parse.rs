@@ -17,7 +17,6 @@ use x509_cert::ext::pkix::{
 use x509_cert::time::Time;
 
 use super::error::{CertificateError, CertificateErrorKind};
-use super::signature::PreparedKey;
 use super::structure::{self, Extension, Outer, Tbs};
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
@@ -44,8 +43,6 @@ pub(super) struct Parsed {
     pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
     pub(super) extensions: Extensions,
-    /// The key in the form that checks take; empty in end entities, whose keys are no issuer's.
-    pub(super) prepared_key: PreparedKey,
 }
 
 /// The extensions that path building looks at.
@@ -85,7 +82,6 @@ pub(super) fn certificate(der: &[u8], limits: &X509Limits) -> Result<Parsed, Cer
         range_within(der, part).ok_or_else(|| CertificateError::malformed("its parts lie outside it"))
     };
     let extensions = extensions(tbs.extensions.unwrap_or_default(), limits)?;
-    let is_ca = extensions.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca);
     Ok(Parsed {
         sha256: Sha256Digest::of(der),
         spki_sha256: Sha256Digest::of(tbs.key.spki),
@@ -103,7 +99,6 @@ pub(super) fn certificate(der: &[u8], limits: &X509Limits) -> Result<Parsed, Cer
         not_before: timestamp(tbs.validity.not_before),
         not_after: timestamp(tbs.validity.not_after),
         extensions,
-        prepared_key: if is_ca { PreparedKey::of(tbs.key.bytes) } else { PreparedKey::default() },
     })
 }
 

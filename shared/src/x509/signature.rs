@@ -1,44 +1,6 @@
 //! Whether one certificate's signature holds under another's key.
 
-use aws_lc_rs::signature::{
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, VerificationAlgorithm,
-};
-use webpki::aws_lc_rs as algorithms;
-
 use super::{Certificate, SignatureMemo};
-
-/// RSA PKCS#1 v1.5 as add-ons have it: what `webpki` hands signatures of these algorithms to. It reads the key anew each time;
-/// here the key of an issuer of thousands of end entities is read once.
-static PREPARED: [&dyn VerificationAlgorithm; 2] = [&RSA_PKCS1_2048_8192_SHA256, &RSA_PKCS1_2048_8192_SHA384];
-
-/// Which of [`PREPARED`] is `webpki`'s algorithm of these identifiers.
-fn prepared(signature_id: &[u8], key_id: &[u8]) -> Option<usize> {
-    [algorithms::RSA_PKCS1_2048_8192_SHA256, algorithms::RSA_PKCS1_2048_8192_SHA384].iter().position(
-        |known| {
-            known.signature_alg_id().as_ref() == signature_id && known.public_key_alg_id().as_ref() == key_id
-        },
-    )
-}
-
-/// The public key of a CA certificate as each of [`PREPARED`] reads it, where they do.
-#[derive(Debug, Default)]
-pub(super) struct PreparedKey([Option<ParsedPublicKey>; PREPARED.len()]);
-
-impl PreparedKey {
-    /// Reads the key: the content of the subjectPublicKey.
-    pub(super) fn of(key: &[u8]) -> Self {
-        Self(PREPARED.map(|algorithm| ParsedPublicKey::new(algorithm, key).ok()))
-    }
-
-    /// The most bytes that it takes for a key of `len` bytes, which it holds in several forms.
-    pub(super) fn memory_bytes(len: usize) -> usize {
-        PREPARED.len() * (6 * len + 512)
-    }
-
-    fn get(&self, algorithm: usize) -> Option<&ParsedPublicKey> {
-        self.0.get(algorithm)?.as_ref()
-    }
-}
 
 /// What became of a signature check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +31,7 @@ pub(super) fn check(child: &Certificate, issuer: &Certificate, memo: &SignatureM
         let (key, certificate) = (issuer.spki_sha256(), child.sha256());
         let holds = memo.check(signature_id.as_ref(), &key.0, &certificate.0, &[], || {
             let (message, signature) = child.signed();
-            let prepared = prepared(signature_id.as_ref(), key_id.as_ref());
-            match prepared.and_then(|algorithm| issuer.prepared_key().get(algorithm)) {
+            match memo.keys().get(&signature_id, &key_id, issuer) {
                 Some(key) => key.verify_sig(message, signature).is_ok(),
                 None => algorithm.verify_signature(issuer.public_key(), message, signature).is_ok(),
             }
