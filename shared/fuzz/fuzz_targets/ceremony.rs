@@ -21,7 +21,8 @@ static LIVE: LazyLock<(Verified<Root>, Verified<Targets>)> = LazyLock::new(|| {
     let lanes = LaneHolders { emergency: one(205), routine: one(206), gates: one(207) };
     let (root, targets) = (write::root(1, expires, &top), write::targets(1, expires, &lanes));
     let limits = Limits::default();
-    let root = verify::pinned_root(&write::sign(&root, &[&key(201)]).expect("signs"), &limits).expect("a root");
+    let root =
+        verify::pinned_root(&write::sign(&root, &[&key(201)]).expect("signs"), &limits).expect("a root");
     let targets = write::sign(&targets, &[&key(202)]).expect("signs");
     let targets = verify::top_level(&root, &targets, &limits).expect("targets");
     (root, targets)
