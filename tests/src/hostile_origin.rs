@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct HostileOrigin {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    heard: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
     listening: Option<JoinHandle<()>>,
 }
@@ -42,8 +42,8 @@ impl HostileOrigin {
             served.insert((*path).to_owned(), damage.answer(bytes));
         }
         let served = Arc::new(served);
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let listening = std::thread::spawn(move || {
@@ -58,7 +58,7 @@ impl HostileOrigin {
                 });
             }
         });
-        Ok(Self { address, asked, ended, listening: Some(listening) })
+        Ok(Self { address, heard, ended, listening: Some(listening) })
     }
 
     /// Its address.
@@ -70,7 +70,13 @@ impl HostileOrigin {
     /// The paths that it was asked for, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard().iter().map(|head| path(head).to_owned()).collect()
+    }
+
+    /// The requests that came, in order: request line and headers.
+    #[must_use]
+    pub fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -93,20 +99,19 @@ fn answer(
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new((&connection).take(16 << 10));
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let mut header = String::new();
-    while reader.read_line(&mut header)? > 2 {
-        header.clear();
-    }
-    let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    let mut head = String::new();
+    while reader.read_line(&mut head)? > 2 {}
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
     let mut out = &connection;
-    match served.get(path) {
+    match served.get(path(&head)) {
         Some(answer) => answer.write(&mut out)?,
         None => out.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?,
     }
     connection.shutdown(std::net::Shutdown::Write)
+}
+
+fn path(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap_or_default().trim_start_matches('/')
 }
 
 #[cfg(test)]

@@ -13,3 +13,4 @@ mod scene;
 mod signatures;
 mod slow_drip;
 mod specification;
+mod thief;

@@ -154,18 +154,42 @@ impl Victim {
 
     /// As [`Self::meets`], with documents damaged on their way.
     pub(crate) fn meets_damaged(&self, forge: &Forge, damaged: &[(&str, Damage)]) -> Met {
+        self.runs(forge, damaged, Some(forge.now).filter(|now| *now > Timestamp::now()))
+    }
+
+    /// As [`Self::meets`], on a machine whose clock shows this.
+    pub(crate) fn meets_at(&self, clock: Timestamp, forge: &Forge) -> Met {
+        self.runs(forge, &[], Some(clock))
+    }
+
+    fn runs(&self, forge: &Forge, damaged: &[(&str, Damage)], clock: Option<Timestamp>) -> Met {
         let origin = HostileOrigin::serve(&forge.recording(), damaged).unwrap();
         let mut arguments = vec!["once", "--json", "--state", "state", "--addons", "addons"];
         let url = origin.url();
         arguments.extend(["--origin", &url]);
-        let clock = forge.now.to_string();
-        if forge.now > Timestamp::now() {
-            arguments.extend(["--clock-start", &clock]);
+        let clock = clock.map(|clock| clock.to_string());
+        if let Some(clock) = &clock {
+            arguments.extend(["--clock-start", clock]);
         }
         let said = run(&BASE.agent, &arguments, self.folder.path()).unwrap();
         assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
         let report = said.json().unwrap();
-        Met { said, report, asked: origin.asked() }
+        Met { said, report, asked: origin.asked(), heard: origin.heard() }
+    }
+
+    /// Which the host may run.
+    pub(crate) fn enabled(&self) -> BTreeSet<String> {
+        let told: Value =
+            serde_json::from_slice(&std::fs::read(self.state().join("addons.json")).unwrap()).unwrap();
+        let enabled = told["addons"].as_array().unwrap().iter().filter(|addon| addon["enabled"] == true);
+        enabled.map(|addon| addon["path"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The random number that decides which samples it is in.
+    pub(crate) fn client_id(&self) -> String {
+        let state: Value =
+            serde_json::from_slice(&std::fs::read(self.state().join("state.json")).unwrap()).unwrap();
+        state["client_id"].as_str().unwrap().to_owned()
     }
 
     /// The state folder.
@@ -221,6 +245,8 @@ pub(crate) struct Met {
     report: Value,
     /// What the origin was asked for.
     pub(crate) asked: Vec<String>,
+    /// The whole requests: request line and headers.
+    pub(crate) heard: Vec<String>,
 }
 
 impl Met {
