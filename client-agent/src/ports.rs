@@ -175,6 +175,9 @@ impl Gap {
 
 /// An add-on file opened for reading.
 pub trait OpenAddon: ReadAt + Send {
+    /// The file as it was when it was opened; its length is that of the bytes to be read.
+    fn opened(&self) -> Stamp;
+
     /// The file as it is now: a change while it is being read shows here.
     ///
     /// # Errors

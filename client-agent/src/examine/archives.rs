@@ -70,10 +70,7 @@ impl Archives {
             Ok(opened) => opened,
             Err(error) => return unreadable(addon.stamp, error),
         };
-        let before = match opened.stamp() {
-            Ok(stamp) => stamp,
-            Err(error) => return unreadable(addon.stamp, error),
-        };
+        let before = opened.opened();
         let most = before.size.min(WHOLE).saturating_add(memory_ceiling(before.size, &self.limits.xpi));
         let read = look.memory.with(most, || self.read(&*opened, &before, known));
         let read = match read {

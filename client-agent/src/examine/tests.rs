@@ -38,6 +38,10 @@ impl ReadAt for Open {
 }
 
 impl OpenAddon for Open {
+    fn opened(&self) -> Stamp {
+        self.1
+    }
+
     fn stamp(&self) -> std::io::Result<Stamp> {
         Ok(self.1)
     }

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mulberry_shared::xpi::ReadAt;
+use nix::fcntl::OFlag;
 
 use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, OpenAddon, Stamp};
 
@@ -108,14 +109,15 @@ impl AddonFolder for RealAddons {
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenAddon>> {
-        let path = self.root.join(path);
-        // Asked before opening: opening a pipe would wait for a writer. Asked of the entry itself: a link is not followed.
-        if !fs::symlink_metadata(&path)?.is_file() {
+        // A link is not followed, and a pipe does not wait for a writer. What was opened is asked what it is, not the path:
+        // something else may lie there by now.
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let file = File::options().read(true).custom_flags(flags.bits()).open(self.root.join(path))?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        Ok(Box::new(Opened { length: metadata.len(), file }))
+        Ok(Box::new(Opened { stamp: stamp(&metadata), file }))
     }
 }
 
@@ -140,15 +142,15 @@ fn stamp(metadata: &Metadata) -> Stamp {
     }
 }
 
-/// A file whose length is what it was when it was opened.
 struct Opened {
     file: File,
-    length: u64,
+    /// Of when it was opened.
+    stamp: Stamp,
 }
 
 impl ReadAt for Opened {
     fn len(&self) -> u64 {
-        self.length
+        self.stamp.size
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
@@ -157,6 +159,10 @@ impl ReadAt for Opened {
 }
 
 impl OpenAddon for Opened {
+    fn opened(&self) -> Stamp {
+        self.stamp
+    }
+
     fn stamp(&self) -> io::Result<Stamp> {
         self.file.metadata().map(|metadata| stamp(&metadata))
     }
@@ -194,6 +200,20 @@ mod tests {
         assert_eq!(&bytes, b"a.Z");
         fs::write(root.join("b/a.ZIP"), "something longer").unwrap();
         assert_ne!(opened.stamp().unwrap(), listed[0].stamp);
+    }
+
+    #[test]
+    fn what_took_the_place_of_a_file_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.xpi"), b"add-on").unwrap();
+        symlink("a.xpi", folder.path().join("link.xpi")).unwrap();
+        nix::unistd::mkfifo(&folder.path().join("pipe.xpi"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(folder.path().join("folder.xpi")).unwrap();
+        let addons = RealAddons::new(folder.path().to_owned());
+        assert_eq!(addons.open("a.xpi").unwrap().opened().size, 6);
+        for other in ["link.xpi", "pipe.xpi", "folder.xpi"] {
+            assert!(addons.open(other).is_err(), "{other}");
+        }
     }
 
     #[test]
