@@ -21,6 +21,8 @@ use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
 
 /// Files up to this size are read at once: one call instead of several for every entry, and what is hashed is what is inspected.
 const WHOLE: u64 = 1 << 20;
+/// Bytes of the buffer for that which a thread keeps from one add-on to the next.
+const KEPT: usize = 128 << 10;
 
 /// Examines archives under one policy and one set of anchors, and remembers what it saw.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ impl Archives {
         addon: &ListedAddon,
         known: Option<Arc<Known>>,
         look: &Look,
+        buffer: &mut Vec<u8>,
     ) -> Looked {
         if let Some(known) = &known
             && look.reread == Reread::Changed
@@ -72,7 +75,12 @@ impl Archives {
         };
         let before = opened.opened();
         let most = before.size.min(WHOLE).saturating_add(memory_ceiling(before.size, &self.limits.xpi));
-        let read = look.memory.with(most, || self.read(&*opened, &before, known));
+        let read = look.memory.with(most, || {
+            let read = self.read(&*opened, &before, known, buffer);
+            buffer.truncate(KEPT);
+            buffer.shrink_to(KEPT);
+            read
+        });
         let read = match read {
             Ok(read) => read,
             Err(error) => return unreadable(before, error),
@@ -105,13 +113,14 @@ impl Archives {
         opened: &dyn OpenAddon,
         stamp: &Stamp,
         known: Option<Arc<Known>>,
+        buffer: &mut Vec<u8>,
     ) -> io::Result<Option<(Sha256Digest, Arc<Inspection>)>> {
         if stamp.size > WHOLE {
             return self.inspect(opened.archive(), known);
         }
-        let mut bytes = vec![0; stamp.size as usize];
-        opened.archive().read_exact_at(&mut bytes, 0)?;
-        self.inspect(&bytes, known)
+        buffer.resize(stamp.size as usize, 0);
+        opened.archive().read_exact_at(buffer, 0)?;
+        self.inspect(buffer, known)
     }
 
     fn inspect(
@@ -168,7 +177,7 @@ impl Examiner for Archives {
         let looked: Vec<Looked> = addons
             .par_iter()
             .zip(known)
-            .map(|(addon, known)| self.look(folder, addon, known, &look))
+            .map_init(Vec::new, |buffer, (addon, known)| self.look(folder, addon, known, &look, buffer))
             .collect();
         let (mut seen, mut inspections) = (Vec::new(), Vec::new());
         for (addon, looked) in addons.iter().zip(looked) {

@@ -20,12 +20,15 @@ pub struct CertificateMemo {
     generations: Mutex<Generations>,
 }
 
+/// Whole certificates are hashed for each look-up. The few that fit are found quickly enough even if all hashes were alike.
+type Certificates = HashSet<Certificate, foldhash::fast::RandomState>;
+
 /// As in [`SignatureMemo`](super::SignatureMemo): when the younger is full it becomes the elder, and the former elder is forgotten.
 #[derive(Debug, Default)]
 struct Generations {
-    younger: HashSet<Certificate>,
+    younger: Certificates,
     younger_bytes: usize,
-    elder: HashSet<Certificate>,
+    elder: Certificates,
 }
 
 impl CertificateMemo {

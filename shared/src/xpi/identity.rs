@@ -1,5 +1,6 @@
 //! Who an add-on says it is: `manifest.json` (WebExtensions) or `install.rdf` (before them).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -130,7 +131,10 @@ struct Gecko {
 }
 
 /// Blanks out `//` comments outside strings, keeping the lines.
-fn without_comments(text: &str) -> String {
+fn without_comments(text: &str) -> Cow<'_, str> {
+    if !text.contains("//") {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     let (mut in_string, mut escaped) = (false, false);
@@ -146,7 +150,7 @@ fn without_comments(text: &str) -> String {
         }
         out.push(c);
     }
-    out
+    out.into()
 }
 
 #[cfg(test)]

@@ -144,6 +144,8 @@ impl<'a> Parser<'a, '_> {
                 self.digest(&attribute, digest_suffix, &mut manifest.whole)?;
             }
         }
+        // A section with a digest seldom has fewer bytes than this.
+        manifest.sections.reserve(self.rest().len() / 96);
         while self.skip_empty_lines() {
             manifest.sections.push(self.section()?);
         }

@@ -9,7 +9,8 @@ use crate::limits::XpiLimits;
 pub(super) const COSE_MANIFEST: &str = "META-INF/cose.manifest";
 const COSE_SIGNATURE: &str = "META-INF/cose.sig";
 const FOLDER: &str = "META-INF";
-const PKCS7_MANIFEST: &str = "META-INF/manifest.mf";
+/// Directly in [`FOLDER`].
+const PKCS7_MANIFEST: &str = "manifest.mf";
 
 /// The names of the PKCS#7 signature's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,17 +111,21 @@ fn entry<'d>(directory: &'d Directory, name: &str) -> Result<&'d Entry, Fault> {
     directory.find(name).ok_or_else(|| Fault::archive(format!("{name} is not in the archive")))
 }
 
+/// What `name` is called in `folder`, in any case of letters, if it lies there and in no folder of that.
+fn directly_in<'a>(folder: &str, name: &'a str) -> Option<&'a str> {
+    let (start, rest) = name.split_at_checked(folder.len())?;
+    let base = rest.strip_prefix('/').filter(|_| start.eq_ignore_ascii_case(folder))?;
+    (!base.contains('/')).then_some(base)
+}
+
 /// Exactly one `manifest.mf`, one `.sf` and one `.rsa` of the same name directly in `META-INF/`, in any case of letters; or no
 /// `.rsa`, and then the others are ordinary files.
 fn find_pkcs7(directory: &Directory) -> Result<Option<Pkcs7Files<'_>>, Fault> {
     let (mut manifests, mut signature_files, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
     for entry in directory.entries() {
         let name = directory.name(entry);
-        let base = match name.rsplit_once('/') {
-            Some((folder, base)) if folder.eq_ignore_ascii_case(FOLDER) => base.to_ascii_lowercase(),
-            _ => continue,
-        };
-        if name.eq_ignore_ascii_case(PKCS7_MANIFEST) {
+        let Some(base) = directly_in(FOLDER, name).map(str::to_ascii_lowercase) else { continue };
+        if base == PKCS7_MANIFEST {
             manifests.push(name);
         } else if let Some(stem) = base.strip_suffix(".sf") {
             signature_files.push((stem.to_owned(), name));

@@ -225,7 +225,9 @@ impl Fault {
 
 /// A sentence may quote what an add-on says; it is stored for every add-on, so it must not be as long as that likes.
 fn bounded(mut sentence: String) -> String {
-    if let Some((end, _)) = sentence.char_indices().nth(SENTENCE_CHARS) {
+    if sentence.len() > SENTENCE_CHARS
+        && let Some((end, _)) = sentence.char_indices().nth(SENTENCE_CHARS)
+    {
         sentence.truncate(end);
         sentence.push('…');
     }
