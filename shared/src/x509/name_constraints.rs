@@ -43,15 +43,17 @@ pub(super) fn allow(
         return Some(false);
     }
     let alternative = &subject.extensions().alternative_names;
-    // Most constraints are of host names, which subjects are none of.
+    let subtrees = permitted.len().saturating_add(excluded.len());
+    // Most constraints are of host names, which subjects are none of: they count as compared, and need not be decoded.
     let compared = |base| matches!(base, &GeneralName::DirectoryName(_) | &GeneralName::Rfc822Name(_));
     let own = if permitted.iter().chain(excluded).any(|subtree| compared(&subtree.base)) {
         own_names(subject, alternative.is_empty())
     } else {
+        comparisons.spend(subtrees)?;
         Vec::new()
     };
     for name in alternative.iter().chain(&own) {
-        comparisons.spend(permitted.len().saturating_add(excluded.len()))?;
+        comparisons.spend(subtrees)?;
         for subtree in excluded {
             if same_form(&subtree.base, name) && matches(&subtree.base, name, Side::Excluded) != Some(false) {
                 return Some(false);
