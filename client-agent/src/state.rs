@@ -3,8 +3,9 @@
 //! Everything the host sees ([`crate::projections`]) is computed from this file, so a run that died between the commit and
 //! the projections is completed by the next one.
 
+mod notes;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,14 +14,13 @@ use mulberry_shared::enrolment::Enrolment;
 use mulberry_shared::json;
 use mulberry_shared::limits::JsonLimits;
 use mulberry_shared::pass::AddonState;
-use mulberry_shared::recipe::RecipePath;
-use mulberry_shared::status::Status;
-use mulberry_shared::trust::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Disk, Stamp};
 use crate::store::replace;
 use crate::witness::Witness;
+
+pub use notes::{LastRun, OriginNote, RecipeResult, RefreshOutcome, Refreshed, WaivedImport};
 
 /// The file's name in the state folder.
 pub const FILE: &str = "state.json";
@@ -100,133 +100,6 @@ impl AddonRecord {
     pub fn decided(&self) -> Option<&AddonState> {
         self.state.as_ref().or(self.formerly.as_ref())
     }
-}
-
-/// An import under a waiver: a person said that it does not matter that something the server signs had expired.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WaivedImport {
-    /// When, by the agent's clock.
-    pub at: Timestamp,
-    /// The bundle's file.
-    pub file: String,
-    /// The edition that came in.
-    pub edition: u64,
-    /// The version of its timestamp: while this one is held, nothing fresher has come.
-    pub timestamp: u64,
-    /// The roles that had expired.
-    pub roles: Vec<String>,
-}
-
-impl fmt::Display for WaivedImport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, file, edition, roles, .. } = self;
-        let roles = roles.join(", ");
-        write!(
-            f,
-            "edition {edition} was imported from {file} at {at:.0} under a waiver: expired were {roles}"
-        )
-    }
-}
-
-/// How a run went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LastRun {
-    /// When, by the agent's clock.
-    pub at: Timestamp,
-    /// Whether that clock was started elsewhere by `--clock-start`.
-    pub clock_shifted: bool,
-    /// How the refresh ended.
-    pub refresh: Refreshed,
-    /// Every recipe's status.
-    pub recipes: Vec<RecipeResult>,
-}
-
-/// How a refresh ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Refreshed {
-    /// The stable outcome.
-    pub outcome: RefreshOutcome,
-    /// The origin asked.
-    pub origin: String,
-    /// A sentence.
-    pub detail: String,
-}
-
-/// What is known of one origin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OriginNote {
-    /// Its address.
-    pub origin: String,
-    /// When it was last asked.
-    pub asked: Option<Timestamp>,
-    /// What came of it.
-    pub outcome: Option<RefreshOutcome>,
-    /// What was wrong, unless it gave a current edition.
-    pub problem: Option<String>,
-}
-
-impl OriginNote {
-    /// The origin at this address was never asked.
-    #[must_use]
-    pub fn never(origin: &str) -> Self {
-        Self { origin: origin.to_owned(), asked: None, outcome: None, problem: None }
-    }
-}
-
-/// The outcomes of a refresh, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RefreshOutcome {
-    /// The origin's metadata verified and is fresh.
-    Current,
-    /// The origin is behind, or its signers have let something expire.
-    Stale,
-    /// It gave no usable answer; the last good edition stays.
-    Unreachable,
-    /// Something it sent was refused; the last good edition stays.
-    Refused,
-}
-
-impl RefreshOutcome {
-    /// The stable name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Stale => "stale",
-            Self::Unreachable => "unreachable",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-impl From<Outcome> for RefreshOutcome {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Current => Self::Current,
-            Outcome::Stale => Self::Stale,
-            Outcome::Unreachable => Self::Unreachable,
-            Outcome::Refused => Self::Refused,
-        }
-    }
-}
-
-/// One recipe's status in a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecipeResult {
-    /// Where it is published.
-    pub path: RecipePath,
-    /// The revision the status speaks of.
-    pub revision: Option<u64>,
-    /// The status.
-    pub status: Status,
-    /// A sentence.
-    pub detail: String,
 }
 
 /// Why the state cannot be used.

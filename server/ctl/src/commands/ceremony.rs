@@ -2,6 +2,7 @@
 //!
 //! Before and after is computed here, from the bytes to be signed, against what this machine verified from its own root.
 
+mod failures;
 pub(super) mod signers;
 pub(super) mod view;
 
@@ -9,7 +10,7 @@ use super::publish::{agree, say};
 use crate::{
     cli::{self, LanesCommand, OnlineKeysCommand, RoleName, RootCommand},
     config::Settings,
-    failure::{Failure, FailureKind, Kind},
+    failure::{Failure, FailureKind},
     files::{self, Existing},
     keys::PersonKey,
     operators::Operators,
@@ -19,18 +20,18 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::{
     ceremony::{
-        Ceremony, CeremonyError, Demanded, Live, Lone, PlanError, Step, Unfit, plan,
+        Ceremony, Demanded, Live, Lone, Step, Unfit, plan,
         public::PublicKeys,
-        rules::RuleError,
         words::{heading, unmet},
     },
     exit::Exit,
     limits::Limits,
-    operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProblemKind, ProposalOutcome},
+    operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProposalOutcome},
     proposal::{self, Role},
-    trust::TrustError,
 };
 use std::{collections::BTreeSet, path::Path};
+
+use failures::{not_planned, trust, unfit, unreadable, unwritable};
 use view::View;
 
 /// What a command has to do with.
@@ -378,66 +379,4 @@ fn in_file(ceremony: &Ceremony, path: &Path, live: &Live<'_>, around: &Around<'_
 
 fn line(demanded: &Demanded, all: &[Demanded]) -> String {
     format!("  {}: {}", heading(demanded.role, demanded.whose, all), demanded.signing.describe())
-}
-
-fn unwritable(path: &Path, why: &str) -> Failure {
-    Failure::usage(FailureKind::FileUnwritable, format!("{}: {why}.", path.display()))
-}
-
-fn trust(error: TrustError) -> Failure {
-    Failure::refused(error.kind, format!("{error}."))
-}
-
-fn unreadable(error: CeremonyError) -> Failure {
-    Failure::refused(ProblemKind::ProposalRefused, format!("The ceremony is refused: {error}."))
-}
-
-/// Why it cannot be signed or published.
-fn unfit(unfit: Unfit) -> Failure {
-    let kind: Kind = match &unfit {
-        Unfit::Overtaken { .. } => {
-            return Failure::no(
-                ProblemKind::ProposalOvertaken,
-                format!(
-                    "Overtaken: {unfit}. Nothing was signed. Propose it again on what is live, with the command that made it; \
-                     everybody signs anew."
-                ),
-            );
-        }
-        Unfit::Rules(error) => of_rule(error),
-        Unfit::Metadata(error) => error.kind.into(),
-        Unfit::Part { .. } | Unfit::Unverifiable { .. } => ProblemKind::ProposalRefused.into(),
-    };
-    Failure::refused(
-        kind,
-        format!(
-            "The ceremony is refused: {unfit}. Nothing was signed. Ask who made it, not the server alone."
-        ),
-    )
-}
-
-fn not_planned(error: PlanError) -> Failure {
-    let kind: Kind = match &error {
-        PlanError::NobodyOfThatName { .. } => FailureKind::NobodyOfThatName.into(),
-        PlanError::Lone { .. } => FailureKind::OnePersonAlone.into(),
-        PlanError::NothingChanges => FailureKind::NothingChanges.into(),
-        PlanError::Senseless(_) => FailureKind::CeremonyRefused.into(),
-        PlanError::Rules(rule) => of_rule(rule),
-        PlanError::Trust(error) => error.kind.into(),
-        PlanError::Ceremony(_) => ProblemKind::ProposalRefused.into(),
-    };
-    Failure::no(kind, format!("Nothing was proposed: {error}."))
-}
-
-fn of_rule(error: &RuleError) -> Kind {
-    match error {
-        RuleError::LocksOut { .. } => FailureKind::LocksOut.into(),
-        RuleError::PersonTwice { .. } => FailureKind::PersonTwice.into(),
-        RuleError::KeyTwice { .. } => FailureKind::KeyTwice.into(),
-        RuleError::Trust(error) => error.kind.into(),
-        RuleError::Nobody { .. }
-        | RuleError::Unreadable { .. }
-        | RuleError::Online { .. }
-        | RuleError::Idle => FailureKind::CeremonyRefused.into(),
-    }
 }

@@ -7,6 +7,11 @@ use mulberry_shared::trust::{Edition as ReadEdition, Next, Outcome, Refresh, Rep
 use proptest::prelude::*;
 
 use super::*;
+use crate::edition::Work;
+use crate::edition::store::EditionStore;
+use crate::event::Event;
+use crate::keys::KeyError;
+use crate::ledger::{Ledger, LedgerError};
 use crate::served::Caching;
 use crate::store::doubles::{Failure, Flaky};
 use crate::store::memory::MemoryStore;

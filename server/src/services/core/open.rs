@@ -1,0 +1,141 @@
+//! How the services start: from the ledger, the stored edition and the keys, all of which must agree.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
+
+use mulberry_shared::limits::Limits;
+use mulberry_shared::operators::LedgerHead;
+use tokio::sync::{Mutex, Semaphore};
+
+use super::commit::{SignError, Writer};
+use super::{Core, EXPORTS};
+use crate::clock::Clock;
+use crate::edition::store::EditionStore;
+use crate::edition::{self, Edition, StoredEditionError, Work};
+use crate::files::FileError;
+use crate::keys::{KeyError, KeySource};
+use crate::ledger::{self, Ledger, LedgerError};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::served::Served;
+use crate::state::{self, FoldError, Stamp, State};
+use crate::store::Store;
+
+/// The services cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The ledger or its events.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The ledger is empty.
+    #[error(
+        "the state folder was never initialised; run `mulberry-server init --from DIR --state STATE` first"
+    )]
+    NotInitialised,
+    /// The stored edition.
+    #[error(transparent)]
+    Edition(#[from] StoredEditionError),
+    /// The online keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Signing.
+    #[error("the first edition cannot be signed: {0}")]
+    Sign(#[from] SignError),
+}
+
+impl Core {
+    /// Checks the ledger, folds it, verifies the stored edition against it, and signs what is due.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed then.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        editions: Arc<dyn EditionStore>,
+        keys: Arc<dyn KeySource>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, OpenError> {
+        let (ledger, state, heads) = fold(store.clone(), &limits).await?;
+        let state = Arc::new(state.ok_or(OpenError::NotInitialised)?);
+        let stored = editions.load()?;
+        let edition =
+            match stored.as_deref().map(|bytes| (bytes, Edition::from_bytes(bytes, &state, &limits))) {
+                None => None,
+                Some((_, Ok(edition))) => {
+                    ledger::check_witness(edition.ledger(), &heads).map_err(FoldError::from)?;
+                    Some(Arc::new(edition))
+                }
+                Some((bytes, Err(error @ StoredEditionError::Refused(_)))) => {
+                    // The keys that signed it were changed by people, and it was the last thing that happened.
+                    let head = edition::outdated(bytes, &state, &limits).ok_or(error)?;
+                    ledger::check_witness(head, &heads).map_err(FoldError::from)?;
+                    None
+                }
+                Some((_, Err(error))) => return Err(error.into()),
+            };
+        let (selected, unsigned) = match (keys.select(&state.root, &state.targets), &edition) {
+            (Ok(selected), _) => (Some(selected), None),
+            (Err(error), None) => return Err(error.into()),
+            // What was signed is served as long as it lasts, and people can authorise new keys meanwhile.
+            (Err(error), Some(_)) => (None, Some(error.to_string())),
+        };
+        match &unsigned {
+            Some(error) => tracing::error!(error, "this server cannot sign; what was signed last is served"),
+            None => keys.settle(&state.root, &state.targets)?,
+        }
+        let mut writer = Writer { ledger, state, edition, keys: selected, editions };
+        let now = clock.now();
+        let work = edition::due(writer.edition.as_deref(), &writer.state, now);
+        let edition = match (&writer.edition, work) {
+            (Some(edition), Work::Nothing) => edition.clone(),
+            (Some(edition), _) if writer.keys.is_none() => edition.clone(),
+            _ => writer.sign(now, work, &limits).await?,
+        };
+        let recorded = std::sync::Mutex::new(writer.ledger.head());
+        let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
+        let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(false));
+        let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
+        let unsigned = std::sync::Mutex::new(unsigned);
+        Ok(Self {
+            writer,
+            served,
+            live,
+            metrics,
+            store,
+            exports,
+            keys,
+            unsigned,
+            failing,
+            recorded,
+            clock,
+            limits,
+        })
+    }
+}
+
+/// Reads and checks the whole ledger: its writing end, the state, and the head after each event.
+///
+/// # Errors
+/// [`FoldError`].
+pub async fn fold(
+    store: Arc<dyn Store>,
+    limits: &Limits,
+) -> Result<(Ledger, Option<State>, Vec<LedgerHead>), FoldError> {
+    let (mut state, mut heads) = (None, Vec::new());
+    let ledger = Ledger::open::<FoldError>(store, |record, head| {
+        state = Some(state::advance(state.take(), &record.event, &Stamp::of(&record), head, limits)?);
+        heads.push(head);
+        Ok(())
+    })
+    .await?;
+    Ok((ledger, state, heads))
+}
+
+impl From<LedgerError> for OpenError {
+    fn from(error: LedgerError) -> Self {
+        Self::Fold(error.into())
+    }
+}
