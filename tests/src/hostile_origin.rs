@@ -3,7 +3,8 @@
 mod damage;
 mod recording;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,13 +36,13 @@ impl HostileOrigin {
     pub fn serve(recording: &Recording, damaged: &[(&str, Damage)]) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let mut served: std::collections::BTreeMap<String, Answer> =
+        let mut served: BTreeMap<String, Answer> =
             recording.files().map(|(path, bytes)| (path.to_owned(), Answer::whole(bytes))).collect();
         for (path, damage) in damaged {
             let bytes = recording.file(path).unwrap_or_default();
             served.insert((*path).to_owned(), damage.answer(bytes));
         }
-        let served = Arc::new(served);
+        let served = Arc::new((served, Answer::denial(recording.denial())));
         let heard = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&heard);
         let ended = Arc::new(AtomicBool::new(false));
@@ -93,7 +94,7 @@ impl Drop for HostileOrigin {
 
 fn answer(
     connection: TcpStream,
-    served: &std::collections::BTreeMap<String, Answer>,
+    (served, denial): &(BTreeMap<String, Answer>, Answer),
     log: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
     connection.set_read_timeout(Some(PATIENCE))?;
@@ -103,10 +104,7 @@ fn answer(
     while reader.read_line(&mut head)? > 2 {}
     log.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
     let mut out = &connection;
-    match served.get(path(&head)) {
-        Some(answer) => answer.write(&mut out)?,
-        None => out.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?,
-    }
+    served.get(path(&head)).unwrap_or(denial).write(&mut out)?;
     connection.shutdown(std::net::Shutdown::Write)
 }
 
@@ -116,6 +114,8 @@ fn path(head: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn get(origin: &HostileOrigin, path: &str) -> String {

@@ -227,16 +227,19 @@ impl Stage {
         self.clock.map_or_else(Timestamp::now, shifted)
     }
 
-    /// Runs `mulberryctl` against the running server, with the stage's token.
+    /// Runs `mulberryctl` against the running server, or another that `--server` names, with the stage's token.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn ctl(&self, arguments: &[&str]) -> Result<Said, StageError> {
         let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         if let Some([public, operators]) = &self.addresses {
-            let words = ["--config", "authority/mulberryctl.toml", "--token-file", "token"];
-            let addresses = ["--server", operators, "--origin", public];
-            all.extend(words.into_iter().chain(addresses).map(str::to_owned));
+            let words =
+                ["--config", "authority/mulberryctl.toml", "--token-file", "token", "--origin", public];
+            all.extend(words.map(str::to_owned));
+            if !arguments.contains(&"--server") {
+                all.extend(["--server".to_owned(), operators.clone()]);
+            }
         }
         all.extend(self.clock_arguments());
         run(&self.binaries.ctl(), &all, self.folder())

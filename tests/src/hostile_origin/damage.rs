@@ -138,6 +138,12 @@ impl Answer {
         Self { head, body: body.to_vec(), repeats: Repeats::Once }
     }
 
+    /// A 404 with this body.
+    pub(super) fn denial(body: &[u8]) -> Self {
+        let head = head("404 Not Found", &format!("Content-Length: {}\r\n", body.len()));
+        Self { head, ..Self::whole(body) }
+    }
+
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(self.head.as_bytes())?;
         out.write_all(&self.body)?;

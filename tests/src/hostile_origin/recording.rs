@@ -15,6 +15,7 @@ pub struct Recording {
     files: BTreeMap<String, Vec<u8>>,
     snapshot: u64,
     roles: BTreeMap<String, u64>,
+    denial: Vec<u8>,
 }
 
 impl Recording {
@@ -90,6 +91,19 @@ impl Recording {
     pub fn with(mut self, path: &str, bytes: Vec<u8>) -> Self {
         self.files.insert(path.to_owned(), bytes);
         self
+    }
+
+    /// This with `bytes` as the body of the 404 with which every other path is answered; empty by default.
+    #[must_use]
+    pub fn denying_with(mut self, bytes: Vec<u8>) -> Self {
+        self.denial = bytes;
+        self
+    }
+
+    /// The body of a 404.
+    #[must_use]
+    pub fn denial(&self) -> &[u8] {
+        &self.denial
     }
 
     /// The snapshot's path.

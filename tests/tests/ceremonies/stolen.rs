@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use mulberry_lab::hostile_origin::{HostileOrigin, Recording};
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use mulberry_shared::bundle::Bundle;
+use mulberry_shared::ceremony::Ceremony;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::metadata::{Snapshot, Timestamp as TimestampRole};
 use mulberry_shared::trust::{Ed25519Signer, Signer, location, write};
@@ -106,6 +108,17 @@ impl Scene {
         std::fs::write(self.stage.path(name), bytes).unwrap();
         let said = self.stage.agent("a", &["import", name]).unwrap().expect_code(code).unwrap();
         said.stdout + &said.stderr
+    }
+
+    /// What the server answers an operator.
+    fn asked_for(&self, path: &str) -> Value {
+        let token = std::fs::read_to_string(self.stage.path("token")).unwrap();
+        let url = format!("{}/{path}", self.stage.operators().trim_end_matches('/'));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let answer = reqwest::Client::new().get(&url).bearer_auth(token.trim()).send().await.unwrap();
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        })
     }
 
     fn key(person: u8, role: &str) -> String {
@@ -210,6 +223,59 @@ fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_i
     let run = scene.once(0);
     let recipes = run["recipes"].as_array().unwrap().len();
     assert_eq!((&run["refresh"]["outcome"], recipes), (&"current".into(), 1), "{run}");
+}
+
+#[test]
+fn what_the_server_says_of_a_ceremony_is_not_what_people_sign() {
+    let scene = Scene::new();
+    let renew = ["root", "renew", "--key", &Scene::key(1, "root"), "--yes", "--json"];
+    let waiting = scene.stage.ctl(&renew).unwrap().expect_code(0).unwrap().json().unwrap();
+    let id = waiting["id"].as_str().unwrap()[..12].to_owned();
+    // What a thief would rather have signed. Making it takes no key.
+    let made = ["key", "new", "mallory", "--person", "mallory", "--no-passphrase"];
+    scene.stage.ctl(&made).unwrap().expect_code(0).unwrap();
+    let add = ["root", "add-key", "mallory/mallory.public", "--out", "evil.ceremony", "--yes", "--json"];
+    let evil = scene.stage.ctl(&add).unwrap().expect_code(0).unwrap().json().unwrap();
+    let evil_id = evil["id"].as_str().unwrap()[..12].to_owned();
+    let evil = Ceremony::read(&std::fs::read(scene.stage.path("evil.ceremony")).unwrap(), &Limits::default());
+    let evil = serde_json::to_value(evil.unwrap().without_base().document()).unwrap();
+
+    let honest = scene.asked_for(&format!("api/v1/ceremonies/{id}"));
+    let unknown = serde_json::json!({
+        "type": "urn:mulberry:problem:unknown-proposal", "title": "", "status": 404, "detail": "",
+        "kind": "unknown-proposal", "remedy": "",
+    });
+    let sign = |lie: &Value, asked: &str, more: &[&str]| {
+        let path = format!("api/v1/ceremonies/{asked}");
+        let lie = Recording::of([(path.as_str(), serde_json::to_vec(lie).unwrap())]);
+        let lie = lie.denying_with(serde_json::to_vec(&unknown).unwrap());
+        let server = HostileOrigin::serve(&lie, &[]).unwrap();
+        let key = Scene::key(2, "root");
+        let said =
+            scene.stage.ctl(&[&["sign", asked, "--server", &server.url(), "--key", &key], more].concat());
+        let handed_in = server.heard().iter().any(|head| head.starts_with("POST"));
+        (said.unwrap(), handed_in)
+    };
+
+    // Another ceremony under the id and the description of this one.
+    let mut other = honest.clone();
+    other["ceremony"] = evil.clone();
+    let (said, handed_in) = sign(&other, &id, &["--yes"]);
+    let said = said.expect_code(3).unwrap();
+    assert!(said.stderr.contains(&format!("what it sent is {evil_id}, another one")), "{}", said.stderr);
+    assert!(!handed_in);
+
+    // Under its own id, described as a renewal: what is shown is what the bytes do, and without a yes nothing is signed.
+    let (said, handed_in) = sign(&other, &evil_id, &[]);
+    assert!(said.stdout.contains("  + mallory "), "{}", said.stdout);
+    assert_eq!((said.code, handed_in), (Some(2), false), "{}", said.stderr);
+
+    // The real one, described as something else.
+    let mut described = honest;
+    described["status"]["parts"] = serde_json::json!([]);
+    let (said, handed_in) = sign(&described, &id, &["--yes"]);
+    assert!(said.stdout.contains("Root version 1 to 2"), "{}", said.stdout);
+    assert!(handed_in);
 }
 
 #[test]
