@@ -49,6 +49,7 @@ pub mod operators;
 pub mod pass;
 pub mod preflight;
 pub mod proposal;
+mod quoted;
 pub mod recipe;
 pub mod rehearsal;
 pub mod sampling;

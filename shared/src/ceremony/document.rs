@@ -10,6 +10,7 @@ use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
 use crate::operators::Base64;
 use crate::proposal::Role;
+use crate::quoted::quoted;
 use crate::trust::error::TrustError;
 
 /// The newest format this code reads, and the one it writes.
@@ -111,7 +112,7 @@ impl Ceremony {
             return Err(CeremonyError::Newer { found: format });
         }
         if kind != KIND {
-            return Err(CeremonyError::Malformed(format!("its kind is {kind:.40?}")));
+            return Err(CeremonyError::Malformed(format!("its kind is {}", quoted(&kind))));
         }
         if let Some(base) = base.as_ref().filter(|base| base.0.len() > limits.bundle.bytes) {
             return Err(CeremonyError::TooLarge { found: base.0.len(), limit: limits.bundle.bytes });

@@ -9,6 +9,7 @@ use super::rules;
 use crate::json;
 use crate::limits::Limits;
 use crate::proposal::Role;
+use crate::quoted::quoted;
 use crate::trust::Key;
 
 /// The newest format this code reads, and the one it writes.
@@ -76,10 +77,10 @@ impl PublicKeys {
         }
         let File { kind, person, keys, .. } = json::from_value(value).map_err(|error| malformed(&error))?;
         if kind != KIND {
-            return Err(malformed(&format!("its kind is {kind:.40?}")));
+            return Err(malformed(&format!("its kind is {}", quoted(&kind))));
         }
         if let Some(name) = person.as_ref().filter(|name| !is_name(name)) {
-            return Err(malformed(&format!("{name:.80?} is no name of a person")));
+            return Err(malformed(&format!("{} is no name of a person", quoted(name))));
         }
         if keys.is_empty() {
             return Err(malformed(&"it has no key"));
@@ -89,7 +90,8 @@ impl PublicKeys {
             let of_people = Role::PEOPLE.iter().any(|known| known.as_str() == role);
             if !(if person.is_some() { of_people } else { rules::ONLINE.contains(&role.as_str()) }) {
                 return Err(malformed(&format!(
-                    "{role:.40?} is no role that {} signs",
+                    "{} is no role that {} signs",
+                    quoted(&role),
                     whose(person.as_deref())
                 )));
             }

@@ -1,5 +1,6 @@
 //! An object's fields, taken one by one; what is left over is unknown.
 
+use crate::quoted::quoted;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -91,7 +92,7 @@ impl Fields {
 
 /// A time as [`write`](super::write) gives it: UTC, with `T` and `Z`, and no other form of the same instant.
 pub(super) fn time(text: &str) -> Result<Timestamp, Wrong> {
-    let wrong = || format!("{text:.40?} is not a time such as \"2019-05-05T00:00:00Z\"");
+    let wrong = || format!("{} is not a time such as \"2019-05-05T00:00:00Z\"", quoted(text));
     let time: Timestamp = text.parse().map_err(|_| wrong())?;
     if time.to_string() == text { Ok(time) } else { Err(wrong()) }
 }

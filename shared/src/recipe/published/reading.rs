@@ -13,6 +13,7 @@ use super::super::{
 use super::Unreadable;
 use super::fields::{Fields, Wrong, from_base64, time};
 use crate::limits::{Limits, RecipeLimits};
+use crate::quoted::quoted;
 use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
 use crate::status::Status;
@@ -34,7 +35,7 @@ pub(super) fn recipe(value: Value, limits: &Limits) -> Result<Recipe, Unreadable
 
     let raw = Raw::read(&mut fields, &limits.recipe).map_err(unreadable)?;
     if !Action::NAMES.contains(&raw.action.as_str()) {
-        let sentence = format!("the action {:.64?} is not known", raw.action);
+        let sentence = format!("the action {} is not known", quoted(&raw.action));
         return Err(Unreadable::new(Status::UnknownAction, sentence));
     }
     let unknown = |sentence: Wrong| Unreadable::new(Status::UnknownCapability, sentence);
@@ -133,7 +134,7 @@ impl Raw {
         {
             return Err(format!("the field {name} is not known"));
         }
-        let unknown = |field: &str, value: &str| format!("{field} = {value:.64?} is not known");
+        let unknown = |field: &str, value: &str| format!("{field} = {} is not known", quoted(value));
         let consent = ConsentKind::ALL.into_iter().find(|k| k.as_str() == self.consent);
         let opens = Opens::ALL.into_iter().find(|k| k.as_str() == self.opens);
         let on_end = OnEnd::ALL.into_iter().find(|k| k.as_str() == self.on_end);
@@ -266,7 +267,7 @@ fn action(name: &str, arguments: &mut Fields, limits: &Limits) -> Result<Action,
         "reverify-addons" => {
             let text = arguments.text("addons")?;
             let which = WhichAddons::ALL.into_iter().find(|w| w.as_str() == text);
-            let which = which.ok_or_else(|| format!("arguments.addons = {text:.64?} is not known"))?;
+            let which = which.ok_or_else(|| format!("arguments.addons = {} is not known", quoted(&text)))?;
             Ok(Action::ReverifyAddons { which })
         }
         "hold-verification" => Ok(Action::HoldVerification { until: time(&arguments.text("until")?)? }),
@@ -279,7 +280,7 @@ fn action(name: &str, arguments: &mut Fields, limits: &Limits) -> Result<Action,
             Ok(Action::DistrustCertificates { by: by.collect::<Result<_, _>>()? })
         }
         // The caller has looked the name up in the list of actions.
-        _ => Err(format!("the action {name:.64?} is not known")),
+        _ => Err(format!("the action {} is not known", quoted(name))),
     }
 }
 

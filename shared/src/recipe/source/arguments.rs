@@ -5,6 +5,7 @@ use super::SourceProblemKind as Kind;
 use super::reader::{Need, Reader, Section};
 use crate::digest::Sha256Digest;
 use crate::limits::{Limits, RecipeLimits};
+use crate::quoted::quoted;
 use crate::recipe::nearest::{listed, nearest};
 use crate::x509::{Certificate, CertificateErrorKind};
 
@@ -19,7 +20,7 @@ pub(super) fn name(reader: &mut Reader<'_>, top: &mut Section<'_>) -> Option<&'s
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("write {}", listed(&Action::NAMES)),
         };
-        top.problem(reader, "action", Kind::UnknownValue, &format!("{text:.64?} is not known"), &remedy);
+        top.problem(reader, "action", Kind::UnknownValue, &format!("{} is not known", quoted(text)), &remedy);
     }
     known
 }

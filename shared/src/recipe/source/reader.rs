@@ -9,6 +9,7 @@ use toml_edit::{Item, Table, TableLike, Value};
 use super::SourceProblemKind as Kind;
 use super::{Problem, SourceErrors};
 use crate::limits::RecipeLimits;
+use crate::quoted::quoted;
 use crate::recipe::nearest::{listed, nearest};
 use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
@@ -225,8 +226,10 @@ impl<'a> Section<'a> {
         let text = item.as_str();
         let found = choices.iter().find(|(name, _)| Some(*name) == text).map(|(_, value)| *value);
         if found.is_none() {
-            let what = text
-                .map_or_else(|| format!("is {}, not text", kind(item)), |t| format!("{t:.64?} is not known"));
+            let what = text.map_or_else(
+                || format!("is {}, not text", kind(item)),
+                |t| format!("{} is not known", quoted(t)),
+            );
             let wrong = if text.is_some() { Kind::UnknownValue } else { Kind::WrongType };
             self.problem(reader, key, wrong, &what, &suggestion(text.unwrap_or_default(), &names));
         }
@@ -339,7 +342,7 @@ impl<'a> Section<'a> {
         }
         let without_offset = text.parse::<jiff::civil::DateTime>().is_ok();
         let what = if without_offset { "the time has no offset" } else { "is not a time" };
-        self.problem(reader, key, Kind::BadValue, &format!("{what}: {text:.64?}"), remedy);
+        self.problem(reader, key, Kind::BadValue, &format!("{what}: {}", quoted(&text)), remedy);
         None
     }
 

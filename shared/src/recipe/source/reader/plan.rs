@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{Kind, Need, Reader, Section, Span};
+use crate::quoted::quoted;
 
 impl<'a> Section<'a> {
     /// An optional list of tables; where it is there, it has at least one, and at most `most`.
@@ -69,7 +70,7 @@ impl<'a> Section<'a> {
                 reader,
                 key,
                 Kind::BadValue,
-                &format!("{text:.64?} is not a length of time"),
+                &format!("{} is not a length of time", quoted(text)),
                 remedy,
             );
         }
