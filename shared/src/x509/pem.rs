@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::error::{CertificateError, CertificateErrorKind};
 use crate::limits::X509Limits;
+use crate::quoted::quoted;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
@@ -26,7 +27,7 @@ pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8
     }
     let text = std::str::from_utf8(pem)
         .map_err(|_| not_pem("it is not text; a DER file must be named as such or converted"))?;
-    let mut found = Vec::new();
+    let (mut found, mut other) = (Vec::new(), None);
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(BEGIN) {
         let (label, after) =
@@ -36,6 +37,7 @@ pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8
             after.split_once(end.as_str()).ok_or_else(|| not_pem("a block has no END line"))?;
         rest = after;
         if !matches!(label, "CERTIFICATE" | "X509 CERTIFICATE") {
+            other = other.or(Some(label));
             continue;
         }
         if found.len() >= limits.pem_certificates {
@@ -48,9 +50,22 @@ pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8
         found.push(STANDARD.decode(base64).map_err(|_| not_pem("a block is not base64"))?);
     }
     if found.is_empty() {
-        return Err(not_pem("it has no CERTIFICATE block"));
+        return Err(no_certificate(other));
     }
     Ok(found)
+}
+
+fn no_certificate(other: Option<&str>) -> CertificateError {
+    let Some(label) = other else { return not_pem("it has no CERTIFICATE block") };
+    let hint = if matches!(label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
+        "; that is a request, of which an authority has yet to make the certificate"
+    } else {
+        ""
+    };
+    CertificateError::new(
+        CertificateErrorKind::NotPem,
+        format!("the PEM document holds no certificate, only {}{hint}", quoted(label)),
+    )
 }
 
 /// Part of every label of a private key: `PRIVATE KEY`, `ENCRYPTED PRIVATE KEY`, `RSA PRIVATE KEY`, `EC PRIVATE KEY`.
@@ -73,6 +88,16 @@ mod tests {
         let pem = "subject=x\n-----BEGIN CERTIFICATE-----\r\nAQ\r\nID\r\n-----END CERTIFICATE-----\nmore\n\
                    -----BEGIN CRL-----\n?\n-----END CRL-----\n-----BEGIN CERTIFICATE-----\nBA==\n-----END CERTIFICATE-----";
         assert_eq!(read(pem), Ok(vec![vec![1, 2, 3], vec![4]]));
+    }
+
+    #[test]
+    fn what_is_there_instead_of_a_certificate_is_named() {
+        let said = |pem: &str| certificates(pem.as_bytes(), &X509Limits::default()).unwrap_err().sentence;
+        let block = |label: &str| format!("-----BEGIN {label}-----\nAQID\n-----END {label}-----\n");
+        assert!(said(&block("CERTIFICATE REQUEST")).contains("that is a request"));
+        assert!(said(&block("PKCS7")).ends_with("only \"PKCS7\""));
+        assert!(said(&block(&"x".repeat(1000))).len() < 120);
+        assert!(said("hello").contains("no CERTIFICATE block"));
     }
 
     #[test]
