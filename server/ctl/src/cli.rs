@@ -62,7 +62,7 @@ pub struct Global {
     /// File with the operator's token [or MULBERRYCTL_TOKEN]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub token_file: Option<PathBuf>,
-    /// File with the passphrase of a key; repeats [or MULBERRYCTL_PASSPHRASE, or a prompt]
+    /// File, readable by you alone, with the passphrase of a key; repeats [or MULBERRYCTL_PASSPHRASE, or a prompt]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub passphrase_file: Vec<PathBuf>,
     /// Answer as one JSON document

@@ -149,13 +149,9 @@ fn read_file(path: &Path, passphrases: &mut Passphrases) -> Result<PersonKey, Fa
     if let Some(key) = passphrases.known().iter().find_map(|passphrase| open(passphrase)) {
         return Ok(key);
     }
-    match passphrases.ask(&path.display().to_string())? {
-        Some(typed) => {
-            let key = open(&typed).ok_or_else(|| KeyError::WrongPassphrase { path: path_owned() })?;
-            passphrases.remember(typed);
-            Ok(key)
-        }
-        None if passphrases.known().is_empty() => {
+    match passphrases.ask_until(&path.display().to_string(), open)? {
+        Some(key) => Ok(key),
+        None if passphrases.known().is_empty() && !passphrases.can_ask() => {
             Err(KeyError::PassphraseNeeded { path: path_owned() }.into())
         }
         None => Err(KeyError::WrongPassphrase { path: path_owned() }.into()),

@@ -10,6 +10,9 @@ pub const ENV: &str = "MULBERRYCTL_PASSPHRASE";
 /// Bytes a passphrase file may have; scrypt takes any length, nobody types a kilobyte.
 const MAX_BYTES: u64 = 1024;
 
+/// How often a person may type the passphrase of one key.
+const TRIES: usize = 3;
+
 /// Whether a person may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prompt {
@@ -37,11 +40,11 @@ impl Passphrases {
     /// Passphrases from files (first line each), then from the environment's value.
     ///
     /// # Errors
-    /// A file that cannot be read, is empty, too long or not UTF-8.
+    /// As [`read_private`], for any of the files.
     pub fn gather(files: &[impl AsRef<Path>], env: Option<String>, prompt: Prompt) -> Result<Self, Failure> {
         let mut known = Vec::new();
         for file in files {
-            known.push(read_file(file.as_ref())?);
+            known.push(read_private(file.as_ref())?);
         }
         if let Some(value) = env.filter(|value| !value.is_empty()) {
             known.push(Zeroizing::new(value));
@@ -64,6 +67,29 @@ impl Passphrases {
             return Ok(None);
         }
         prompt(&format!("Passphrase of {what}: ")).map(Some)
+    }
+
+    /// Whether a person can be asked.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        self.prompt == Prompt::Terminal
+    }
+
+    /// Asks for the passphrase of an existing key until `open` takes it, three times at most, and keeps it for the next keys;
+    /// `None` when it never did, or nobody can be asked.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn ask_until<T>(
+        &mut self,
+        what: &str,
+        open: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
+        let opened = until(|| self.ask(what), open)?;
+        Ok(opened.map(|(passphrase, opened)| {
+            self.remember(passphrase);
+            opened
+        }))
     }
 
     /// Keeps a passphrase that opened a key, for the next keys.
@@ -117,6 +143,22 @@ impl Passphrases {
     }
 }
 
+fn until<T>(
+    mut ask: impl FnMut() -> Result<Option<Zeroizing<String>>, Failure>,
+    open: impl Fn(&str) -> Option<T>,
+) -> Result<Option<(Zeroizing<String>, T)>, Failure> {
+    for left in (0..TRIES).rev() {
+        let Some(typed) = ask()? else { break };
+        if let Some(opened) = open(&typed) {
+            return Ok(Some((typed, opened)));
+        }
+        if left > 0 {
+            eprintln!("That does not open it. Again, or stop with Ctrl-C.");
+        }
+    }
+    Ok(None)
+}
+
 fn wrong_count(given: usize, people: usize) -> Failure {
     Failure::usage(
         FailureKind::PassphraseCount,
@@ -135,24 +177,25 @@ fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
     })
 }
 
-/// The first line of a file that only its owner may read.
+/// The first line of a file that only its owner may read. Pipes and terminals have no owner in this sense.
 ///
 /// # Errors
-/// Others may read it, too; or it cannot be read, is empty, too long or not UTF-8.
+/// Others may use it, too; or it cannot be read, is empty, too long or not UTF-8.
 pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    match std::fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o7777) {
-        Ok(mode) if mode & 0o077 != 0 => Err(Failure::usage(
+    let open_to_others = std::fs::metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .map(|metadata| metadata.permissions().mode() & 0o7777)
+        .filter(|mode| mode & 0o077 != 0);
+    if let Some(mode) = open_to_others {
+        return Err(Failure::usage(
             FailureKind::KeyPermissions,
             format!(
                 "{0}: other people may read this secret (mode {mode:04o}). Run `chmod 600 {0}` if nobody has, else change it.",
                 path.display()
             ),
-        )),
-        _ => read_file(path),
+        ));
     }
-}
-
-fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let fault = |what: &str| {
         Failure::usage(
             FailureKind::PassphraseFile,
@@ -172,6 +215,28 @@ fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
 mod tests {
     use super::*;
 
+    fn private(path: &Path, content: &str) {
+        std::fs::write(path, content).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p");
+        private(&path, "secret\n");
+        assert_eq!(read_private(&path).unwrap().as_str(), "secret");
+        for mode in [0o640, 0o604, 0o620] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let failure = read_private(&path).unwrap_err();
+            assert_eq!(failure.kind, "key-permissions", "{mode:o}");
+            assert!(
+                failure.sentence.contains("chmod 600") && !failure.sentence.contains("secret\n"),
+                "{failure}"
+            );
+        }
+    }
+
     #[test]
     fn one_passphrase_serves_all_and_several_go_by_place() {
         let all = Passphrases::gather(&[] as &[&Path], Some("x".into()), Prompt::Never).unwrap();
@@ -180,12 +245,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = ["a", "b"].map(|name| {
             let path = folder.path().join(name);
-            std::fs::write(&path, format!("{name}!\nsecond line\n")).unwrap();
+            private(&path, &format!("{name}!\nsecond line\n"));
             path
         });
         let each = Passphrases::gather(&files, None, Prompt::Never).unwrap();
         assert_eq!(each.for_new_keys(1, 2, "b").unwrap().as_str(), "b!");
         assert_eq!(each.for_new_keys(0, 3, "a").unwrap_err().kind, "passphrase-count");
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_asked_again_but_not_for_ever() {
+        let typed = |words: &[&str]| {
+            let mut words = words.iter();
+            let mut asked = 0;
+            let opened = until(
+                || {
+                    asked += 1;
+                    Ok(words.next().map(|word| Zeroizing::new((*word).to_owned())))
+                },
+                |passphrase| (passphrase == "right").then_some(()),
+            );
+            (opened.unwrap().map(|(passphrase, ())| passphrase.to_string()), asked)
+        };
+        assert_eq!(typed(&["right"]), (Some("right".into()), 1));
+        assert_eq!(typed(&["wrnog", "rihgt", "right"]), (Some("right".into()), 3));
+        assert_eq!(typed(&["a", "b", "c", "right"]), (None, TRIES));
+        assert_eq!(typed(&[]), (None, 1), "nobody is there");
     }
 
     #[test]
@@ -201,7 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p");
         for content in [String::new(), "\n".into(), "x".repeat(2000)] {
-            std::fs::write(&path, content).unwrap();
+            private(&path, &content);
             assert_eq!(
                 Passphrases::gather(&[&path], None, Prompt::Never).err().unwrap().kind,
                 "passphrase-file"

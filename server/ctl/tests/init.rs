@@ -99,7 +99,9 @@ fn keys_are_encrypted_unless_asked_otherwise() {
     assert!(text(&refused.stderr).contains("--passphrase-file"), "{}", text(&refused.stderr));
     assert!(!folder.path().join("a").exists(), "a refusal leaves nothing behind");
 
-    fs::write(folder.path().join("p"), "secret\n").unwrap();
+    let passphrase = folder.path().join("p");
+    fs::write(&passphrase, "secret\n").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
     let done =
         ctl(folder.path(), &["init", "a", "--passphrase-file", "p", "--person", "ada", "--threshold", "1"]);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));

@@ -101,7 +101,7 @@ impl Walk {
                 cp -p authority/people/alice/* alice
                 cp -p authority/people/bob/* bob
                 printf 'root = "root.json"\norigin = "http://127.0.0.1:9"\n' > dora/mulberryctl.toml
-                echo long and hard to guess > dora/passphrase"#
+                (umask 077; echo long and hard to guess > dora/passphrase)"#
             ),
         );
         let run = format!(

@@ -199,7 +199,7 @@ kinds! {
         "leave it out";
     KeyUnreadable "key-unreadable": "a key's file cannot be read",
         "check its path and its owner";
-    KeyPermissions "key-permissions": "a key's file can be read by others",
+    KeyPermissions "key-permissions": "a file with a key, a passphrase or a PIN can be read by others",
         "`chmod 600` it, and think about who may have read it";
     KeyMalformed "key-malformed": "a key's file is damaged",
         "restore it from its backup";
