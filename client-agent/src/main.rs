@@ -25,6 +25,8 @@ use tracing_subscriber::EnvFilter;
     version,
     about = "Fetches, verifies and applies emergency fixes on a client",
     after_help = "\
+Exit codes: 0 done, 1 no, 2 usage or unreadable input, 3 trust refused, 4 unreachable, 5 state folder in use.
+
 Examples:
   mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
   mulberry-agent once

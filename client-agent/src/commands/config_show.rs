@@ -25,6 +25,7 @@ pub enum Command {
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Options win over MULBERRY_AGENT_* variables, these over agent.toml, this over defaults.
+Exit codes: 0 a run would take them; 2 it would refuse one, which is named.
 
 Examples:
   mulberry-agent config show
@@ -53,13 +54,19 @@ struct Line {
     key: String,
     value: Option<String>,
     source: String,
+    /// Why a run would refuse it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or("-").to_owned();
         let rows = self.0.iter().map(|(key, line)| [key.clone(), text(line, "value"), text(line, "source")]);
-        writeln!(f, "{}", crate::report::table(["KEY", "VALUE", "SAID BY"], rows))
+        writeln!(f, "{}", crate::report::table(["KEY", "VALUE", "SAID BY"], rows))?;
+        let mut problems =
+            self.0.iter().filter_map(|(key, line)| Some((key, line.get("problem")?.as_str()?)));
+        problems.try_for_each(|(key, problem)| writeln!(f, "REFUSED by a run: {key}: {problem}"))
     }
 }
 
@@ -67,7 +74,7 @@ impl fmt::Display for Report {
 /// from where, so a setting that is added is shown without a line here.
 ///
 /// # Errors
-/// The state folder or `agent.toml` cannot be read.
+/// The state folder or `agent.toml` cannot be read. A setting that a run would refuse is shown with the reason, and is exit code 2.
 pub fn run(
     args: &Args,
     cli: clap::Command,
@@ -75,9 +82,9 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let folder = args.state.open()?;
     let path = folder.root().join(config::FILE);
+    let merged = settings::merged(&folder, folder.root(), args.settings.clone())?;
+    let problems = settings::complete(merged).err().unwrap_or_default();
     let text = settings::text(&folder, folder.root())?;
-    // Refuses what a run would refuse, with the same sentences.
-    config::read_file(&path, &text).map_err(Failure::usage)?;
     let document = Document::parse(text.as_str()).map_err(Failure::usage)?;
     let said_by_file = path.display().to_string();
     let state = folder.root().display().to_string();
@@ -98,13 +105,17 @@ pub fn run(
         Some(_) => line,
         None => {
             let (value, source) = below(&line.key);
-            Line { key: line.key, value, source }
+            Line { value, source, ..line }
         }
     });
-    let entry = |line: Line| Ok((line.key.clone(), serde_json::to_value(line)?));
+    let entry = |mut line: Line| {
+        let problem = problems.iter().find(|problem| problem.setting == line.key);
+        line.problem = problem.map(|problem| problem.problem.clone());
+        Ok((line.key.clone(), serde_json::to_value(line)?))
+    };
     let report = lines.map(entry).collect::<Result<_, serde_json::Error>>().map_err(Failure::usage)?;
     show(&Report(report), args.output.into())?;
-    Ok(Exit::Yes)
+    Ok(if problems.is_empty() { Exit::Yes } else { Exit::Usage })
 }
 
 /// What the command line and the environment say; a line without value where they are silent.
@@ -132,7 +143,7 @@ fn said(mut cli: clap::Command, words: impl IntoIterator<Item = OsString>) -> Re
         });
         // The state folder's field has another name than its option.
         let key = if id == "folder" { "state" } else { id };
-        lines.push(Line { key: key.to_owned(), value: values, source });
+        lines.push(Line { key: key.to_owned(), value: values, source, problem: None });
     }
     Ok(lines)
 }
@@ -192,13 +203,22 @@ mod tests {
         let state = folder.path().display().to_string();
         let words = ["x", "config", "show", "--state", &state, "--channel", "beta"].map(OsString::from);
         let Top::Config(Command::Show(args)) = Cli::parse_from(words.clone()).top;
-        assert_eq!(run(&args, Cli::command(), words.clone()).unwrap(), Exit::Yes);
+        // No origin and no add-ons: a run would refuse that.
+        assert_eq!(run(&args, Cli::command(), words.clone()).unwrap(), Exit::Usage);
         let lines = said(Cli::command(), words.clone()).unwrap();
         let source = |key: &str| lines.iter().find(|line| line.key == key).unwrap().source.as_str();
         assert_eq!((source("channel"), source("state")), ("command line", "command line"));
         assert_eq!(source("ring"), "nobody", "the file is asked later");
 
-        // What a run would refuse is refused here, too.
+        let whole = format!("{file}\n").replacen(
+            "format = 1",
+            "format = 1\norigins = [\"http://127.0.0.1:1/\"]\naddons = \"/addons\"",
+            1,
+        );
+        fs::write(folder.path().join(config::FILE), whole).unwrap();
+        assert_eq!(run(&args, Cli::command(), words.clone()).unwrap(), Exit::Yes);
+
+        // A file that a run could not read is refused here, too.
         fs::write(folder.path().join(config::FILE), "format = 1\norigni = \"x\"\n").unwrap();
         let failure = run(&args, Cli::command(), words).unwrap_err();
         assert!(failure.sentence.contains("did you mean `origin`?"), "{failure}");

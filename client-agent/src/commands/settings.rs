@@ -6,7 +6,7 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{Anchors, Certificate};
 
 use super::Failure;
-use crate::config::{self, Config, Layer, validate};
+use crate::config::{self, BadSetting, Config, Layer, validate};
 use crate::io::disk::{StateFolder, read_file};
 use crate::io::machine;
 use crate::io::tls::{Tls, parse_roots};
@@ -59,11 +59,19 @@ impl StateArg {
 /// # Errors
 /// Everything that is wrong in the file, or every setting that cannot be used.
 pub fn load(disk: &dyn Disk, root: &Path, upper: Layer) -> Result<Config, Failure> {
+    check(merged(disk, root, upper)?)
+}
+
+/// Flags and environment (`upper`) over the `agent.toml` of the state folder at `root`, unchecked.
+///
+/// # Errors
+/// Everything that is wrong in the file.
+pub fn merged(disk: &dyn Disk, root: &Path, upper: Layer) -> Result<Layer, Failure> {
     let path = root.join(config::FILE);
     let text = text(disk, root)?;
     let file = config::read_file(&path, &text).map_err(Failure::usage)?;
     let here = std::env::current_dir().map_err(Failure::usage)?;
-    check(upper.relative_to(&here).over(file.relative_to(root)))
+    Ok(upper.relative_to(&here).over(file.relative_to(root)))
 }
 
 /// The text of the `agent.toml` of the state folder at `root`.
@@ -90,11 +98,18 @@ pub fn text(disk: &dyn Disk, root: &Path) -> Result<String, Failure> {
 /// # Errors
 /// Every setting that cannot be used.
 pub fn check(layer: Layer) -> Result<Config, Failure> {
-    let environment = Layer { locale: machine::locale(), ..Layer::default() };
-    validate(layer.over(environment)).map_err(|problems| {
+    complete(layer).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::usage(lines.join("\n"))
     })
+}
+
+/// Checks settings over what the machine says of itself.
+///
+/// # Errors
+/// Every setting that cannot be used.
+pub fn complete(layer: Layer) -> Result<Config, Vec<BadSetting>> {
+    validate(layer.over(Layer { locale: machine::locale(), ..Layer::default() }))
 }
 
 /// What TLS connections are made with.
