@@ -78,6 +78,8 @@ pub struct EditionView {
     pub recipes: Vec<RecipeEntry>,
     /// The gates; `None`: no valid ones, so nothing newly opens and nothing is undone by them.
     pub gates: Option<Gates>,
+    /// What is wrong with the gates that came, where they cannot be read.
+    pub gates_fault: Option<String>,
     /// Of each gate that carries people's signatures for what is published: whether they hold, and why not.
     pub approved: BTreeMap<RecipePath, Result<(), String>>,
     /// The lanes with verified content. A recipe missing from one of these was withdrawn by the people who sign it.

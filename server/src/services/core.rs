@@ -150,6 +150,10 @@ impl Core {
         if self.failing.load(Ordering::SeqCst) {
             troubles.push("the last write to the state folder failed".to_owned());
         }
+        if let Err(why) = self.gates_as_read(&self.served().state) {
+            troubles
+                .push(format!("clients open nothing: {why}; pause or end that recipe, with another reason"));
+        }
         let (recorded, served) = (self.recorded().sequence, self.served().state.head.sequence);
         if recorded > served {
             troubles

@@ -14,7 +14,7 @@ use mulberry_shared::approval::Approval;
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{GateRequest, ProblemKind};
-use mulberry_shared::recipe::RecipePath;
+use mulberry_shared::recipe::{Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
 use super::Refusal;
@@ -23,7 +23,8 @@ use crate::state::{Published, State};
 
 pub use pace::next_step;
 
-/// The event that the request asks for; `None` when the gate already stands so, reason apart.
+/// The event that the request asks for; `None` when the gate already stands so. Another reason for what is open changes
+/// nothing, since a bake would begin anew.
 ///
 /// # Errors
 /// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `second-key-needed`, `approval-refused`.
@@ -51,7 +52,7 @@ pub fn decide(
         revision,
         state: request.state,
         percent: percent(request, current)?,
-        reason: reason(&request.reason, limits)?,
+        reason: Refusal::reason(&request.reason, limits.recipe.reason, ProblemKind::GateRefused)?,
         // Never before what was there: what people signed for an earlier instant must stay used.
         since: request.approval.as_ref().map_or(whole_seconds(now).max(floor), |approval| approval.since),
         approval: None,
@@ -60,7 +61,10 @@ pub fn decide(
         let detail = "signatures are for opening; anyone may pause or end alone";
         return Err(Refusal::new(ProblemKind::GateRefused, detail, "ask again without them"));
     }
-    let same = |old: &&Gate| old.state == gate.state && old.percent == gate.percent;
+    let same = |old: &&Gate| {
+        (old.state, old.percent) == (gate.state, gate.percent)
+            && (old.state == GateState::Open || old.reason == gate.reason)
+    };
     match current {
         Some(current) if current.state == GateState::Ended && gate.state != GateState::Ended => {
             let detail =
@@ -155,15 +159,6 @@ fn percent(request: &GateRequest, current: Option<&Gate>) -> Result<BasisPoints,
         },
         (_, None) => Ok(current.map_or(BasisPoints::NOBODY, |gate| gate.percent)),
     }
-}
-
-fn reason(text: &str, limits: &Limits) -> Result<String, Refusal> {
-    let text = text.trim();
-    if text.is_empty() || text.len() > limits.recipe.reason || text.chars().any(char::is_control) {
-        let detail = format!("a reason is one line of 1 to {} bytes", limits.recipe.reason);
-        return Err(Refusal::new(ProblemKind::GateRefused, detail, "say in a few words why"));
-    }
-    Ok(text.to_owned())
 }
 
 fn whole_seconds(now: Timestamp) -> Timestamp {

@@ -169,12 +169,7 @@ pub fn give_up(
 /// # Errors
 /// `proposal-refused` when it is no short line.
 pub(super) fn reason(request: &DropRequest, limits: &Limits) -> Result<String, Refusal> {
-    let (reason, most) = (request.reason.trim(), limits.proposal.reason);
-    if reason.is_empty() || reason.len() > most || reason.chars().any(char::is_control) {
-        let detail = format!("a reason is one line of 1 to {most} bytes");
-        return Err(Refusal::new(ProblemKind::ProposalRefused, detail, "say in a few words why"));
-    }
-    Ok(reason.to_owned())
+    Refusal::reason(&request.reason, limits.proposal.reason, ProblemKind::ProposalRefused)
 }
 
 /// All proposals, those of one lane together, older ones first.

@@ -12,7 +12,7 @@ use crate::digest::Sha256Digest;
 use crate::json;
 use crate::limits::{JsonLimits, Limits};
 use crate::operators::Base64;
-use crate::recipe::{RecipePath, is_comment};
+use crate::recipe::{RecipePath, one_line};
 use crate::sampling::BasisPoints;
 use crate::trust::threshold::Signature;
 
@@ -96,12 +96,7 @@ impl OpeningFile {
         let document: Document = json::from_value(value).map_err(|error| malformed(error.to_string()))?;
         let Document { path, revision, sha256, percent, since, expires, reason, signatures, base, .. } =
             document;
-        if !is_comment(&reason, limits.recipe.reason) {
-            return Err(malformed(format!(
-                "its reason is longer than {} bytes or has control characters",
-                limits.recipe.reason
-            )));
-        }
+        one_line(&reason, limits.recipe.reason).map_err(|why| malformed(format!("its reason: {why}")))?;
         if signatures.len() > limits.trust.signatures {
             return Err(malformed(format!("it has more than {} signatures", limits.trust.signatures)));
         }

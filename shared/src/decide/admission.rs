@@ -67,7 +67,12 @@ fn people(input: &Input<'_>, recipe: &Recipe, gate: &Gate) -> Result<(), Refusal
 
 fn gate(input: &Input<'_>, recipe: &Recipe) -> Result<(), Refusal> {
     let Some(gates) = &input.edition.gates else {
-        return refuse(Status::GateClosed, "no valid gates are at hand, so nothing newly opens");
+        let nothing = "no valid gates are at hand, so nothing newly opens";
+        let fault = input.edition.gates_fault.as_ref();
+        return refuse(
+            Status::GateClosed,
+            fault.map_or_else(|| nothing.to_owned(), |fault| format!("{nothing}: {fault}")),
+        );
     };
     let path = recipe.path();
     let Some(gate) = gates.of(&path, recipe.revision) else {

@@ -103,6 +103,7 @@ fn world() -> impl Strategy<Value = World> {
         .prop_map(|(recipes, gates, lanes_known, fresh, approved)| EditionView {
             recipes,
             gates,
+            gates_fault: None,
             approved,
             lanes_known,
             freshness: if fresh { Freshness::Current } else { Freshness::Expired },

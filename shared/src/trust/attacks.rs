@@ -108,6 +108,17 @@ fn arbitrary_installation_a_recipe_with_other_bytes_is_refused_alone() {
 }
 
 #[test]
+fn gates_that_cannot_be_read_open_nothing_and_say_why() {
+    let (mut repository, state) = seen();
+    repository.gates = r#"{"gates":{"emergency/fix.json":{"percent":2500,"reason":"wrong \u200ehex","revision":2,"since":"2019-05-05T00:00:00Z","state":"paused"}},"schema_version":1}"#.into();
+    repository.publish();
+    let (state, _) = repository.refresh(&state);
+    let view = edition(&state).view(repository.now, &limits());
+    assert_eq!(view.gates, None);
+    assert!(view.gates_fault.unwrap().contains("the reason of emergency/fix.json"));
+}
+
+#[test]
 fn rollback_of_each_online_role_is_refused() {
     let (old, _) = seen();
     let mut repository = old.clone();

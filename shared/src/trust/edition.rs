@@ -214,9 +214,12 @@ impl Edition {
             })
         });
         let gates = self.gates.as_ref().filter(|_| freshness != Freshness::Expired && counts(profile::GATES));
+        let gates = gates.map(|gates| Gates::read(&gates.bytes, limits));
+        let gates_fault = gates.as_ref().and_then(|gates| gates.as_ref().err()).map(ToString::to_string);
         EditionView {
             recipes: recipes.collect(),
-            gates: gates.and_then(|gates| Gates::read(&gates.bytes, limits).ok()),
+            gates: gates.and_then(Result::ok),
+            gates_fault,
             approved: self
                 .approvals
                 .iter()

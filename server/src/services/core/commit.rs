@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use mulberry_shared::gates::{Gates, UnreadableGates};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::recipe::RecipePath;
@@ -95,6 +96,10 @@ impl Core {
         let stamp = Stamp { at: now, by: actor.to_owned() };
         let mut next = state::advance(before, &event, &stamp, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
+        // What clients cannot read closes every gate.
+        if let (Ok(_), Err(why)) = (self.gates_as_read(&writer.state), self.gates_as_read(&next)) {
+            return Err(internal(&why.to_string()));
+        }
         // Proposals are no part of an edition: the timestamp names the new head, and agents have nothing to fetch. Unless an
         // event before this one still waits for its edition.
         let work = match &event {
@@ -139,6 +144,11 @@ impl Core {
         }
         note(&record, &self.served());
         Ok(())
+    }
+
+    /// The gates as clients read them.
+    pub(super) fn gates_as_read(&self, state: &State) -> Result<Gates, UnreadableGates> {
+        Gates::read(&state.gates.write(), &self.limits)
     }
 
     /// Keys that were missing may have been put in their place since.

@@ -128,6 +128,28 @@ async fn a_crash_between_the_event_and_its_edition_is_made_good_at_start() {
 }
 
 #[tokio::test]
+async fn gates_that_no_client_could_read_are_neither_recorded_nor_served() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    let before = core.status().ledger;
+    let gate = mulberry_shared::gates::Gate {
+        revision: 1,
+        state: GateState::Paused,
+        percent: mulberry_shared::sampling::BasisPoints::NOBODY,
+        reason: "wrong \u{200e}hex".to_owned(),
+        since: start(),
+        approval: None,
+    };
+    let event = Event::GateSet { path: path("emergency/a.json"), gate };
+    let mut writer = core.writer.lock().await;
+    let refused = core.commit(&mut writer, "mei", event, start()).await.unwrap_err();
+    drop(writer);
+    assert_eq!((refused.kind, core.status().ledger), (ProblemKind::Internal, before));
+    assert_eq!(core.troubles(), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_event_that_is_not_durable_is_neither_served_nor_acknowledged() {
     for failure in [Failure::Before, Failure::After] {
         let parts = Parts::initialised(Flaky::new(Arc::new(MemoryStore::new()), failure)).await;

@@ -40,7 +40,11 @@ fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
     let state = after(&state, &gate(1, GateState::Open, Some(100)));
     assert_eq!(ask(&state, &gate(1, GateState::Open, Some(100))), Ok(None));
     let state = after(&state, &gate(1, GateState::Paused, None));
+    assert_eq!(ask(&state, &gate(1, GateState::Paused, None)), Ok(None));
+    let why = GateRequest { reason: "another reason".into(), ..gate(1, GateState::Paused, None) };
+    let state = after(&state, &why);
     let paused = state.gates.of(&path("emergency/a.json"), 1).unwrap();
+    assert_eq!(paused.reason, "another reason");
     assert_eq!((paused.state, paused.percent.get()), (GateState::Paused, 100));
     let state = after(&state, &gate(1, GateState::Open, Some(50)));
     assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 50);
@@ -157,6 +161,17 @@ fn a_second_persons_key_opens_it_once_and_for_what_was_signed() {
     assert_eq!(kind(&second, &stale), ProblemKind::ApprovalRefused);
     let pause = GateRequest { state: GateState::Paused, ..request };
     assert_eq!(kind(&opened, &pause), ProblemKind::GateRefused);
+}
+
+#[test]
+fn a_reason_is_what_clients_can_read() {
+    let state = published(1, &initial_state());
+    for (reason, why) in [("caf\u{200e} nice", "U+200E"), ("a\nb", "one line"), (" ", "empty")] {
+        let pause = GateRequest { reason: reason.into(), ..gate(1, GateState::Paused, None) };
+        let refused = ask(&state, &pause).unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::GateRefused);
+        assert!(refused.detail.contains(why), "{refused}");
+    }
 }
 
 #[test]
