@@ -227,19 +227,21 @@ impl Stage {
         self.clock.map_or_else(Timestamp::now, shifted)
     }
 
-    /// Runs `mulberryctl` against the running server, or another that `--server` names, with the stage's token.
+    /// Runs `mulberryctl` against the running server, with the stage's token, unless the arguments say otherwise.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn ctl(&self, arguments: &[&str]) -> Result<Said, StageError> {
         let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         if let Some([public, operators]) = &self.addresses {
-            let words =
-                ["--config", "authority/mulberryctl.toml", "--token-file", "token", "--origin", public];
-            all.extend(words.map(str::to_owned));
-            if !arguments.contains(&"--server") {
-                all.extend(["--server".to_owned(), operators.clone()]);
-            }
+            let usual = [
+                ["--config", "authority/mulberryctl.toml"],
+                ["--token-file", "token"],
+                ["--server", operators],
+                ["--origin", public],
+            ];
+            let missing = usual.into_iter().filter(|[name, _]| !arguments.contains(name));
+            all.extend(missing.flatten().map(str::to_owned));
         }
         all.extend(self.clock_arguments());
         run(&self.binaries.ctl(), &all, self.folder())
@@ -262,15 +264,15 @@ impl Stage {
         self.ctl(&["gate", "open", slug, "--percent", percent, "--reason", "rehearsal"])?.expect_code(0)
     }
 
-    /// Opens the gate of an emergency recipe for `percent` of its clients, whatever its plan says, with a second person's key.
+    /// Opens the gate of an emergency recipe for `percent` of its clients, whatever its plan says, with two people's keys.
     ///
     /// # Errors
     /// When `mulberryctl gate open` does not end with 0.
     pub fn open_gate_together(&self, slug: &str, percent: &str) -> Result<Said, StageError> {
-        let key = "authority/people/person-2/emergency.pem";
-        let arguments =
-            ["gate", "open", slug, "--percent", percent, "--reason", "rehearsal", "--key", key, "--yes"];
-        self.ctl(&arguments)?.expect_code(0)
+        let key = |person: u8| format!("authority/people/person-{person}/emergency.pem");
+        let open = ["gate", "open", slug, "--percent", percent, "--reason", "rehearsal", "--yes"];
+        let keys = ["--key", &key(1), "--key", &key(2)];
+        self.ctl(&[&open[..], &keys].concat())?.expect_code(0)
     }
 
     /// Runs `mulberry-server` to its end (not for `run`: see [`Self::start_server`]).

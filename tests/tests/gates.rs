@@ -11,9 +11,13 @@ use mulberry_lab::stage::Stage;
 
 const SLUG: &str = "fix";
 
-/// A server that has published a recipe with a plan of two steps, and nothing else.
+/// A server that has published a recipe with a plan of two steps, and nothing else. Two tokens are named after people.
 fn published() -> Stage {
     let mut stage = Stage::new(Some("2026-11-22T00:00:00Z".parse().unwrap())).unwrap();
+    for person in ["person-1", "person-2-laptop"] {
+        let token = ["token", "add", person, "--may", "gate", "--state", "server", "--out", person];
+        stage.server_command(&token).unwrap().expect_code(0).unwrap();
+    }
     let folder = stage.write_recipe(SLUG).unwrap();
     let file = stage.path(&folder).join("recipe.toml");
     let text = fs::read_to_string(&file).unwrap();
@@ -42,7 +46,7 @@ fn says(said: Said, code: i32, words: &[&str]) -> Said {
 #[test]
 fn one_person_follows_the_plan_and_the_clock() {
     let mut stage = published();
-    let next = "mulberryctl gate open fix --percent 100 --reason 'it'\\''s time' --key people/NAME/LANE.pem";
+    let next = "mulberryctl gate open emergency/fix.json --percent 100 --reason 'it'\\''s time' --key people/NAME/emergency.pem";
     says(open(&stage, "100", &[]), 1, &["the next step of its plan is 5%", next, "--out fix.opening"]);
     says(
         open(&stage, "5", &[]),
@@ -73,18 +77,11 @@ fn a_second_persons_key_opens_it_at_once_and_ones_own_does_not() {
         &["Nothing was opened: there is no terminal", "OPENS emergency/fix.json"],
     );
     says(open(&stage, "50", &routine), 2, &["this is the routine key of person-2"]);
-    // The same person's token and key.
-    let own = ["token", "add", "person-2-laptop", "--may", "gate", "--state", "server", "--out", "own"];
-    stage.server_command(&own).unwrap().expect_code(0).unwrap();
-    let own = [&bob[..], &["--yes", "--token-file", "own"]].concat();
-    let arguments =
-        ["--config", "authority/mulberryctl.toml", "--server", stage.operators(), "--origin", stage.origin()];
-    let clock = stage.now().to_string();
-    let opening = ["gate", "open", SLUG, "--percent", "50", "--reason", "alone", "--clock-start", &clock];
-    let all = [&opening[..], &arguments, &own].concat();
-    let refused = mulberry_lab::process::run(&stage.binaries().ctl(), &all, stage.folder()).unwrap();
-    says(refused, 1, &["signed by person-2 alone, and the token \"person-2-laptop\" is theirs, too"]);
-    says(open(&stage, "50", &[&bob[..], &["--yes"]].concat()), 0, &["closed", "is open at 50 %"]);
+    let with = |token: &str| open(&stage, "50", &[&bob[..], &["--yes", "--token-file", token]].concat());
+    let own = "signed by person-2 alone, and the token \"person-2-laptop\" is theirs, too";
+    says(with("person-2-laptop"), 1, &[own]);
+    says(with("token"), 1, &["the token \"on-duty\" is named after nobody who holds a key"]);
+    says(with("person-1"), 0, &["closed", "is open at 50 %"]);
 }
 
 #[test]
@@ -149,7 +146,7 @@ fn an_opening_in_a_file_counts_once() {
     let stage = published();
     says(open(&stage, "100", &["--out", "all.opening"]), 0, &["signed by nobody", "gate sign all.opening"]);
     says(open(&stage, "100", &["--out", "all.opening"]), 2, &["exists and is left as it is"]);
-    let submit = || stage.ctl(&["submit", "all.opening"]).unwrap();
+    let submit = || stage.ctl(&["submit", "all.opening", "--token-file", "person-1"]).unwrap();
     says(submit(), 3, &["signature of the emergency lane holds"]);
     let key = "authority/people/person-3/emergency.pem";
     let sign = || stage.ctl(&["gate", "sign", "all.opening", "--key", key, "--yes"]).unwrap();
@@ -160,6 +157,16 @@ fn an_opening_in_a_file_counts_once() {
     let text = fs::read_to_string(stage.path("all.opening")).unwrap();
     fs::write(stage.path("all.opening"), text.replace("\"percent\":10000", "\"percent\":9000")).unwrap();
     says(submit(), 3, &["signature of the emergency lane holds"]);
+    let other = ["gate", "sign", "all.opening", "--key", "authority/people/person-2/emergency.pem", "--yes"];
+    says(
+        stage.ctl(&other).unwrap(),
+        3,
+        &["the signature of person-3 in it does not hold", "Nothing was signed"],
+    );
+    // The reason is not signed, and is shown so that it can pass for nothing else.
+    let forged = text.replace("it's time", "canary\\nat most    1% of them");
+    fs::write(stage.path("all.opening"), forged).unwrap();
+    says(stage.ctl(&other).unwrap(), 2, &["its reason: it has more than one line"]);
     fs::write(stage.path("all.opening"), &text).unwrap();
     says(submit(), 0, &["is open at 100 %"]);
     // Whose answer was lost asks again.

@@ -1,12 +1,12 @@
 //! A second person's key: whether the signatures under an opening let it happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::approval::{Approval, LIFE};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
-use mulberry_shared::proposal::Signing;
+use mulberry_shared::proposal::{Signing, signing::names};
 use mulberry_shared::recipe::Opens;
 use mulberry_shared::trust::threshold::Signature;
 use mulberry_shared::trust::{Key, KeyId};
@@ -19,10 +19,11 @@ use crate::state::State;
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Checks what people signed against the gate that is asked for: its form, its time, that it was not used before, and that
-/// somebody else than the one who asks signed it. Gives it with the signatures that count, and nothing else in them.
+/// it takes two people: the one who asks and one who signed, or two who signed. Gives it with the signatures that count, and
+/// nothing else in them.
 ///
 /// # Errors
-/// `approval-refused`; `second-key-needed` when it is the actor's own key alone.
+/// `approval-refused`; `second-key-needed` when it may be the word of one person alone.
 pub(super) fn judge(
     state: &State,
     change: &Change<'_>,
@@ -62,13 +63,27 @@ pub(super) fn judge(
         return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
     }
     let person = |keyid| authority.keys.get(keyid).and_then(Key::person);
-    if signed.iter().filter_map(person).any(|person| !is_of(actor, person)) {
+    let signers: BTreeSet<&str> = signed.iter().filter_map(person).collect();
+    let known = people(state).any(|person| is_of(actor, person));
+    if signers.len() > 1 || known && signers.iter().any(|person| !is_of(actor, person)) {
         return Ok(opening.approved(counted(&approval.signatures, &signed)));
     }
-    let names = mulberry_shared::proposal::signing::names(&signing.signed);
-    let others = mulberry_shared::proposal::signing::names(&signing.others);
-    let detail = format!("it is signed by {names} alone, and the token {actor:?} is theirs, too");
-    Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, format!("have one of {others} sign it")))
+    let (names, others) = (names(&signing.signed), names(&signing.others));
+    let (whose, instead) = if known {
+        ("is theirs, too", "")
+    } else {
+        // Anybody's, then: also that of the one who signed.
+        ("is named after nobody who holds a key", ", or ask with a token that is named after another person")
+    };
+    let detail = format!("it is signed by {names} alone, and the token {actor:?} {whose}");
+    let remedy = format!("have one of {others} sign it{instead}");
+    Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy))
+}
+
+/// Everybody who holds a key of people.
+fn people(state: &State) -> impl Iterator<Item = &str> {
+    let delegated = state.targets.delegations.iter().flat_map(|delegations| delegations.keys.values());
+    state.root.keys.values().chain(delegated).filter_map(Key::person)
 }
 
 /// The signatures under these labels. What else somebody wrote into them, clients would refuse.
