@@ -227,13 +227,13 @@ pub struct RecipeStatus {
     pub next_step: Option<NextStep>,
 }
 
-/// The next step of a plan.
+/// The next step that one person may take alone in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NextStep {
     /// How far, in basis points.
     pub percent: u16,
-    /// From when on one person may take it alone; none while the step before it is not open.
+    /// From when on one person may take it alone; none where the server does not say.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub from: Option<Timestamp>,
 }

@@ -118,8 +118,12 @@ fn event(
             "one person alone may not open {path} revision {} at {} now: {why}",
             gate.revision, gate.percent
         );
-        let remedy =
-            "take the next step of the plan when its time has come, or have a second person sign the opening";
+        let remedy = match published.recipe.opens {
+            Opens::Server => {
+                "take the next step of the plan when its time has come, or have a second person sign the opening"
+            }
+            Opens::People => "have them sign the opening",
+        };
         return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
     }
     Ok(Event::GateSet { path, gate })

@@ -60,18 +60,23 @@ pub(super) fn alone(
     }
 }
 
-/// The next step of the plan, and from when on one person may take it alone.
+/// The next step that one person may take alone, and from when on: that of the plan, or back to the one before it, which has to
+/// bake first and is not open so far.
 #[must_use]
 pub fn next_step(recipe: &Recipe, pace: Option<&Pace>, current: Option<&Gate>) -> Option<NextStep> {
     if recipe.opens == Opens::People || current.is_some_and(|gate| gate.state == GateState::Ended) {
         return None;
     }
     let (next, before) = recipe.rollout.next(reached(recipe, pace))?;
-    let from = match before {
-        Some(before) => ready(before, current, recipe.rollout.max_percent),
-        None => Some(recipe.starts.unwrap_or(Timestamp::UNIX_EPOCH)),
+    let at_once = recipe.starts.unwrap_or(Timestamp::UNIX_EPOCH);
+    let (percent, from) = match before.filter(|before| !before.bake.is_zero()) {
+        Some(before) => match ready(before, current, recipe.rollout.max_percent) {
+            Some(from) => (next.percent, from),
+            None => (before.percent, at_once),
+        },
+        None => (next.percent, at_once),
     };
-    Some(NextStep { percent: next.percent.get(), from })
+    Some(NextStep { percent: percent.get(), from: Some(from) })
 }
 
 /// How far this revision was ever open.
