@@ -56,7 +56,7 @@ pub struct Open {
 /// `gate sign`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "What is shown is computed from the bytes to be signed, against what this machine verifies from its own root: the edition \
+    after_help = "What is shown, but for the reason, is computed from the bytes to be signed, against what this machine verifies from its own root: the edition \
                   in the file, unless --origin names an origin. It can be handed in for a day, once.\n\n\
                   Example:\n  mulberryctl gate sign all.opening --key bob/emergency.pem"
 )]

@@ -17,7 +17,7 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::{GateRequest, GateResponse, GateState, ProblemKind, RecipeStatus},
-    recipe::{RecipeName, RecipePath},
+    recipe::{RecipeName, RecipePath, one_line},
 };
 
 /// Finds the published revision, sets its gate, says what holds now.
@@ -35,17 +35,16 @@ pub async fn run(
     match command {
         GateCommand::Open(open) if open.key.is_empty() && open.out.is_none() => {
             let wish = Wish { recipe: &open.recipe, revision: open.revision, percent: Some(open.percent) };
-            let reason = given(open.reason.as_deref(), &mut output::ask_line)?;
-            let done = set(wish, GateState::Open, reason.clone(), settings, format).await;
-            done.map_err(|failure| two_people(failure, open, &reason))
+            let reason = given(open.reason.as_deref(), &mut output::ask_line, limits)?;
+            set(wish, GateState::Open, reason, settings, format).await
         }
         GateCommand::Open(open) => {
-            let reason = given(open.reason.as_deref(), &mut output::ask_line)?;
+            let reason = given(open.reason.as_deref(), &mut output::ask_line, limits)?;
             opening::open(open, reason, settings, passphrases, now, format, limits).await
         }
         GateCommand::Sign(sign) => opening::sign_file(sign, settings, passphrases, now, format, limits).await,
-        GateCommand::Pause(narrow) => self::narrow(narrow, GateState::Paused, settings, format).await,
-        GateCommand::End(narrow) => self::narrow(narrow, GateState::Ended, settings, format).await,
+        GateCommand::Pause(narrow) => self::narrow(narrow, GateState::Paused, settings, format, limits).await,
+        GateCommand::End(narrow) => self::narrow(narrow, GateState::Ended, settings, format, limits).await,
     }
 }
 
@@ -61,9 +60,10 @@ async fn narrow(
     state: GateState,
     settings: &Settings,
     format: Format,
+    limits: &Limits,
 ) -> Result<Exit, Failure> {
     let wish = Wish { recipe: &narrow.recipe, revision: narrow.revision, percent: None };
-    let reason = given(narrow.reason.as_deref(), &mut output::ask_line)?;
+    let reason = given(narrow.reason.as_deref(), &mut output::ask_line, limits)?;
     set(wish, state, reason, settings, format).await
 }
 
@@ -83,7 +83,8 @@ async fn set(
         return Err(other_revision(wish.recipe, recipe.revision, revision));
     }
     let request = GateRequest { revision, state, percent: wish.percent, reason, approval: None };
-    print(format, &server.gate(&path, &request).await?)
+    let done = server.gate(&path, &request).await;
+    print(format, &done.map_err(|failure| two_people(failure, &path, &request))?)
 }
 
 fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
@@ -100,39 +101,41 @@ fn print(format: Format, response: &GateResponse) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
-/// A refusal for want of a second person, with the commands that come next.
-fn two_people(failure: Failure, open: &cli::Open, reason: &str) -> Failure {
+/// A refusal for want of further people, with the commands that come next.
+fn two_people(failure: Failure, path: &RecipePath, request: &GateRequest) -> Failure {
     if failure.kind != Kind::from(ProblemKind::SecondKeyNeeded) {
         return failure;
     }
-    let quoted = reason.replace('\'', "'\\''");
+    let quoted = request.reason.replace('\'', "'\\''");
     let command = format!(
-        "mulberryctl gate open {} --percent {} --reason '{quoted}'",
-        open.recipe,
-        output::percent(open.percent).trim_end_matches([' ', '%'])
+        "mulberryctl gate open {path} --percent {} --reason '{quoted}'",
+        output::percent(request.percent.unwrap_or_default()).trim_end_matches([' ', '%'])
     );
     let sentence = format!(
-        "{}\nWith a second person at this machine:\n  {command} --key people/NAME/LANE.pem\nWith one at another machine:\n  \
-         {command} --out {}.opening",
-        failure.sentence,
-        open.recipe.slug()
+        "{}\nWith whoever signs at this machine, a --key for each:\n  {command} --key people/NAME/{}.pem\n\
+         With one at another machine:\n  {command} --out {}.opening",
+        failure.sentence, path.lane, path.slug
     );
     Failure { sentence, ..failure }
 }
 
 /// The reason on the command line, or typed: `publish` ends with a command to copy, and its N is what needs thought.
-fn given(reason: Option<&str>, ask: &mut dyn FnMut(&str) -> Option<String>) -> Result<String, Failure> {
+fn given(
+    reason: Option<&str>,
+    ask: &mut dyn FnMut(&str) -> Option<String>,
+    limits: &Limits,
+) -> Result<String, Failure> {
     let reason = match reason {
         Some(reason) => Some(reason.to_owned()),
         None => ask("Why, for the ledger and for people? "),
     };
-    let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    reason.ok_or_else(|| {
-        Failure::usage(
-            FailureKind::NoReason,
-            "Say why with --reason TEXT: it stands in the ledger and in status.",
-        )
-    })
+    let none = |what: &str| {
+        let sentence = format!("{what}Say why with --reason TEXT: it stands in the ledger and in status.");
+        Failure::usage(FailureKind::NoReason, sentence)
+    };
+    let reason = reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| none(""))?;
+    let line = one_line(&reason, limits.recipe.reason);
+    line.map(str::to_owned).map_err(|why| none(&format!("As a reason this does not do: {why}. ")))
 }
 
 fn find<'a>(
@@ -185,8 +188,9 @@ fn words(response: &GateResponse) -> String {
             output::percent(recipe.effective_percent)
         );
     }
-    if let Some(next) = open.and(recipe.next_step.as_ref()) {
-        let from = next.from.map_or(String::new(), |from| format!(" from {} on", output::instant(from)));
+    if let (Some(gate), Some(next)) = (open, &recipe.next_step) {
+        let later = next.from.filter(|from| *from > gate.since);
+        let from = later.map_or(String::new(), |from| format!(" from {} on", output::instant(from)));
         text = format!(
             "{text}\nNext step of its plan: {}, by one person alone{from}.",
             output::percent(next.percent)
@@ -252,33 +256,33 @@ mod tests {
 
     #[test]
     fn for_want_of_a_second_person_the_next_commands_are_printed() {
-        let open = cli::Open {
-            recipe: "emergency/fix".parse().unwrap(),
-            percent: 1_250,
-            reason: None,
-            revision: None,
-            key: vec![],
-            out: None,
-            yes: false,
+        let path = "emergency/fix.json".parse().unwrap();
+        let request = GateRequest {
+            revision: 1,
+            state: GateState::Open,
+            percent: Some(1_250),
+            reason: "it's urgent".into(),
+            approval: None,
         };
         let failure = Failure::no(ProblemKind::SecondKeyNeeded, "The server refused: …");
-        let said = two_people(failure, &open, "it's urgent").sentence;
+        let said = two_people(failure, &path, &request).sentence;
         for line in [
-            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --key people/NAME/LANE.pem",
+            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --key people/NAME/emergency.pem",
             "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --out fix.opening",
         ] {
             assert!(said.lines().any(|said| said == line), "{said}");
         }
-        let other = two_people(Failure::no(ProblemKind::GateEnded, "ended"), &open, "r");
+        let other = two_people(Failure::no(ProblemKind::GateEnded, "ended"), &path, &request);
         assert_eq!(other.sentence, "ended");
     }
 
     #[test]
     fn a_reason_is_given_or_asked_for_and_never_empty() {
-        assert_eq!(given(Some(" canary "), &mut |_| panic!("nobody is asked")).unwrap(), "canary");
-        assert_eq!(given(None, &mut |_| Some("typed\n".to_owned())).unwrap(), "typed");
+        let limits = Limits::default();
+        assert_eq!(given(Some(" canary "), &mut |_| panic!("nobody is asked"), &limits).unwrap(), "canary");
+        assert_eq!(given(None, &mut |_| Some("typed\n".to_owned()), &limits).unwrap(), "typed");
         for (reason, answer) in [(None, None), (Some("  "), None), (None, Some("\n"))] {
-            let refused = given(reason, &mut |_| answer.map(ToOwned::to_owned)).unwrap_err();
+            let refused = given(reason, &mut |_| answer.map(ToOwned::to_owned), &limits).unwrap_err();
             assert_eq!(refused.kind, "no-reason");
         }
     }

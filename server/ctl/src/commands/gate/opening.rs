@@ -31,7 +31,10 @@ use mulberry_shared::{
     gates::Gate,
     limits::Limits,
     operators::{GateRequest, GateState, ProblemKind},
-    proposal::{Signing, signing::names},
+    proposal::{
+        Signing,
+        signing::{holder, names},
+    },
     recipe::{Opens, Recipe, RecipePath, words},
     sampling::BasisPoints,
     trust::TrustState,
@@ -158,10 +161,21 @@ pub(super) async fn sign_file(
             output::instant(opening.expires)
         )));
     }
-    publish::say(format, &describe(&file, &meant, now))?;
     let before = signing(&file, &base, limits)?;
-    // Signatures that do not hold are left out here, whoever put them there.
-    file.signatures.retain(|signature| before.signed.iter().any(|key| key.keyid == signature.keyid));
+    let authority = signers::authority(&base.targets, lane)?;
+    let (held, others): (Vec<_>, Vec<_>) = file
+        .signatures
+        .drain(..)
+        .partition(|signature| before.signed.iter().any(|key| key.keyid == signature.keyid));
+    if let Some(broken) = others.iter().find(|other| authority.role_keys.keyids.contains(&other.keyid)) {
+        let who = authority.keys.get(&broken.keyid).map_or_else(|| broken.keyid.0.clone(), holder);
+        return Err(unfit(format!(
+            "the signature of {who} in it does not hold: the file was changed after it was signed. Ask {who} for another"
+        )));
+    }
+    // What keys of nobody in the lane signed is left out, whoever put it there.
+    file.signatures = held;
+    publish::say(format, &describe(&file, &meant, now))?;
     publish::say(format, &format!("Signed by {}.", names(&before.signed)))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     signers::check_new(&keys, &before, lane, &base.targets)?;
@@ -243,7 +257,8 @@ fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
     };
     format!(
         "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.\n\
-         Counts when it is handed in before {}, once. Reason: {}\n\n{}",
+         Counts when it is handed in before {}, once.\n\
+         Reason, which is not signed and can be changed on the way: {:?}\n\n{}",
         output::instant(*expires),
         file.reason,
         words::describe(&meant.recipe, now)
@@ -299,10 +314,10 @@ fn in_file(
     };
     format.print(
         || {
-            let whose = if incomplete {
-                format!("Next, by one of {}", names(&signing.others))
-            } else {
-                format!("Next, by somebody else than {who} alone")
+            let whose = match (incomplete, signing.signed.len()) {
+                (true, _) => format!("Next, by one of {}", names(&signing.others)),
+                (false, 1) => format!("Next, by somebody else than {who} alone"),
+                (false, _) => "Next".to_owned(),
             };
             format!(
                 "\n{name}: opens {recipe} revision {revision} at {percent}, signed by {who}. Nothing is open yet.\n{whose}: {next}"
