@@ -4,7 +4,6 @@
 //! step either passes whole and changes the set, or fails and leaves it as it was.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256, Sha512};
 
@@ -13,6 +12,10 @@ use super::expiry::FreezeCheck;
 use super::metadata::{Body, Hashes, MetaFile, Root, Snapshot, Targets, Timestamp};
 use super::verify::{self, Verified};
 use crate::limits::Limits;
+
+mod rotation;
+
+use rotation::Waiting;
 
 /// How long versions of targets roles may not fall.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +56,6 @@ pub struct Trusted {
     /// when a delegator comes back. Only what verifies under it then counts.
     waiting: BTreeMap<String, Waiting>,
     floor: RollbackFloor,
-}
-
-/// A delegated role whose delegator has left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Waiting {
-    delegator: String,
-    file: Arc<[u8]>,
 }
 
 impl Trusted {
@@ -294,18 +290,6 @@ impl Trusted {
         self.readmit_children(role, limits);
     }
 
-    /// The file of a role that waits for its delegator: to be stored, and trusted for nothing.
-    pub(super) fn waiting(&self, role: &str) -> Option<&Arc<[u8]>> {
-        self.waiting.get(role).map(|waiting| &waiting.file)
-    }
-
-    /// Remembers a stored role whose delegator is not here, if the role is under a floor.
-    pub(super) fn wait_for_delegator(&mut self, role: &str, delegator: &str, file: Arc<[u8]>) {
-        if matches!(&self.floor, RollbackFloor::UntilKeysRotate(roles) if roles.contains(&role)) {
-            self.waiting.insert(role.to_owned(), Waiting { delegator: delegator.to_owned(), file });
-        }
-    }
-
     /// Enters stored metadata again: signatures only, because expiry is judged when it is used.
     ///
     /// # Errors
@@ -336,57 +320,6 @@ impl Trusted {
             TrustError::new(TrustErrorKind::NotDelegated, role, format!("{delegator} is not trusted yet"))
         })?;
         verify::delegated(vouching, delegator, role, bytes, limits)
-    }
-
-    /// Keeps the invariant after the root changed.
-    fn drop_what_no_longer_verifies(&mut self, limits: &Limits) {
-        let root = &self.root;
-        self.timestamp = self.timestamp.take().filter(|held| still_holds(root, held, limits));
-        self.snapshot = self.snapshot.take().filter(|held| still_holds(root, held, limits));
-        self.targets = self.targets.take().filter(|held| still_holds(root, held, limits));
-        self.recheck_children("targets", limits);
-    }
-
-    /// Keeps the invariant after a delegator changed or left. Children of a dropped role go with it; each level drops at
-    /// least one role or ends, so cycles end too.
-    ///
-    /// A role that leaves because nobody delegates to it any more waits: its own keys have not rotated, so its floor stands.
-    fn recheck_children(&mut self, delegator: &str, limits: &Limits) {
-        let check = |(role, held): (&String, &Delegated)| {
-            let bytes = held.metadata.bytes();
-            let error = self.verify_targets_signatures(role, delegator, bytes, limits).err()?;
-            Some((role.clone(), error.kind, Arc::clone(bytes)))
-        };
-        let children = self.delegated.iter().filter(|(_, held)| held.delegator == delegator);
-        let gone: Vec<_> = children.filter_map(check).collect();
-        for (role, why, file) in gone {
-            self.delegated.remove(&role);
-            if why == TrustErrorKind::NotDelegated {
-                self.wait_for_delegator(&role, delegator, file);
-            }
-            self.recheck_children(&role, limits);
-        }
-    }
-
-    /// Lets in again what waited for this delegator and verifies under it; what it delegates to other keys is forgotten.
-    fn readmit_children(&mut self, delegator: &str, limits: &Limits) {
-        let waiting = self.waiting.iter().filter(|(_, waiting)| waiting.delegator == delegator);
-        let checked: Vec<_> = waiting
-            .map(|(role, waiting)| {
-                (role.clone(), self.verify_targets_signatures(role, delegator, &waiting.file, limits))
-            })
-            .collect();
-        for (role, verified) in checked {
-            match verified {
-                Ok(metadata) => {
-                    self.waiting.remove(&role);
-                    let delegator = delegator.to_owned();
-                    self.delegated.entry(role).or_insert(Delegated { delegator, metadata });
-                }
-                Err(error) if error.kind == TrustErrorKind::NotDelegated => {}
-                Err(_) => drop(self.waiting.remove(&role)),
-            }
-        }
     }
 }
 
@@ -425,10 +358,6 @@ pub fn check_content(
         return Err(TrustError::new(TrustErrorKind::WrongHash, subject, sentence));
     }
     Ok(())
-}
-
-fn still_holds<T: Body>(root: &Verified<Root>, held: &Verified<T>, limits: &Limits) -> bool {
-    verify::top_level::<T>(root, held.bytes(), limits).is_ok()
 }
 
 fn check_meta(role: &str, bytes: &[u8], expected: &MetaFile) -> Result<(), TrustError> {

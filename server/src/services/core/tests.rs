@@ -1,10 +1,12 @@
+mod log;
+mod walk;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use mulberry_shared::operators::{GateState, ProblemKind};
 use mulberry_shared::trust::edition::RoleExpiry;
 use mulberry_shared::trust::{Edition as ReadEdition, Next, Outcome, Refresh, Reply, TrustState};
-use proptest::prelude::*;
 
 use super::*;
 use crate::edition::Work;
@@ -365,146 +367,4 @@ async fn changes_at_the_same_time_are_made_one_after_the_other() {
     let refused = a.err().or(b.err()).unwrap();
     assert_eq!(refused.kind, ProblemKind::NotNewer, "made on top of the same version");
     assert_eq!(core.served().state.recipes().count(), 1);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Publish(u8, bool),
-    Withdraw(u8),
-    Gate(u8, GateState, u16),
-    Restart,
-    Wait(u8),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let states = prop::sample::select(vec![GateState::Open, GateState::Paused, GateState::Ended]);
-    let step = prop_oneof![
-        (0_u8..3, any::<bool>()).prop_map(|(slug, raise)| Step::Publish(slug, raise)),
-        (0_u8..3).prop_map(Step::Withdraw),
-        (0_u8..3, states, 0_u16..10_002).prop_map(|(slug, state, percent)| Step::Gate(slug, state, percent)),
-        Just(Step::Restart),
-        (0_u8..100).prop_map(Step::Wait),
-    ];
-    prop::collection::vec(step, 1..12)
-}
-
-async fn walk(steps: &[Step]) {
-    let parts = Parts::initialised(MemoryStore::new()).await;
-    let mut core = parts.open().await.unwrap();
-    let mut known = None;
-    let mut revisions = BTreeMap::from([(0, 0), (1, 0), (2, 0)]);
-    for step in steps {
-        let number = core.served().edition.number();
-        let at = |slug: &u8| format!("emergency/r{slug}.json");
-        match step {
-            Step::Publish(slug, raise) => {
-                let revision = revisions[slug] + u64::from(*raise);
-                if publish(&core, &[(&at(slug), revision.max(1))], &[]).await.is_ok() {
-                    revisions.insert(*slug, revision.max(1));
-                }
-            }
-            Step::Withdraw(slug) if core.served().state.recipe(&path(&at(slug))).is_some() => {
-                publish(&core, &[], &[&format!("r{slug}")]).await.unwrap();
-            }
-            Step::Withdraw(_) => {}
-            Step::Gate(slug, state, percent) => {
-                let request = gate(revisions[slug], *state, Some(*percent));
-                let _ = core.set_gate("mei".to_owned(), path(&at(slug)), request).await;
-            }
-            Step::Restart => {
-                let before = core.served();
-                core = parts.open().await.unwrap();
-                assert_eq!(core.served().state, before.state);
-            }
-            Step::Wait(h) => {
-                parts.clock.advance(hours(i64::from(*h)));
-                core.sign_due().await.unwrap();
-            }
-        }
-        assert!(core.served().edition.number() >= number);
-        // Whatever happened, a client that knew any earlier edition accepts this one.
-        let (state, outcome) = refresh(&core.served(), known.take(), core.clock.now());
-        assert_eq!(outcome, Outcome::Current);
-        known = Some(state);
-    }
-    let (_, folded, heads) = fold(parts.store.clone(), &Limits::default()).await.unwrap();
-    assert_eq!(folded.as_ref(), Some(&*core.served().state));
-    assert_eq!(heads.last(), Some(&core.served().edition.ledger()));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn the_fold_is_the_state_and_clients_follow_every_walk(steps in steps()) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(walk(&steps));
-    }
-}
-
-/// A log that a test reads.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn the_log_says_who_changed_which_revision_in_which_edition() {
-    use crate::tokens::{self, LiveTokens};
-    use mulberry_shared::operators::Scope;
-    let log = Log::default();
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-    // While there is but one subscriber, a line that another test's thread reaches first would be off for ever.
-    let _other = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
-    let guard = tracing::subscriber::set_default(lines);
-    let core = Parts::initialised(MemoryStore::new()).await.open().await.unwrap();
-    publish(&core, &[("emergency/a.json", 3)], &[]).await.unwrap();
-    core.set_gate("tom".to_owned(), path("emergency/a.json"), gate(3, GateState::Open, Some(250)))
-        .await
-        .unwrap();
-    let withdrawn = publish(&core, &[], &["a"]).await.unwrap().edition;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tokens.json");
-    let first = crate::test_support::add_token(&file, "mei", &[Scope::Gate], start()).unwrap();
-    let live = LiveTokens::at(file.clone());
-    live.find(&first).unwrap();
-    let second =
-        crate::test_support::add_token(&file, "tom", &[Scope::Publish, Scope::Gate], start()).unwrap();
-    live.find(&second).unwrap();
-    tokens::revoke(&file, "mei", start()).unwrap();
-    live.find(&second).unwrap();
-    drop(guard);
-
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(!text.contains(&first) && !text.contains(&second));
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let said = |message: &str| {
-        let line = lines.iter().find(|line| line["fields"]["message"] == message);
-        line.unwrap_or_else(|| panic!("{message} is not in\n{text}"))["fields"].clone()
-    };
-    for (message, actor, sequence) in
-        [("published", "mei", 2), ("gate set", "tom", 3), ("withdrawn", "mei", 4)]
-    {
-        let line = said(message);
-        assert_eq!((&line["actor"], &line["path"]), (&actor.into(), &"emergency/a.json".into()), "{line}");
-        assert_eq!((&line["revision"], &line["sequence"]), (&3.into(), &sequence.into()), "{line}");
-        assert!(line["edition"].as_u64().unwrap() <= withdrawn, "{line}");
-    }
-    assert_eq!(said("withdrawn")["edition"], withdrawn);
-    assert_eq!(said("gate set")["basis_points"], 250);
-    assert_eq!(
-        (&said("token added")["name"], &said("token added")["may"]),
-        (&"tom".into(), &"publish,gate".into())
-    );
-    assert_eq!(said("token revoked")["name"], "mei");
 }
