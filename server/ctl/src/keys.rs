@@ -6,7 +6,7 @@ use crate::{
     failure::{Failure, FailureKind},
     files::{self, Readers},
     passphrase::Passphrases,
-    token::{TokenSigner, uri::SCHEME},
+    token::{TokenSigner, uri},
 };
 use mulberry_shared::trust::{Ed25519Signer, P256Signer, Signer, TrustError};
 use pkcs8::{
@@ -111,7 +111,7 @@ pub type PersonKey = Box<dyn Signer>;
 /// # Errors
 /// See [`KeyError`] and [`TokenSigner::open`].
 pub fn open(key: &Path, passphrases: &mut Passphrases) -> Result<PersonKey, Failure> {
-    match key.to_str().filter(|text| text.starts_with(SCHEME)) {
+    match key.to_str().filter(|text| uri::is_uri(text)) {
         Some(uri) => Ok(Box::new(TokenSigner::open(uri, passphrases)?)),
         None => read_file(key, passphrases),
     }

@@ -34,16 +34,19 @@ pub struct TokenSigner {
 }
 
 impl TokenSigner {
-    /// Logs in and finds the key that `uri` names ([`TokenUri`]). The PIN is in the file that it names, or is asked for; nothing
+    /// Logs in and finds the key that `text` names, a [`TokenUri`]. The PIN is in the file that it names, or is asked for; nothing
     /// else is tried, since tokens lock themselves after a few wrong ones.
     ///
     /// # Errors
     /// The URI is none, the module cannot be used, no token or several fit, no PIN or a wrong one, no key or several fit, the
     /// key is of another kind.
-    pub fn open(uri: &str, passphrases: &Passphrases) -> Result<Self, Failure> {
-        let wanted = TokenUri::parse(uri).map_err(|problem| {
+    pub fn open(text: &str, passphrases: &Passphrases) -> Result<Self, Failure> {
+        let wanted = TokenUri::parse(text).map_err(|problem| {
             let example = "pkcs11:token=NAME;object=KEY?module-path=/path/to/module.so";
-            Failure::usage(FailureKind::TokenUri, format!("{uri}: {problem}. For example: {example}."))
+            Failure::usage(
+                FailureKind::TokenUri,
+                format!("{}: {problem}. For example: {example}.", uri::shown(text)),
+            )
         })?;
         let module = module(&wanted)?;
         let (slot, info) = token(&module, &wanted)?;

@@ -8,6 +8,9 @@ pub const SCHEME: &str = "pkcs11:";
 /// Characters a URI may have: paths and names, no more.
 const MAX_LEN: usize = 4096;
 
+/// The attributes that are known. None of them is secret.
+const ATTRIBUTES: [&str; 7] = ["token", "serial", "object", "id", "type", "module-path", "pin-source"];
+
 /// Where a key on a token is. Of the attributes of RFC 7512 those that name a token and a key, and how to get there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenUri {
@@ -29,10 +32,18 @@ impl TokenUri {
     /// Reads a URI.
     ///
     /// # Errors
-    /// What is wrong with it, for people: an attribute that is not known, twice, or not text where it must be; no key
-    /// named; a PIN in it.
+    /// What is wrong with it, for people, and without the value of an attribute that is not known: an attribute that is not
+    /// known, twice, or not text where it must be; no key named; a PIN in it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix(SCHEME).ok_or_else(|| format!("it does not begin with {SCHEME}"))?;
+        let rest = text.get(SCHEME.len()..).filter(|_| is_uri(text));
+        let rest = rest.ok_or_else(|| format!("it does not begin with {SCHEME}"))?;
+        // Anywhere: behind the wrong separator it would be the end of a path or a label, and those are printed.
+        if text.to_ascii_lowercase().contains("pin-value") {
+            return Err(
+                "it holds a PIN, which everybody on this machine could read; use pin-source, or be asked"
+                    .to_owned(),
+            );
+        }
         if text.len() > MAX_LEN {
             return Err(format!("it has more than {MAX_LEN} characters"));
         }
@@ -59,10 +70,6 @@ impl TokenUri {
                     let path = source.strip_prefix("file:").unwrap_or(&source);
                     uri.pin_source.replace(path.trim_start_matches("//").into()).is_some()
                 }
-                "pin-value" => {
-                    return Err("it holds a PIN, which everybody on this machine could read; use pin-source, or be asked"
-                        .to_owned());
-                }
                 _ => return Err(format!("the attribute {name:?} is not known after the question mark")),
             };
             refuse_again(name, again)?;
@@ -77,8 +84,34 @@ impl TokenUri {
     }
 }
 
+/// Whether this names a key on a token rather than a file. The case of a scheme tells nothing (RFC 3986 section 3.1).
+#[must_use]
+pub fn is_uri(text: &str) -> bool {
+    text.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+}
+
+/// As much of a URI as may be printed: from the first attribute on that is not known, there may be a PIN in it.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let attributes = text.get(SCHEME.len()..).unwrap_or_default().split_inclusive([';', '?', '&']);
+    let known: String = attributes.take_while(|attribute| is_known(name_of(attribute))).collect();
+    let rest = if SCHEME.len() + known.len() < text.len() { "…" } else { "" };
+    format!("{SCHEME}{known}{rest}")
+}
+
+fn is_known(name: &str) -> bool {
+    ATTRIBUTES.contains(&name)
+}
+
+fn name_of(attribute: &str) -> &str {
+    attribute.split_once('=').map_or(attribute, |(name, _)| name)
+}
+
 fn named(attribute: &str) -> Result<(&str, &str), String> {
-    attribute.split_once('=').ok_or_else(|| format!("{attribute:?} has no value"))
+    attribute.split_once('=').ok_or_else(|| match is_known(attribute) {
+        true => format!("{attribute:?} has no value"),
+        false => "it has an attribute without a value".to_owned(),
+    })
 }
 
 fn refuse_again(name: &str, again: bool) -> Result<(), String> {
@@ -156,10 +189,31 @@ mod tests {
         assert!(TokenUri::parse(&format!("pkcs11:object={}?module-path=/m", "a".repeat(MAX_LEN))).is_err());
     }
 
+    #[test]
+    fn a_pin_is_never_said_back() {
+        for uri in [
+            "pkcs11:object=a?module-path=/m&pin-value=SECRET",
+            "pkcs11:object=a?module-path=/m&pin-value=SE;token=CRET&id=CRET",
+            "pkcs11:object=a?module-path=/m;pin-value=SECRET",
+            "pkcs11:pin-value=SECRET",
+            "pkcs11:object=a;pin-value=SECRET?module-path=/m",
+            "pkcs11:object=a?pin%2dvalue=SECRET",
+            "pkcs11:object=a?PIN-VALUE=SECRET&module-path=/m",
+            "pkcs11:object=a?pin-value:SECRET",
+            "PKCS11:object=a?pin-value=SECRET",
+        ] {
+            let said = format!("{}: {}", shown(uri), TokenUri::parse(uri).unwrap_err());
+            assert!(!said.contains("CRET"), "{said}");
+        }
+        let harmless = "pkcs11:token=a;object=b;id=%01?pin-source=/p";
+        assert_eq!(shown(harmless), harmless);
+        assert_eq!(shown("pkcs11:object=a;colour=red?module-path=/m"), "pkcs11:object=a;…");
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(pkcs11:)?[a-z%;=?&0-9é]{0,60}") {
-            let _ = TokenUri::parse(&text);
+            let _ = (TokenUri::parse(&text), shown(&text));
         }
     }
 }
