@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::{Stage, wait_for};
@@ -255,6 +256,8 @@ fn the_ledger_is_shown_exported_and_verified_against_what_others_saw() {
     let (stage, _folder, _material) = stage();
     let said = |words: &[&str], code: i32| stage.ctl(words).unwrap().expect_code(code).unwrap();
     said(&["ledger", "export", "--out", "ledger.jsonl"], 0);
+    let mode = fs::metadata(stage.path("ledger.jsonl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "names, reasons and salts are in it");
     said(&["ledger", "export", "--out", "ledger.jsonl"], 2);
     stage.server_command(&["ledger", "verify", "ledger.jsonl"]).unwrap().expect_code(0).unwrap();
 

@@ -19,6 +19,15 @@ pub enum Readers {
     All,
 }
 
+impl Readers {
+    fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::All => 0o644,
+        }
+    }
+}
+
 /// Reads a whole file of at most `max` bytes.
 ///
 /// # Errors
@@ -41,16 +50,12 @@ pub fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// The file exists or cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
-    let mode = match readers {
-        Readers::Owner => 0o600,
-        Readers::All => 0o644,
-    };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// Whether [`write_whole`] would write there: for asking before the work is done.
+/// Whether [`write_whole`] and [`write_private`] would write there: for asking before the work is done.
 ///
 /// # Errors
 /// [`Occupied`](mulberry_shared::answer::Occupied) inside the error.
@@ -68,11 +73,23 @@ pub fn check_place(path: &Path, existing: Existing) -> io::Result<()> {
 /// # Errors
 /// [`Occupied`](mulberry_shared::answer::Occupied) inside the error when what lies there may not be replaced; or it cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
+    write_for(Readers::All, path, bytes, existing)
+}
+
+/// The same for a file that holds what only its owner may read.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_private(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
+    write_for(Readers::Owner, path, bytes, existing)
+}
+
+fn write_for(readers: Readers, path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     check_place(path, existing)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".mulberry-")
-        .permissions(Permissions::from_mode(0o644))
+        .permissions(Permissions::from_mode(readers.mode()))
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -127,6 +144,8 @@ mod tests {
         );
         write_whole(&path, b"two", Existing::Replace).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        write_private(&path, b"three", Existing::Replace).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 

@@ -32,7 +32,8 @@ pub enum LedgerCommand {
     )]
     Show(Show),
     /// Write every event of the server's ledger into a file, as mulberry-server ledger export does
-    #[command(after_help = "Example:\n  mulberryctl ledger export --out ledger.jsonl")]
+    #[command(after_help = "Only its owner may read it: it tells reasons and names.\n\n\
+                            Example:\n  mulberryctl ledger export --out ledger.jsonl")]
     Export {
         /// The file
         #[arg(long, value_name = "FILE")]

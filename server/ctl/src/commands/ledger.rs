@@ -70,7 +70,8 @@ async fn export(out: &Path, replace: bool, settings: &Settings, format: Format) 
     files::check_place(out, existing).map_err(unwritable)?;
     let (name, bytes) = bytes(None, settings).await?;
     let head = read(&name, &bytes, |_, _| ())?;
-    files::write_whole(out, &bytes, existing).map_err(unwritable)?;
+    // Reasons and names, and the salts that keep them from being guessed by the public hashes.
+    files::write_private(out, &bytes, existing).map_err(unwritable)?;
     let WitnessHead { ledger, sequence, .. } = head;
     format.print(
         || format!("Exported {sequence} events of the ledger {ledger} to {}.", out.display()),
