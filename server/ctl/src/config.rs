@@ -158,7 +158,7 @@ impl Settings {
     /// The operator's token: a named file first, then `MULBERRYCTL_TOKEN`, then the configured file.
     ///
     /// # Errors
-    /// There is none, or the file cannot be read or holds no token.
+    /// There is none, or the file can be read by others, cannot be read or holds no token.
     pub fn token(&self) -> Result<String, Failure> {
         let file = self.token_file.as_ref();
         let by_flag = file.filter(|file| file.source == Source::Flag);
@@ -231,15 +231,14 @@ fn candidates(env: &dyn Fn(&'static str) -> Option<String>) -> Vec<PathBuf> {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    let fault = |what: String| {
+    let fault = |what: &str| {
         let remedy = "On the server, `mulberry-server token add NAME --may publish --may gate --may read --out FILE` makes one";
         Failure::usage(
             FailureKind::TokenFile,
             format!("{}: {what}. {remedy}; MULBERRYCTL_TOKEN works too.", path.display()),
         )
     };
-    let bytes = crate::files::read_bounded(path, 4096).map_err(|error| fault(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| fault("is not UTF-8".into()))?;
+    let text = crate::files::read_secret(path, 4096, fault)?;
     check_token(text.trim(), &path.display().to_string())
 }
 
@@ -281,6 +280,8 @@ fn edit_distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::{Existing, write_private};
+    use std::os::unix::fs::PermissionsExt;
 
     fn none(_: &str) -> Option<String> {
         None
@@ -325,7 +326,7 @@ mod tests {
     fn a_token_file_named_on_the_command_line_beats_the_environment() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        std::fs::write(&path, "from-file\n").unwrap();
+        write_private(&path, b"from-file\n", Existing::Refuse).unwrap();
         let env = |name: &str| (name == "MULBERRYCTL_TOKEN").then(|| "from-env".to_owned());
         let mut settings =
             Settings::load(&Overrides { token_file: Some(path.clone()), ..Overrides::default() }, &env)
@@ -337,6 +338,9 @@ mod tests {
         settings.token = None;
         let error = settings.token().unwrap_err();
         assert_eq!(error.kind, "token-file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let error = settings.token().unwrap_err();
+        assert!(error.kind == "key-permissions" && error.sentence.contains("chmod 600"), "{error}");
         settings.token_file = None;
         assert_eq!(settings.token().unwrap_err().kind, "no-token");
     }

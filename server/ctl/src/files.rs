@@ -4,11 +4,12 @@ use crate::failure::{Failure, FailureKind};
 pub use mulberry_shared::answer::Existing;
 use mulberry_shared::answer::may_write;
 use std::{
-    fs::{File, OpenOptions, Permissions},
+    fs::{File, Metadata, OpenOptions, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
+use zeroize::Zeroizing;
 
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,43 @@ impl Readers {
 /// # Errors
 /// The file cannot be read, or holds more.
 pub fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    bounded(File::open(path)?, max)
+}
+
+/// Reads a secret: text of at most `max` bytes, in a file that nobody but its owner may use.
+///
+/// # Errors
+/// Others may use it, too; or `fault` of why it cannot be read: it is away, too long, not UTF-8.
+pub fn read_secret(
+    path: &Path,
+    max: u64,
+    fault: impl Fn(&str) -> Failure,
+) -> Result<Zeroizing<String>, Failure> {
+    let unreadable = |error: io::Error| fault(&error.to_string());
+    let file = File::open(path).map_err(unreadable)?;
+    // Of the open file, so that no other file can take its place in between.
+    if let Some(mode) = open_to_others(&file.metadata().map_err(unreadable)?) {
+        return Err(Failure::usage(
+            FailureKind::KeyPermissions,
+            format!(
+                "{0}: other people may read this secret (mode {mode:04o}). Run `chmod 600 {0}` if nobody has, else change it.",
+                path.display()
+            ),
+        ));
+    }
+    let bytes = Zeroizing::new(bounded(file, max).map_err(unreadable)?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| fault("is not UTF-8"))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// The mode of a file that others than its owner may use. Pipes and terminals have no owner in this sense.
+#[must_use]
+pub fn open_to_others(metadata: &Metadata) -> Option<u32> {
+    let mode = metadata.permissions().mode() & 0o7777;
+    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+}
+
+fn bounded(file: File, max: u64) -> io::Result<Vec<u8>> {
     if file.metadata()?.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder, a file is needed"));
     }

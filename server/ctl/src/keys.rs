@@ -14,7 +14,7 @@ use pkcs8::{
     der::pem::PemLabel,
     pkcs5::{EncryptionScheme, pbes2},
 };
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::path::Path;
 use zeroize::Zeroizing;
 
 pub use error::KeyError;
@@ -161,14 +161,13 @@ fn read_file(path: &Path, passphrases: &mut Passphrases) -> Result<PersonKey, Fa
 fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let unreadable = |why: String| KeyError::Unreadable { path: path.to_owned(), why };
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
-    let mode = metadata.permissions().mode() & 0o7777;
     let bytes = files::read_bounded(path, MAX_BYTES).map_err(|error| unreadable(error.to_string()))?;
     let text = match String::from_utf8(bytes) {
         Ok(text) => Zeroizing::new(text),
         Err(_) => return Err(KeyError::Malformed { path: path.to_owned() }),
     };
     // A certificate or a root.json given by mistake is public: nobody shall change its mode or fear for a key.
-    if metadata.is_file() && mode & 0o077 != 0 && text.contains("PRIVATE KEY") {
+    if let Some(mode) = files::open_to_others(&metadata).filter(|_| text.contains("PRIVATE KEY")) {
         return Err(KeyError::TooWide { path: path.to_owned(), mode });
     }
     Ok(text)
@@ -203,7 +202,7 @@ fn fill_random(bytes: &mut [u8]) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{os::unix::fs::PermissionsExt, path::PathBuf};
 
     use super::*;
     use crate::passphrase::Prompt;

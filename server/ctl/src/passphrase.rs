@@ -1,7 +1,10 @@
 //! Where passphrases come from: files, the environment, a prompt on the terminal.
 
-use crate::failure::{Failure, FailureKind};
-use std::{io::IsTerminal, os::unix::fs::PermissionsExt, path::Path};
+use crate::{
+    failure::{Failure, FailureKind},
+    files,
+};
+use std::{io::IsTerminal, path::Path};
 use zeroize::Zeroizing;
 
 /// The environment variable that holds a passphrase.
@@ -44,7 +47,7 @@ impl Passphrases {
     pub fn gather(files: &[impl AsRef<Path>], env: Option<String>, prompt: Prompt) -> Result<Self, Failure> {
         let mut known = Vec::new();
         for file in files {
-            known.push(read_private(file.as_ref())?);
+            known.push(read_private(file.as_ref(), "passphrase")?);
         }
         if let Some(value) = env.filter(|value| !value.is_empty()) {
             known.push(Zeroizing::new(value));
@@ -58,7 +61,7 @@ impl Passphrases {
         &self.known
     }
 
-    /// Asks for the passphrase of an existing key; `None` when nobody can be asked.
+    /// Asks for `what`, the passphrase or PIN of an existing key; `None` when nobody can be asked.
     ///
     /// # Errors
     /// The terminal cannot be read.
@@ -66,7 +69,7 @@ impl Passphrases {
         if self.prompt == Prompt::Never {
             return Ok(None);
         }
-        prompt(&format!("Passphrase of {what}: ")).map(Some)
+        prompt(&format!("{what}: ")).map(Some)
     }
 
     /// Whether a person can be asked.
@@ -85,7 +88,7 @@ impl Passphrases {
         what: &str,
         open: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, Failure> {
-        let opened = until(|| self.ask(what), open)?;
+        let opened = until(|| self.ask(&format!("Passphrase of {what}")), open)?;
         Ok(opened.map(|(passphrase, opened)| {
             self.remember(passphrase);
             opened
@@ -177,34 +180,18 @@ fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
     })
 }
 
-/// The first line of a file that only its owner may read. Pipes and terminals have no owner in this sense.
+/// The first line of a file that only its owner may read: a `secret`, such as a passphrase.
 ///
 /// # Errors
 /// Others may use it, too; or it cannot be read, is empty, too long or not UTF-8.
-pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let open_to_others = std::fs::metadata(path)
-        .ok()
-        .filter(std::fs::Metadata::is_file)
-        .map(|metadata| metadata.permissions().mode() & 0o7777)
-        .filter(|mode| mode & 0o077 != 0);
-    if let Some(mode) = open_to_others {
-        return Err(Failure::usage(
-            FailureKind::KeyPermissions,
-            format!(
-                "{0}: other people may read this secret (mode {mode:04o}). Run `chmod 600 {0}` if nobody has, else change it.",
-                path.display()
-            ),
-        ));
-    }
+pub fn read_private(path: &Path, secret: &str) -> Result<Zeroizing<String>, Failure> {
     let fault = |what: &str| {
         Failure::usage(
             FailureKind::PassphraseFile,
-            format!("{}: {what}. A passphrase file holds the passphrase on its first line.", path.display()),
+            format!("{}: {what}. A {secret} file holds the {secret} on its first line.", path.display()),
         )
     };
-    let bytes = crate::files::read_bounded(path, MAX_BYTES).map_err(|error| fault(&error.to_string()))?;
-    let bytes = Zeroizing::new(bytes);
-    let text = std::str::from_utf8(&bytes).map_err(|_| fault("is not UTF-8"))?;
+    let text = files::read_secret(path, MAX_BYTES, fault)?;
     match text.lines().next() {
         None | Some("") => Err(fault("is empty")),
         Some(line) => Ok(Zeroizing::new(line.to_owned())),
@@ -214,6 +201,7 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn private(path: &Path, content: &str) {
         std::fs::write(path, content).unwrap();
@@ -225,16 +213,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p");
         private(&path, "secret\n");
-        assert_eq!(read_private(&path).unwrap().as_str(), "secret");
+        assert_eq!(read_private(&path, "PIN").unwrap().as_str(), "secret");
         for mode in [0o640, 0o604, 0o620] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let failure = read_private(&path).unwrap_err();
+            let failure = read_private(&path, "PIN").unwrap_err();
             assert_eq!(failure.kind, "key-permissions", "{mode:o}");
             assert!(
                 failure.sentence.contains("chmod 600") && !failure.sentence.contains("secret\n"),
                 "{failure}"
             );
         }
+        std::fs::remove_file(&path).unwrap();
+        let failure = read_private(&path, "PIN").unwrap_err();
+        assert!(failure.sentence.ends_with("A PIN file holds the PIN on its first line."), "{failure}");
     }
 
     #[test]

@@ -142,10 +142,10 @@ fn log_in(
         )));
     }
     let pin = match &wanted.pin_source {
-        Some(file) => passphrase::read_private(file)?,
+        Some(file) => passphrase::read_private(file, "PIN")?,
         None => {
             let last = if info.user_pin_final_try() { " (the LAST try before it locks)" } else { "" };
-            passphrases.ask(&format!("{name}{last}"))?.ok_or_else(|| {
+            passphrases.ask(&format!("PIN of {name}{last}"))?.ok_or_else(|| {
                 refused(format!(
                     "{name} wants its PIN. Add &pin-source=FILE to the URI, or run this on a terminal."
                 ))

@@ -199,7 +199,7 @@ kinds! {
         "leave it out";
     KeyUnreadable "key-unreadable": "a key's file cannot be read",
         "check its path and its owner";
-    KeyPermissions "key-permissions": "a file with a key, a passphrase or a PIN can be read by others",
+    KeyPermissions "key-permissions": "a file with a key, a passphrase, a PIN or a token can be read by others",
         "`chmod 600` it, and think about who may have read it";
     KeyMalformed "key-malformed": "a key's file is damaged",
         "restore it from its backup";
@@ -233,8 +233,8 @@ kinds! {
         "give the key of the lane: `people/NAME/LANE.pem`";
     PassphraseCount "passphrase-count": "the number of passphrases fits neither one for all nor one for each person",
         "give one `--passphrase-file`, or one for each person in the same order";
-    PassphraseFile "passphrase-file": "a passphrase's file cannot be read or holds none",
-        "put the passphrase on its first line";
+    PassphraseFile "passphrase-file": "the file of a passphrase or PIN cannot be read or holds none",
+        "put the passphrase or PIN on its first line";
     NoPassphraseSource "no-passphrase-source": "new keys need a passphrase and nobody can be asked for one",
         "give `--passphrase-file`, a terminal, or `--no-passphrase` for a rehearsal";
     NoRandomNumbers "no-random-numbers": "the system gives no random numbers",
