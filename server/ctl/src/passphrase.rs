@@ -4,7 +4,11 @@ use crate::{
     failure::{Failure, FailureKind},
     files,
 };
-use std::{io::IsTerminal, path::Path};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
 use zeroize::Zeroizing;
 
 /// The environment variable that holds a passphrase.
@@ -172,12 +176,20 @@ fn wrong_count(given: usize, people: usize) -> Failure {
 }
 
 fn prompt(text: &str) -> Result<Zeroizing<String>, Failure> {
-    rpassword::prompt_password(text).map(Zeroizing::new).map_err(|error| {
+    let unread = |error: io::Error| {
         Failure::usage(
             FailureKind::NoPassphraseSource,
             format!("The terminal could not be read ({error}). Use --passphrase-file FILE or {ENV}."),
         )
-    })
+    };
+    // At Ctrl-C the library raises SIGINT while the terminal does not echo. Held back, the signal ends this process where it
+    // is let in again, with the terminal as it was.
+    let before = SigSet::from(Signal::SIGINT)
+        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
+        .map_err(|error| unread(error.into()))?;
+    let typed = rpassword::prompt_password(text).map(Zeroizing::new);
+    before.thread_set_mask().map_err(|error| unread(error.into()))?;
+    typed.map_err(unread)
 }
 
 /// The first line of a file that only its owner may read: a `secret`, such as a passphrase.
