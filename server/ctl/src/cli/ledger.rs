@@ -24,7 +24,7 @@ pub enum LedgerCommand {
         #[arg(long, value_name = "SEQUENCE:LINK")]
         witness: Vec<Given>,
     },
-    /// Who did what, when, and whose keys signed it
+    /// Who did what, when and why, and whose keys signed it
     #[command(
         after_help = "Names of people are those in the signed metadata; the actor is the name of a token.\n\n\
                       Example:\n  mulberryctl ledger show --slug replace-intermediate\n  \
@@ -77,7 +77,7 @@ pub enum LedgerCommand {
 }
 
 /// `ledger show`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Show {
     /// An export [default: the server's ledger]
     #[arg(value_name = "FILE")]

@@ -1,6 +1,6 @@
-//! Who did what, when, and whose keys signed it.
+//! Who did what, when and why, and whose keys signed it.
 //!
-//! What an event says of signatures is found wherever it stands in it: metadata as signed, lists of signatures, single ones. So
+//! What an event says of signatures and reasons is found wherever it stands in it: metadata as signed, lists of signatures, single ones. So
 //! a new kind of event is shown without a word here.
 
 use crate::{cli, output};
@@ -26,6 +26,7 @@ struct Row {
     kind: String,
     signed: BTreeSet<String>,
     recipes: BTreeSet<String>,
+    reason: Option<String>,
 }
 
 impl Shown {
@@ -42,7 +43,8 @@ impl Shown {
             && wanted.since.is_none_or(|since| record.at >= since)
             && wanted.until.is_none_or(|until| record.at < until);
         if shown {
-            self.rows.push(Row { record, kind, signed: found.signed, recipes: found.recipes });
+            let Found { signed, recipes, reason, .. } = found;
+            self.rows.push(Row { record, kind, signed, recipes, reason });
         }
     }
 
@@ -59,9 +61,11 @@ impl Shown {
                 row.record.actor.clone(),
                 row.record.event.describe(),
                 names.join(", "),
+                row.reason.clone().unwrap_or_default(),
             ]
+            .map(|cell| output::plain(&cell))
         });
-        output::table(["EVENT", "AT", "ASKED BY", "WHAT", "SIGNED WITH THE KEYS OF"], rows)
+        output::table(["EVENT", "AT", "ASKED BY", "WHAT", "SIGNED WITH THE KEYS OF", "WHY"], rows)
     }
 
     pub(super) fn json(&self) -> Value {
@@ -69,7 +73,8 @@ impl Shown {
             let signed = row.signed.iter().map(|keyid| json!({"keyid": keyid, "holder": self.name(keyid)}));
             json!({
                 "sequence": row.record.sequence, "at": row.record.at, "actor": row.record.actor, "type": row.kind,
-                "what": row.record.event.describe(), "recipes": row.recipes, "signed": signed.collect::<Vec<_>>(),
+                "what": row.record.event.describe(), "reason": row.reason, "recipes": row.recipes,
+                "signed": signed.collect::<Vec<_>>(),
             })
         });
         json!({"events": rows.collect::<Vec<_>>()})
@@ -86,6 +91,7 @@ struct Found {
     people: BTreeMap<String, String>,
     signed: BTreeSet<String>,
     recipes: BTreeSet<String>,
+    reason: Option<String>,
 }
 
 impl Found {
@@ -97,6 +103,9 @@ impl Found {
                     && !sig.is_empty()
                 {
                     self.signed.insert(keyid.to_owned());
+                }
+                if let Some(reason) = text("reason") {
+                    self.reason = Some(reason.to_owned());
                 }
                 for (name, inner) in object {
                     if name == "keys" {
@@ -117,11 +126,12 @@ impl Found {
                 let decoded = STANDARD.decode(text).ok().filter(|bytes| bytes.first() == Some(&b'{'));
                 let inner = decoded.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
                 if let Some(signed) = inner.filter(|inner| inner.get("signatures").is_some()) {
-                    // What a lane lists is no news, so only signatures and keys count of it.
+                    // What a lane lists is no news, so its recipes do not count.
                     let mut of = Self::default();
                     of.look(&signed);
                     self.people.extend(of.people);
                     self.signed.extend(of.signed);
+                    self.reason = of.reason.or(self.reason.take());
                 }
             }
             _ => {}
@@ -141,4 +151,52 @@ impl Found {
 fn slug(text: &str) -> Option<String> {
     let name = text.strip_prefix("emergency/").or_else(|| text.strip_prefix("routine/"))?;
     name.strip_suffix(".json").map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mulberry_shared::{digest::Sha256Digest, ledger::event};
+
+    fn shown(event: Value) -> Shown {
+        let record = json!({
+            "format": event::FORMAT, "sequence": 2, "previous": Sha256Digest([0; 32]),
+            "salt": "0f".repeat(event::SALT_BYTES), "at": "2026-05-04T00:00:00Z", "actor": "mei", "event": event,
+        });
+        let mut shown = Shown::default();
+        shown.add(serde_json::from_value(record).unwrap(), &cli::Show::default());
+        shown
+    }
+
+    #[test]
+    fn reasons_are_shown_wherever_they_stand_and_no_terminal_obeys_them() {
+        let lane = STANDARD.encode(br#"{"signatures":[],"signed":{}}"#);
+        let word = STANDARD.encode(br#"{"signatures":[],"signed":{"reason":"flood"}}"#);
+        let gate = json!({"revision": 1, "state": "paused", "percent": 1000, "reason": "crash\u{202e}es\u{1b}[2J",
+            "since": "2026-05-04T00:00:00Z"});
+        for (event, reason, human) in [
+            (json!({"type": "proposal-dropped", "id": "ab".repeat(32), "reason": "typo"}), "typo", "typo"),
+            (
+                json!({"type": "gate-set", "path": "emergency/fix.json", "gate": gate}),
+                "crash\u{202e}es\u{1b}[2J",
+                "crash\u{fffd}es\u{fffd}[2J",
+            ),
+            (
+                json!({"type": "continued", "continues": [word], "roots": [lane], "targets": lane, "lanes": {},
+                    "recipes": {}, "gates": STANDARD.encode("{}"), "above": 1}),
+                "flood",
+                "flood",
+            ),
+        ] {
+            let shown = shown(event);
+            assert_eq!(shown.json()["events"][0]["reason"], reason);
+            let words = shown.words();
+            assert!(words.ends_with(human) && words.contains("WHY"), "{words}");
+        }
+        assert_eq!(
+            shown(json!({"type": "initialised", "roots": [lane], "targets": lane, "lanes": {}})).json()["events"]
+                [0]["reason"],
+            Value::Null
+        );
+    }
 }

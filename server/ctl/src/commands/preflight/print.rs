@@ -1,6 +1,6 @@
 //! A report for people: the tables first, since what people act upon must stand last on the screen.
 
-use crate::output;
+use crate::output::{self, plain};
 use mulberry_shared::preflight::{AddonReport, Finding, Moment, Report, Severity};
 
 /// Tables, findings (failures last), and one line that says whether to go on.
@@ -54,9 +54,4 @@ fn last_line(report: &Report) -> String {
         1 => format!("FAILED: {what}: 1 failure, above."),
         many => format!("FAILED: {what}: {many} failures, above."),
     }
-}
-
-/// Text from outside without control characters, which could rewrite what a terminal shows.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
