@@ -23,6 +23,9 @@ pub mod uri;
 /// The curve as tokens have it (`CKA_EC_PARAMS`): the object identifier of P-256 in DER (RFC 5480 section 2.1.1.1).
 const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
+/// Keys of a token that a sentence names.
+const MAX_NAMED: usize = 8;
+
 /// A key on a token, for as long as this process is logged in there.
 pub struct TokenSigner {
     // Before the module: a session ends while there still is one.
@@ -161,27 +164,57 @@ fn log_in(
     }
 }
 
-/// The one object of this class that is wanted.
+/// The one key of this class that is wanted.
 fn the_key(
     session: &Session,
     class: ObjectClass,
     wanted: &TokenUri,
     name: &str,
 ) -> Result<ObjectHandle, Failure> {
+    let find =
+        |template: &[Attribute]| session.find_objects(template).map_err(|error| unusable(name, &error));
     let mut template = vec![Attribute::Class(class)];
     template.extend(wanted.object.iter().map(|label| Attribute::Label(label.clone().into_bytes())));
     template.extend(wanted.id.iter().map(|id| Attribute::Id(id.clone())));
-    let found = session.find_objects(&template).map_err(|error| unusable(name, &error))?;
-    match found.as_slice() {
-        [one] => Ok(*one),
-        found => Err(Failure::usage(
-            FailureKind::TokenKey,
-            format!(
-                "{} {class:?} objects of {name} fit; one must. Say which with object=LABEL or id=%01.",
-                found.len()
-            ),
-        )),
+    let what = if class == ObjectClass::PUBLIC_KEY { "public key" } else { "private key" };
+    let problem = match find(&template)?.as_slice() {
+        [one] => return Ok(*one),
+        [] => {
+            let all = named(session, &find(&[Attribute::Class(class)])?);
+            format!("No {what} of {name} fits; it has: {all}. Say which with object=LABEL or id=%01.")
+        }
+        several => format!(
+            "Several {what}s of {name} fit: {}. Say which with id=%01, which tells them apart.",
+            named(session, several)
+        ),
+    };
+    Err(Failure::usage(FailureKind::TokenKey, problem))
+}
+
+/// Keys as a URI names them, the first few.
+fn named(session: &Session, keys: &[ObjectHandle]) -> String {
+    let mut names: Vec<String> = keys.iter().take(MAX_NAMED).map(|key| label_and_id(session, *key)).collect();
+    match keys.len().checked_sub(MAX_NAMED) {
+        _ if keys.is_empty() => names.push("none".to_owned()),
+        Some(more) if more > 0 => names.push(format!("{more} more")),
+        _ => {}
     }
+    names.join(", ")
+}
+
+fn label_and_id(session: &Session, key: ObjectHandle) -> String {
+    let (mut name, mut number) = (String::new(), String::new());
+    // What cannot be asked is not named: there is a greater problem to tell.
+    for attribute in
+        session.get_attributes(key, &[AttributeType::Label, AttributeType::Id]).unwrap_or_default()
+    {
+        match attribute {
+            Attribute::Label(label) => name = String::from_utf8_lossy(&label).into_owned(),
+            Attribute::Id(id) => number = id.iter().map(|byte| format!("%{byte:02x}")).collect(),
+            _ => {}
+        }
+    }
+    format!("{name:?} (id={number})")
 }
 
 /// The public key that belongs to a private one.

@@ -82,8 +82,13 @@ impl Scene {
         let pins = ["--pin", PIN, "--so-pin", "31415926"];
         let init = [["--init-token", "--free", "--label", label].as_slice(), &pins].concat();
         self.run(util, &init).expect_code(0).unwrap();
-        let import = ["--import", key, "--token", label, "--label", object, "--id", "0a", "--pin", PIN];
-        self.run(util, &import).expect_code(0).unwrap();
+        self.import(label, key, object, "0a");
+    }
+
+    /// One more key on a token.
+    fn import(&self, label: &str, key: &str, object: &str, id: &str) {
+        let import = ["--import", key, "--token", label, "--label", object, "--id", id, "--pin", PIN];
+        self.run(Path::new("softhsm2-util"), &import).expect_code(0).unwrap();
     }
 
     fn uri(&self, token: &str, object: &str, pin: &str) -> String {
@@ -106,6 +111,10 @@ fn a_root_key_on_a_token_signs_ceremonies_and_never_leaves_it() {
     let Some(scene) = Scene::new() else { return };
     let file = scene.p256("dora", "root");
     scene.token("Root HSM", &file, "root");
+    for id in ["0b", "0c"] {
+        scene.import("Root HSM", &scene.p256("spare", "root"), "spare", id);
+        std::fs::remove_dir_all(scene.stage.path("spare-keys")).unwrap();
+    }
     std::fs::remove_file(scene.stage.path(&file)).unwrap();
     let uri = scene.uri("Root%20HSM", "root", PIN);
 
@@ -125,7 +134,12 @@ fn a_root_key_on_a_token_signs_ceremonies_and_never_leaves_it() {
 
     for (uri, problem) in [
         (scene.uri("Root%20HSM", "root", "999999"), "The PIN does not open the token \"Root HSM\""),
-        (scene.uri("Root%20HSM", "other", PIN), "0 "),
+        (scene.uri("Root%20HSM", "other", PIN), "No private key of the token \"Root HSM\" fits; it has: "),
+        (scene.uri("Root%20HSM", "other", PIN), "\"root\" (id=%0a)"),
+        (
+            scene.uri("Root%20HSM", "spare", PIN),
+            "Several private keys of the token \"Root HSM\" fit: \"spare\" (id=%0",
+        ),
         (scene.uri("Other", "root", PIN), "the module sees: \"Root HSM\""),
         (format!("pkcs11:object=root?module-path={}", scene.stage.path("token").display()), "PKCS#11 module"),
         ("pkcs11:object=root".to_owned(), "it names no module"),
