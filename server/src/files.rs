@@ -37,6 +37,14 @@ pub enum FileError {
         /// The ceiling in bytes.
         limit: u64,
     },
+    /// No file can be made in a folder.
+    #[error("the folder {folder} cannot be written to ({why}); name a file elsewhere")]
+    Closed {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        why: io::ErrorKind,
+    },
     /// What lies there is not written over.
     #[error(transparent)]
     Occupied(#[from] Occupied),
@@ -146,17 +154,16 @@ impl NewFile {
     /// Begins the file that shall lie at `path`.
     ///
     /// # Errors
-    /// [`FileError::Occupied`] when something lies there that may not be replaced; [`FileError::Io`].
+    /// [`FileError::Occupied`] when something lies there that may not be replaced; [`FileError::Closed`]; [`FileError::Io`].
     pub fn create(path: &Path, existing: Existing) -> Result<Self, FileError> {
         let found = match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             other => Some(other.map_err(|error| FileError::io(path, error))?),
         };
         answer::may_write(path, found.as_ref(), existing)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(folder_of(path))
-            .map_err(|error| FileError::io(path, error))?;
+        let folder = folder_of(path);
+        let closed = |error: io::Error| FileError::Closed { folder: folder.to_owned(), why: error.kind() };
+        let temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(closed)?;
         Ok(Self { path: path.to_owned(), existing, temporary })
     }
 
@@ -275,6 +282,13 @@ mod tests {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(private_folder(&folder), Err(FileError::TooWide { .. })));
         assert!(private_folder(&parent.path().join("a/b")).unwrap_err().is_absent());
+    }
+
+    #[test]
+    fn a_folder_that_takes_nothing_is_named_and_no_temporary_file() {
+        // Permissions do not stop root; there, root may make no files either.
+        let refused = NewFile::create(Path::new("/sys/export"), Existing::Refuse).unwrap_err().to_string();
+        assert!(refused.starts_with("the folder /sys cannot be written to ("), "{refused}");
     }
 
     #[test]

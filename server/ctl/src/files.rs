@@ -127,14 +127,27 @@ fn write_for(readers: Readers, path: &Path, bytes: &[u8], existing: Existing) ->
     let mut file = tempfile::Builder::new()
         .prefix(".mulberry-")
         .permissions(Permissions::from_mode(readers.mode()))
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
+        .tempfile_in(folder)
+        .map_err(|error| closed_folder(folder, &error))?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     match existing {
         Existing::Refuse => file.persist_noclobber(path)?,
         Existing::Replace => file.persist(path)?,
     };
     File::open(folder)?.sync_all()
+}
+
+/// Why nothing can be made in a folder: with the folder's name, where the system's error has that of a temporary file.
+fn closed_folder(folder: &Path, error: &io::Error) -> io::Error {
+    let (at, kind) = (folder.display(), error.kind());
+    let why = match kind {
+        io::ErrorKind::NotFound => format!("there is no folder {at}; make it, or name a file in another one"),
+        _ => format!(
+            "the folder {at} cannot be written to ({kind}); name a file elsewhere, with --out, or copy this one to where you may write"
+        ),
+    };
+    io::Error::new(kind, why)
 }
 
 /// Why a file was not written, as a failure.
@@ -184,6 +197,22 @@ mod tests {
         write_private(&path, b"three", Existing::Replace).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_folder_that_takes_nothing_is_named_and_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("nowhere");
+        // Permissions do not stop root; there, root may make no files either.
+        let closed = Path::new("/sys");
+        for (place, remedy) in [(closed, "elsewhere"), (&nowhere, "make it")] {
+            let path = place.join("f");
+            let error = write_whole(&path, b"x", Existing::Refuse).unwrap_err();
+            let said = unwritable(&path, &error).sentence;
+            let named = format!("folder {}", place.display());
+            assert!(said.contains(&named) && said.contains(remedy), "{said}");
+            assert!(!said.contains(".mulberry-") && !said.contains("os error"), "{said}");
+        }
     }
 
     #[test]

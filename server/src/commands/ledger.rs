@@ -73,6 +73,7 @@ pub async fn export(args: &ExportArgs) -> Result<(), CommandError> {
         |error: std::io::Error| CommandError::failed(format!("{} cannot be written: {error}", out.display()));
     let cannot_file = |error: FileError| match error {
         FileError::Io { error, .. } => cannot(error),
+        closed @ FileError::Closed { .. } => CommandError::failed(closed.to_string()),
         other => other.into(),
     };
     let mut file = NewFile::create(out, Existing::of_flag(args.replace)).map_err(cannot_file)?;

@@ -87,7 +87,7 @@ pub fn run(
     let staging = tempfile::Builder::new()
         .prefix(".mulberryctl-init-")
         .tempdir_in(folder)
-        .map_err(|error| unwritable(folder, &error))?;
+        .map_err(|error| unwritable(folder, &error.kind().into()))?;
     output::progress(&format!("Making {} keys", people.len() * PEOPLE_ROLES.len() + SERVER_ROLES.len()));
     let root = fill(staging.path(), &people, &protections, threshold, around)?;
     let toml = format!(

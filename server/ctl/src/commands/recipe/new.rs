@@ -218,7 +218,7 @@ fn place(
     let staging = tempfile::Builder::new()
         .prefix(".mulberryctl-new-")
         .tempdir_in(parent)
-        .map_err(|error| fault(parent, error))?;
+        .map_err(|error| fault(parent, error.kind().into()))?;
     // A folder in the temporary one, so that it has the mode that folders usually get.
     let whole = staging.path().join("recipe");
     fs::create_dir(&whole).map_err(|error| fault(folder, error))?;
