@@ -41,6 +41,7 @@ fn the_folder_is_the_contract_and_clients_believe_it() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["threshold"], 2);
+    assert!(!text(&output.stderr).contains("one person alone"), "{}", text(&output.stderr));
 
     let made = folder.path().join("authority");
     let names = |path: &Path| -> BTreeSet<String> {
@@ -105,6 +106,11 @@ fn keys_are_encrypted_unless_asked_otherwise() {
     let done =
         ctl(folder.path(), &["init", "a", "--passphrase-file", "p", "--person", "ada", "--threshold", "1"]);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    assert!(
+        text(&done.stderr).contains("Warning: --threshold 1: one person alone"),
+        "{}",
+        text(&done.stderr)
+    );
     let pem = |path: &str| fs::read_to_string(folder.path().join("a").join(path)).unwrap();
     for role in ["root", "targets", "emergency", "routine"] {
         assert!(pem(&format!("people/ada/{role}.pem")).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));

@@ -79,6 +79,9 @@ pub fn run(
             Protection::Passphrase(passphrases.for_new_keys(index, people.len(), person)?)
         });
     }
+    if threshold == 1 {
+        output::warn("--threshold 1: one person alone, or whoever steals one key, can publish.");
+    }
     if command.no_passphrase {
         output::warn("people's keys are written unencrypted (--no-passphrase): for rehearsals only.");
     }
