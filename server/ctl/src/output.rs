@@ -98,13 +98,14 @@ pub fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// How far an instant is away, in one rounded-down unit: `in 6 days`, `3 hours ago`.
+/// How far an instant is away, in one rounded-down unit: `in 6 days`, `3 hours ago`, `just now`.
 #[must_use]
 pub fn distance(at: Timestamp, now: Timestamp) -> String {
     let seconds = at.duration_since(now).as_secs();
     let size = seconds.unsigned_abs();
     let (count, unit) = match size {
-        0..60 => (size, Unit::Second),
+        0 => return "just now".to_owned(),
+        1..60 => (size, Unit::Second),
         60..3600 => (size / 60, Unit::Minute),
         3600..172_800 => (size / 3600, Unit::Hour),
         _ => (size / 86_400, Unit::Day),
@@ -138,7 +139,10 @@ mod tests {
     fn distances_and_percentages_read_well() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let cases = [
-            ("2026-11-22T12:00:00Z", "in 0 seconds"),
+            ("2026-11-22T12:00:00Z", "just now"),
+            ("2026-11-22T11:59:59.5Z", "just now"),
+            ("2026-11-22T11:59:59Z", "1 second ago"),
+            ("2026-11-22T12:00:59Z", "in 59 seconds"),
             ("2026-11-22T12:01:00Z", "in 1 minute"),
             ("2026-11-22T09:00:00Z", "3 hours ago"),
             ("2026-11-29T11:59:59Z", "in 6 days"),
