@@ -43,7 +43,7 @@ pub struct Args {
     /// Weakest digest accepted in the PKCS#7 path
     #[arg(long, value_parser = one_of(WeakestDigest::ALL.map(WeakestDigest::as_str), |text| text.parse::<WeakestDigest>().ok()))]
     pub digest: Option<WeakestDigest>,
-    /// Print one JSON line per add-on
+    /// Print JSON Lines: one document for each add-on, as they are judged
     #[arg(long)]
     pub json: bool,
     /// Add-ons, or folders of .xpi and .zip files (searched recursively, links not followed)
