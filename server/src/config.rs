@@ -170,6 +170,9 @@ pub enum TokenCommand {
         /// The state folder
         #[command(flatten)]
         state: StateArgs,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -234,6 +237,9 @@ pub struct KeysNewArgs {
     /// The state folder
     #[command(flatten)]
     pub state: StateArgs,
+    /// Prints JSON; what goes to standard output without --out is JSON in any case
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `ledger`.

@@ -187,15 +187,16 @@ pub fn add(
     })
 }
 
-/// Revokes the token of that name.
+/// Revokes the token of that name, and gives it as it is then.
 ///
 /// # Errors
 /// [`TokenError`].
-pub fn revoke(path: &Path, name: &str, now: Timestamp) -> Result<(), TokenError> {
+pub fn revoke(path: &Path, name: &str, now: Timestamp) -> Result<Token, TokenError> {
     change(path, |tokens| {
         let token = tokens.tokens.iter_mut().find(|token| token.name == name && token.revoked.is_none());
-        token.ok_or_else(|| TokenError::Unknown(name.to_owned()))?.revoked = Some(whole_seconds(now));
-        Ok(())
+        let token = token.ok_or_else(|| TokenError::Unknown(name.to_owned()))?;
+        token.revoked = Some(whole_seconds(now));
+        Ok(token.clone())
     })
 }
 
@@ -203,11 +204,12 @@ fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
-fn change(path: &Path, edit: impl FnOnce(&mut Tokens) -> Result<(), TokenError>) -> Result<(), TokenError> {
+fn change<T>(path: &Path, edit: impl FnOnce(&mut Tokens) -> Result<T, TokenError>) -> Result<T, TokenError> {
     let _lock = files::lock(&path.with_extension("lock"))?.ok_or(TokenError::Locked)?;
     let mut tokens = Tokens::read(path)?;
-    edit(&mut tokens)?;
-    Ok(tokens.write(path)?)
+    let changed = edit(&mut tokens)?;
+    tokens.write(path)?;
+    Ok(changed)
 }
 
 /// The tokens as a running server sees them: read again whenever the file is another one.

@@ -242,3 +242,29 @@ fn standard_output_that_takes_nothing_ends_no_command_in_a_panic() {
     assert!(tokens().starts_with("mei may gate"));
     assert_eq!(onto(&server, "token list", true).0, Some(2));
 }
+
+#[test]
+fn what_the_server_says_of_tokens_and_keys_is_one_json_document() {
+    let binaries = Binaries::build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    run(&binaries.ctl(), &["init", "authority", "--no-passphrase"], folder.path()).unwrap();
+    let server = |line: &str| {
+        let words: Vec<&str> = line.split(' ').chain(["--state", "server"]).collect();
+        run(&binaries.server(), &words, folder.path()).unwrap().expect_code(0).unwrap()
+    };
+    server("init --from authority/server");
+    for name in ["mei", "tom"] {
+        server(&format!("token add {name} --may gate --out {name}"));
+    }
+    let revoked = server("token revoke mei --json").json().unwrap();
+    assert!(revoked["name"] == "mei" && revoked["revoked"].is_string(), "{revoked}");
+    let list = server("token list --json").json().unwrap();
+    let [mei, tom] = list["tokens"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!((mei, &tom["name"], &tom["revoked"]), (&revoked, &json!("tom"), &Value::Null));
+
+    let document = server("keys new --json").json().unwrap();
+    let made = server("keys new --out server.keys --json").json().unwrap();
+    let roles = |object: &Value| object.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(roles(&made["fingerprints"]), roles(&document["keys"]));
+    assert_eq!(made["public"], "server.keys");
+}

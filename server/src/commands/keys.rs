@@ -1,10 +1,12 @@
 //! `keys`: the server's own new online keys, whose private halves never leave it.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
 use mulberry_shared::answer::Existing;
 use mulberry_shared::ceremony::public::PublicKeys;
+use serde_json::json;
 
 use super::{CommandError, Layout, answer};
 use crate::config::KeysNewArgs;
@@ -25,9 +27,17 @@ pub fn new(args: &KeysNewArgs) -> Result<(), CommandError> {
     let mut file = NewFile::create(out, Existing::of_flag(args.replace))?;
     file.write_all(&bytes).map_err(|error| FileError::Io { path: out.to_owned(), error })?;
     file.place()?;
-    let prints = keys.keys.iter().filter_map(|(role, key)| {
-        let key = key.public()?;
-        Some(format!("  {role:<10} {} {:.16}\n", key.algorithm(), key.fingerprint().to_string()))
+    let public = || keys.keys.iter().filter_map(|(role, key)| Some((role, key.public()?)));
+    if args.json {
+        let prints: BTreeMap<_, _> =
+            public().map(|(role, key)| (role, key.fingerprint().to_string())).collect();
+        return answer(&format!(
+            "{}\n",
+            json!({"public": out.display().to_string(), "fingerprints": prints})
+        ));
+    }
+    let prints = public().map(|(role, key)| {
+        format!("  {role:<10} {} {:.16}\n", key.algorithm(), key.fingerprint().to_string())
     });
     answer(&format!(
         "The new public keys of this server are in {}. Nothing signs with them yet.\n{}Next, on a machine of the people who hold \

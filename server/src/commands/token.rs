@@ -23,19 +23,23 @@ pub fn token(command: &TokenCommand, clock: &dyn Clock) -> Result<(), CommandErr
         TokenCommand::List { state, json } => {
             let layout = Layout::existing(&state.state)?;
             let tokens = Tokens::read(&layout.tokens())?;
+            if *json {
+                let tokens: Vec<_> = tokens.all().iter().map(describe).collect();
+                return answer(&format!("{}\n", json!({"tokens": tokens})));
+            }
             let line = |token: &Token| {
-                if *json {
-                    return format!("{}\n", describe(token));
-                }
                 let may: Vec<_> = token.may.iter().copied().map(Scope::as_str).collect();
                 let revoked = token.revoked.map(|at| format!(" revoked {at}")).unwrap_or_default();
                 format!("{} may {} since {}{revoked}\n", token.name, may.join(", "), token.created)
             };
             answer(&tokens.all().iter().map(line).collect::<String>())
         }
-        TokenCommand::Revoke { name, state } => {
+        TokenCommand::Revoke { name, state, json } => {
             let layout = Layout::existing(&state.state)?;
-            tokens::revoke(&layout.tokens(), name, clock.now())?;
+            let token = tokens::revoke(&layout.tokens(), name, clock.now())?;
+            if *json {
+                return answer(&format!("{}\n", describe(&token)));
+            }
             answer(&format!("Revoked the token of {name:?}.\n"))
         }
     }
