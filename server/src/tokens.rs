@@ -77,6 +77,12 @@ pub enum TokenError {
         "the token cannot be written to standard output ({0}); no token was added, and its name is still free"
     )]
     NotShown(std::io::Error),
+    /// What is printed is seen by nobody.
+    #[error(
+        "standard output is closed or thrown away, so nobody would see the token; no token was added, and its name is still \
+         free. Say where to write it with --out FILE"
+    )]
+    Unseen,
     /// Another process changes the tokens.
     #[error("another process changes the tokens right now; try again")]
     Locked,

@@ -237,6 +237,12 @@ fn standard_output_that_takes_nothing_ends_no_command_in_a_panic() {
         assert!(said.contains("no token was added"), "{said}");
         assert_eq!(tokens(), "");
     }
+    let mut closed = command(Path::new("sh"), folder.path());
+    closed.args(["-c", "exec \"$0\" token add mei --may gate --state server >&-"]).arg(&server);
+    let closed = closed.output().unwrap();
+    let said = String::from_utf8_lossy(&closed.stderr);
+    assert!(closed.status.code() == Some(2) && said.contains("--out FILE"), "{said}");
+    assert_eq!(tokens(), "");
     let add = ["token", "add", "mei", "--may", "gate", "--state", "server", "--out", "token"];
     run(&server, &add, folder.path()).unwrap().expect_code(0).unwrap();
     assert!(tokens().starts_with("mei may gate"));

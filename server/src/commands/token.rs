@@ -1,6 +1,9 @@
 //! `token`: operators' tokens.
 
+use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use mulberry_shared::answer::Existing;
@@ -69,6 +72,9 @@ struct Shown<'a> {
 
 impl HandOver for Shown<'_> {
     fn offer(&mut self, text: &str) -> Result<(), TokenError> {
+        if is_thrown_away(std::io::stdout()) {
+            return Err(TokenError::Unseen);
+        }
         let TokenAddArgs { name, may, json, .. } = self.args;
         let line = if *json {
             format!("{}\n", json!({"name": name, "may": may, "token": text}))
@@ -79,6 +85,15 @@ impl HandOver for Shown<'_> {
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).map_err(TokenError::NotShown)
     }
+}
+
+/// Whether nobody reads what is written there. A closed standard stream is the same: Rust's runtime opens it as `/dev/null`.
+fn is_thrown_away(stream: impl AsFd) -> bool {
+    let stream = stream.as_fd().try_clone_to_owned().and_then(|stream| File::from(stream).metadata());
+    let null = fs::metadata("/dev/null");
+    stream.is_ok_and(|stream| {
+        stream.file_type().is_char_device() && null.is_ok_and(|null| stream.rdev() == null.rdev())
+    })
 }
 
 /// Writes the token into a file, whole or not at all, and only when it is valid.
@@ -108,14 +123,21 @@ fn describe(token: &Token) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
-
     use mulberry_shared::exit::Exit;
 
     use super::*;
     use crate::clock::SetClock;
     use crate::config::StateArgs;
     use crate::test_support::start;
+
+    #[test]
+    fn what_goes_to_dev_null_is_seen_by_nobody() {
+        let open = |path: &str| File::options().write(true).open(path).unwrap();
+        assert!(is_thrown_away(open("/dev/null")));
+        assert!(!is_thrown_away(open("/dev/full")));
+        assert!(!is_thrown_away(tempfile::tempfile().unwrap()));
+        assert!(!is_thrown_away(std::io::pipe().unwrap().1));
+    }
 
     #[test]
     fn a_token_file_is_private_and_an_old_one_stays_unless_all_went_well() {
