@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use mulberry_shared::answer::plain;
 use mulberry_shared::clock::{self, ClockStanding};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::trust::Edition;
@@ -328,13 +329,6 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
-}
-
-/// Text from outside (file names, sentences of an origin) without control characters, which could rewrite what a
-/// terminal shows.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn some_of(list: &[String]) -> String {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::answer::plain;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::ledger::continuation::{self, Continuations};
 use mulberry_shared::ledger::links::{self, Page, WitnessHead};
@@ -18,7 +19,6 @@ use mulberry_shared::trust::{Root, TrustState};
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Clock, Fetched, Transport};
-use crate::report::plain;
 
 /// A head that could not be checked is tried again after this, or when another one comes.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);

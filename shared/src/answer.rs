@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::recipe::shows;
+
 /// Standard output took no more of an answer.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -14,6 +16,13 @@ use std::path::{Path, PathBuf};
      things what was done"
 )]
 pub struct Unwritten(#[from] pub io::Error);
+
+/// Text from outside (file names, reasons, sentences of an origin) without the characters that rewrite or reorder what a
+/// terminal shows: U+FFFD stands for each.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if shows(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
 
 /// Writes an answer whole. A reader that has gone away (`| head`) is no fault.
 ///
@@ -127,6 +136,11 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Err(self.0.into())
         }
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_not_shown() {
+        assert_eq!(plain("Größe\u{1b}[2J\n\u{202e}x"), "Größe\u{fffd}[2J\u{fffd}\u{fffd}x");
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub mod words;
 pub use named::{NotAName, NotOne, RecipeName};
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
 pub use rollout::{Health, Rollout, Step};
-pub(crate) use text::is_comment;
-pub use text::{one_line, shows};
+pub use text::one_line;
+pub(crate) use text::{is_comment, shows};
 
 /// The only `schema_version` there is.
 pub const SCHEMA_VERSION: u64 = 1;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mulberry_shared::answer::plain;
 use mulberry_shared::bundle::{Bundle, BundleError, Unfit};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
@@ -14,7 +15,6 @@ use crate::import::{Import, ImportError};
 use crate::io::clock::SystemClock;
 use crate::io::disk::read_file;
 use crate::io::lock::{Lock, NotLocked};
-use crate::report::plain;
 use crate::wiring::Parts;
 
 /// Options of `mulberry-agent import`.

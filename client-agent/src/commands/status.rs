@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::answer::plain;
 use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
@@ -17,9 +18,7 @@ use crate::driver::load_trust;
 use crate::io::presence::Presence;
 use crate::ports::{Clock, Disk};
 use crate::projections::AddonLine;
-use crate::report::{
-    AddonCounts, ClockReport, EditionReport, FORMAT, origins_table, plain, recipes_table, table,
-};
+use crate::report::{AddonCounts, ClockReport, EditionReport, FORMAT, origins_table, recipes_table, table};
 use crate::state::{LastRun, OriginNote, RecipeResult, Refreshed, State, WaivedImport};
 use crate::witness::Witness;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mulberry_shared::answer::plain;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::updater::Target;
@@ -20,7 +21,6 @@ use crate::io::mirror::Mirror;
 use crate::io::tls::Tls;
 use crate::io::tuf_store::{Folder, Metadata};
 use crate::ports::{Clock, Fetched, Transport};
-use crate::report::plain;
 
 /// The roles without which there is no refresh.
 const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];

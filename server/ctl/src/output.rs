@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, FailureKind};
 use jiff::{Timestamp, Unit};
-use mulberry_shared::{answer::write, recipe::shows};
+use mulberry_shared::answer::write;
 use std::io::{IsTerminal, Write};
 
 /// How a command speaks.
@@ -84,12 +84,6 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
     let lines: Vec<String> =
         table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
     lines.join("\n")
-}
-
-/// Text from outside without the characters that rewrite or reorder what a terminal shows.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if shows(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// An instant in UTC, to the second.

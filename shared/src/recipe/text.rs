@@ -33,8 +33,7 @@ pub(crate) fn is_comment(text: &str, most: usize) -> bool {
 
 /// Neither a control character (terminals obey them) nor one that reorders text (UAX 9): what is signed must be what
 /// is seen.
-#[must_use]
-pub fn shows(c: char) -> bool {
+pub(crate) fn shows(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

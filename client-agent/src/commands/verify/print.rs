@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use mulberry_shared::answer::plain;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::xpi::VerdictKind;
 use serde::Serialize;
 
 use super::Checked;
-use crate::report::plain;
 
 /// One line of `--json`.
 #[derive(Serialize)]

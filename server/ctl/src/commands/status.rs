@@ -8,6 +8,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::{
+    answer::plain,
     exit::Exit,
     operators::{ExpiryStatus, GateState, RecipeStatus, SignedBy, StatusResponse},
 };
@@ -122,7 +123,12 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
         let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
         if let Some(gate) = gate.filter(|gate| gate.state != GateState::Open) {
             let since = output::distance(gate.since, now);
-            text.push_str(&format!("\n{} {} {since}: {}", recipe.path, gate.state.as_str(), gate.reason));
+            text.push_str(&format!(
+                "\n{} {} {since}: {}",
+                recipe.path,
+                gate.state.as_str(),
+                plain(&gate.reason)
+            ));
         }
     }
     text

@@ -6,6 +6,7 @@
 use crate::{cli, output};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use mulberry_shared::{
+    answer::plain,
     ledger::event::Record,
     proposal::signing::holder,
     trust::{Key, KeyId},
@@ -63,7 +64,7 @@ impl Shown {
                 names.join(", "),
                 row.reason.clone().unwrap_or_default(),
             ]
-            .map(|cell| output::plain(&cell))
+            .map(|cell| plain(&cell))
         });
         output::table(["EVENT", "AT", "ASKED BY", "WHAT", "SIGNED WITH THE KEYS OF", "WHY"], rows)
     }

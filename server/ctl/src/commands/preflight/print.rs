@@ -1,6 +1,7 @@
 //! A report for people: the tables first, since what people act upon must stand last on the screen.
 
-use crate::output::{self, plain};
+use crate::output;
+use mulberry_shared::answer::plain;
 use mulberry_shared::preflight::{AddonReport, Finding, Moment, Report, Severity};
 
 /// Tables, findings (failures last), and one line that says whether to go on.
