@@ -346,10 +346,17 @@ pub struct LedgerLimits {
     pub pages: u64,
     /// Bytes of the list of continuations: one has a kilobyte, and few servers are lost more than once.
     pub continues_bytes: usize,
+    /// Bytes of a continuation's file: the roots of a refresh of 10 KiB each, in Base64.
+    pub continuation_file_bytes: usize,
 }
 
 impl Default for LedgerLimits {
     fn default() -> Self {
-        Self { page_bytes: 20 << 10, pages: 256, continues_bytes: 128 << 10 }
+        Self {
+            page_bytes: 20 << 10,
+            pages: 256,
+            continues_bytes: 128 << 10,
+            continuation_file_bytes: 4 << 20,
+        }
     }
 }

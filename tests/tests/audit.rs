@@ -171,8 +171,8 @@ fn signed_by_people(stage: &Stage) -> Vec<(String, Vec<u8>)> {
     entries.map(|(path, bytes)| (path.clone(), bytes.clone())).collect()
 }
 
-/// The server and its ledger are gone; a new one is made from the mirror, as two people signed.
-fn rebuild(stage: &mut Stage, from: &str, file: &str, waive: &[&str]) {
+/// The server and its ledger are gone; a new one is made from the mirror, as these people signed.
+fn rebuild(stage: &mut Stage, from: &str, file: &str, people: [&str; 2], waive: &[&str]) {
     stage.stop_server().unwrap();
     let lost = stage.path("lost");
     let _ = fs::remove_dir_all(&lost);
@@ -192,12 +192,17 @@ fn rebuild(stage: &mut Stage, from: &str, file: &str, waive: &[&str]) {
     }
     let words = [&words, waive].concat();
     let refused = stage.server_command(&words).unwrap().expect_code(3).unwrap();
-    assert!(refused.stderr.contains("0 of the 2 distinct keys needed"), "{}", refused.stderr);
-    for person in ["person-1", "person-3"] {
+    assert!(
+        refused.stderr.contains(&format!("{file}: targets: 0 of the 2 distinct keys needed"))
+            && refused.stderr.contains(&format!("mulberryctl ledger sign {file}")),
+        "{}",
+        refused.stderr
+    );
+    for person in people {
         let key = format!("authority/people/{person}/targets.pem");
         let sign = ["ledger", "sign", file, "--key", &key, "--yes"];
         let signed = stage.ctl(&sign).unwrap().expect_code(0).unwrap();
-        assert!(signed.stdout.contains("the machine burnt down"), "{}", signed.stdout);
+        assert_eq!(signed.stdout.matches("the machine burnt down").count(), 1, "{}", signed.stdout);
         stage.ctl(&sign).unwrap().expect_code(1).unwrap();
     }
     stage.server_command(&words).unwrap().expect_code(0).unwrap();
@@ -212,7 +217,7 @@ fn a_server_rebuilt_from_a_mirror_serves_the_same_and_agents_do_not_notice() {
     mirror(&stage);
     let (before, run) = (signed_by_people(&stage), once(&stage));
     assert!(before.iter().any(|(path, _)| path.ends_with("install.json")), "{before:?}");
-    rebuild(&mut stage, "mirror", "continues.json", &[]);
+    rebuild(&mut stage, "mirror", "continues.json", ["person-1", "person-3"], &[]);
 
     let after = once(&stage);
     assert_eq!(
@@ -241,7 +246,8 @@ fn a_server_rebuilt_from_a_mirror_serves_the_same_and_agents_do_not_notice() {
     assert!(!stage.path("again").exists());
     // It takes two days until anybody finds the bundle.
     stage.set_clock(stage.now() + jiff::SignedDuration::from_hours(48));
-    rebuild(&mut stage, "mirror.bundle", "second.json", &["--waive-expiry", "timestamp"]);
+    let waive = ["--waive-expiry", "timestamp"];
+    rebuild(&mut stage, "mirror.bundle", "second.json", ["person-1", "person-3"], &waive);
     let witness = once(&stage)["witness"].clone();
     assert_eq!(
         (&witness["rewritten"], &witness["checked"]["sequence"]),
@@ -249,6 +255,35 @@ fn a_server_rebuilt_from_a_mirror_serves_the_same_and_agents_do_not_notice() {
         "{witness}"
     );
     stage.server_command(&["ledger", "verify", "--state", "server"]).unwrap().expect_code(0).unwrap();
+}
+
+#[test]
+fn after_ceremonies_todays_holders_of_targets_sign_with_nothing_but_the_first_root() {
+    let (mut stage, _folder, _material) = stage();
+    let made = ["key", "new", "authority/people/dora", "--person", "dora", "--no-passphrase"];
+    stage.ctl(&made).unwrap().expect_code(0).unwrap();
+    for step in [["add-key", "authority/people/dora/dora.public"], ["revoke-key", "person-3"]] {
+        let keys =
+            ["--key", "authority/people/person-1/root.pem", "--key", "authority/people/person-2/root.pem"];
+        let words = [&["root"], &step[..], &["--role", "targets"], &keys, &["--yes"]].concat();
+        stage.ctl(&words).unwrap().expect_code(0).unwrap();
+    }
+    once(&stage);
+    mirror(&stage);
+
+    let make = ["ledger", "continue", "--from", "mirror", "--reason", "a trial", "--out", "trial.json"];
+    stage.ctl(&make).unwrap().expect_code(0).unwrap();
+    let sign = ["ledger", "sign", "trial.json", "--key", "authority/people/person-3/targets.pem", "--yes"];
+    let revoked = stage.ctl(&sign).unwrap().expect_code(2).unwrap();
+    assert!(revoked.stderr.contains("none of targets' in version 3 of the root"), "{}", revoked.stderr);
+
+    rebuild(&mut stage, "mirror", "continues.json", ["person-2", "dora"], &[]);
+    let witness = once(&stage)["witness"].clone();
+    assert_eq!(witness["rewritten"], Value::Null, "{witness}");
+    let mut signed: Vec<&str> =
+        witness["continued"]["signed_by"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    signed.sort_unstable();
+    assert_eq!(signed, ["dora", "person-2"]);
 }
 
 #[test]

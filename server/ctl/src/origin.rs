@@ -1,4 +1,4 @@
-//! The public repository: the sans-io trust workflow, driven over HTTP with bounds.
+//! The public repository, at an origin or in a copy of it: the sans-io trust workflow, driven with bounds.
 
 use crate::{
     failure::{Failure, FailureKind},
@@ -9,10 +9,16 @@ use jiff::Timestamp;
 use mulberry_shared::{
     bundle::Bundle,
     limits::Limits,
-    trust::{Fetch, Next, Outcome, Refresh, RefreshReport, Reply, TrustError, TrustState, report},
+    trust::{
+        Fetch, Next, Outcome, Refresh, RefreshReport, Reply, TrustError, TrustState, Waiver, location, report,
+    },
 };
 use reqwest::StatusCode;
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 /// Reads the pinned root.
 ///
@@ -40,11 +46,44 @@ pub async fn refresh(
     now: Timestamp,
     limits: &Limits,
 ) -> (TrustState, RefreshReport) {
-    let mut refresh = Refresh::start(state, now, limits);
-    while let Next::Fetch(wanted) = refresh.next() {
-        refresh.supply(fetch(endpoint, &wanted).await);
+    Source::Origin(endpoint).refresh(state, now, Waiver::NONE, limits).await
+}
+
+/// A copy of what an origin serves, on this machine.
+#[derive(Debug)]
+pub enum Mirror {
+    /// A mirror's folder.
+    Folder(PathBuf),
+    /// A bundle.
+    Bundle(Bundle),
+}
+
+impl Mirror {
+    /// Opens a folder, or reads a bundle.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no bundle.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, Failure> {
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        let unreadable = |error: &dyn fmt::Display| {
+            let sentence = format!("{}: {error}. Give a mirror's folder or a bundle.", path.display());
+            Failure::usage(FailureKind::EditionUnreadable, sentence)
+        };
+        let bytes =
+            files::read_bounded(path, limits.bundle.bytes as u64).map_err(|error| unreadable(&error))?;
+        Bundle::read(&bytes, &limits.bundle).map(Self::Bundle).map_err(|error| unreadable(&error))
     }
-    refresh.finish()
+
+    /// It, to be read from.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        match self {
+            Self::Folder(folder) => Source::Folder(folder),
+            Self::Bundle(bundle) => Source::Bundle(bundle),
+        }
+    }
 }
 
 /// Where the repository is read from.
@@ -54,6 +93,24 @@ pub enum Source<'a> {
     Origin(&'a Endpoint),
     /// The edition in a file.
     Bundle(&'a Bundle),
+    /// The edition in a mirror's folder.
+    Folder(&'a Path),
+}
+
+impl<'a> From<&'a Endpoint> for Source<'a> {
+    fn from(endpoint: &'a Endpoint) -> Self {
+        Self::Origin(endpoint)
+    }
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(endpoint) => write!(f, "{}", endpoint.base()),
+            Self::Bundle(_) => f.write_str("the file"),
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+        }
+    }
 }
 
 impl Source<'_> {
@@ -68,7 +125,58 @@ impl Source<'_> {
                     Reply::TooLong
                 }
             }),
+            // Paths come from metadata that may not be verified yet; those of an edition have none of what leads out of a folder.
+            Self::Folder(_)
+                if wanted.path.split('/').any(|part| part.is_empty() || part.starts_with('.')) =>
+            {
+                Reply::Absent
+            }
+            Self::Folder(folder) => match files::read_bounded(&folder.join(&wanted.path), wanted.max_bytes) {
+                Ok(bytes) => Reply::Bytes(bytes),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Reply::Absent,
+                Err(error) => Reply::Failed(error.to_string()),
+            },
         }
+    }
+
+    /// One whole refresh: every step of the client workflow, as agents take it, but for what is waived.
+    pub async fn refresh(
+        self,
+        state: TrustState,
+        now: Timestamp,
+        waiver: Waiver,
+        limits: &Limits,
+    ) -> (TrustState, RefreshReport) {
+        let mut refresh = Refresh::start(state, now, limits).waiving(waiver);
+        while let Next::Fetch(wanted) = refresh.next() {
+            refresh.supply(self.fetch(&wanted).await);
+        }
+        refresh.finish()
+    }
+
+    /// The roots before this version, as far back as there are any. Nothing vouches for them yet.
+    ///
+    /// # Errors
+    /// One could not be read.
+    pub async fn roots_before(
+        self,
+        version: u64,
+        limits: &Limits,
+    ) -> Result<BTreeMap<u64, Vec<u8>>, Failure> {
+        let mut roots = BTreeMap::new();
+        for version in (1..version).rev() {
+            let path = location::metadata("root", Some(version));
+            let wanted = Fetch { path, max_bytes: limits.trust.root_bytes };
+            match self.fetch(&wanted).await {
+                Reply::Bytes(bytes) => drop(roots.insert(version, bytes)),
+                Reply::Absent => break,
+                Reply::TooLong | Reply::Failed(_) => {
+                    let sentence = format!("{} could not be fetched from {self}; try again.", wanted.path);
+                    return Err(Failure::unreachable(FailureKind::OriginUnreachable, sentence));
+                }
+            }
+        }
+        Ok(roots)
     }
 
     /// A trust error as a failure: unreachable is exit code 4, everything else is 3.
@@ -76,10 +184,10 @@ impl Source<'_> {
     pub fn failure(self, error: &TrustError) -> Failure {
         match self {
             Self::Origin(endpoint) => failure(endpoint, error),
-            Self::Bundle(_) => Failure::refused(
+            Self::Bundle(_) | Self::Folder(_) => Failure::refused(
                 error.kind,
                 format!(
-                    "The edition in the file was refused: {error}. Check --root, or name an origin with --origin."
+                    "The edition in {self} was refused: {error}. Check --root, or name an origin with --origin."
                 ),
             ),
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mulberry_shared::bundle::{self, Bundle};
-use mulberry_shared::ledger::continuation::{self, Continuation, Continuations};
+use mulberry_shared::ledger::continuation::{self, Continuation, ContinuationFile, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
@@ -97,9 +97,10 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
         return Err(named(format!("{error}{hint}")));
     }
     let edition = trust.edition(limits).ok_or_else(|| named("it holds no edition".to_owned()))?;
-    let bytes = files::read(&args.continues, limits.ledger.continues_bytes as u64)?;
-    let continuation = Continuation::read(&bytes, limits)
-        .map_err(|error| CommandError::refused(format!("{}: {error}", args.continues.display())))?;
+    let continues = args.continues.display();
+    let bytes = files::read(&args.continues, limits.ledger.continuation_file_bytes as u64)?;
+    let ContinuationFile { continuation, .. } = ContinuationFile::read(&bytes, limits)
+        .map_err(|error| CommandError::refused(format!("{continues}: {error}")))?;
     let ended = trust
         .trusted()
         .timestamp()
@@ -107,13 +108,17 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
         .and_then(|ledger| ledger.witness());
     if ended != Some(continuation.statement.previous) {
         return Err(CommandError::refused(format!(
-            "{} continues a ledger that ended with {}, and this mirror's timestamp names {}; have people sign one that is made from \
-             this mirror",
-            args.continues.display(),
+            "{continues} continues a ledger that ended with {}, and this mirror's timestamp names {}; have people sign one that is \
+             made from this mirror",
             continuation.statement.previous,
             ended.map_or_else(|| "none".to_owned(), |ended| ended.to_string())
         )));
     }
+    continuation.check(trust.trusted().root(), limits).map_err(|error| {
+        CommandError::refused(format!(
+            "{continues}: {error}; to sign it: mulberryctl ledger sign {continues} --key people/NAME/targets.pem"
+        ))
+    })?;
     let event = event(&source, &pinned, &trust, &edition, &continuation, limits).map_err(named)?;
     let state =
         state::apply(None, &event, ledger::EMPTY, limits).map_err(|error| named(error.to_string()))?;

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::ledger::continuation::{Continuation, Continuations};
+use mulberry_shared::ledger::continuation::{Continuation, ContinuationFile, Continuations};
 use mulberry_shared::ledger::export::ExportReader;
 use mulberry_shared::ledger::links::{Page, WitnessHead};
 use mulberry_shared::ledger::witness::Check;
@@ -27,6 +27,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(one) = Continuation::read(bytes, &limits) {
         assert_eq!(Continuation::read(&one.write(), &limits), Ok(one));
+    }
+    if let Ok(file) = ContinuationFile::read(bytes, &limits) {
+        assert_eq!(ContinuationFile::read(&file.write(), &limits), Ok(file));
     }
     if let Ok(mut reader) = ExportReader::open(bytes) {
         while let Ok(Some(_)) = reader.next_event() {}

@@ -16,6 +16,10 @@ use crate::proposal::signing::Signing;
 use crate::trust::threshold::{self, Authority, Signature};
 use crate::trust::{KeyId, Root, Signer, TrustError, write};
 
+pub mod file;
+
+pub use file::ContinuationFile;
+
 /// Where the public list of continuations stands.
 pub const PATH: &str = "ledger/continues.json";
 

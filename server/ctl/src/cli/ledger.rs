@@ -61,7 +61,8 @@ pub enum LedgerCommand {
     },
     /// Sign such a file, after reading what it says; needs no network
     #[command(
-        after_help = "Example:\n  mulberryctl ledger sign continues.json --key people/alice/targets.pem"
+        after_help = "The file brings the roots of later ceremonies along: the keys of targets in the newest that follows from --root sign.\n\n\
+                      Example:\n  mulberryctl ledger sign continues.json --key people/alice/targets.pem"
     )]
     Sign {
         /// The file, to which the signature is added

@@ -6,7 +6,7 @@ use crate::{
     failure::{Failure, FailureKind},
     files::{self, Existing},
     http::{Endpoint, Purpose},
-    origin,
+    origin::{self, Source},
     output::{self, Format},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +18,7 @@ use mulberry_shared::{
     gates::{GateState, Gates},
     limits::Limits,
     recipe::published,
-    trust::{Edition, Fetch, Next, OnlineRole, Refresh, Reply, TrustError, TrustState, Waiver, location},
+    trust::{Edition, Next, OnlineRole, Refresh, Reply, TrustError, TrustState, Waiver, location},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
@@ -98,17 +98,18 @@ pub async fn run(
 
 /// Everything that a client with any root needs, as the origin served it, and what it comes to.
 pub(super) async fn collect(
-    endpoint: &Endpoint,
+    source: impl Into<Source<'_>>,
     pinned: &TrustState,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<(Bundle, TrustState), Failure> {
+    let source = source.into();
     let bar = progress_bar();
     let mut entries = BTreeMap::new();
     let mut refresh = Refresh::start(pinned.clone(), now, limits);
     while let Next::Fetch(wanted) = refresh.next() {
         bar.set_message(wanted.path.clone());
-        let reply = origin::fetch(endpoint, &wanted).await;
+        let reply = source.fetch(&wanted).await;
         if let Reply::Bytes(bytes) = &reply {
             entries.insert(wanted.path, bytes.clone());
             bar.inc(1);
@@ -118,9 +119,9 @@ pub(super) async fn collect(
     let (state, report) = refresh.finish();
     if let Some(error) = bundle::fault(&report) {
         bar.finish_and_clear();
-        return Err(origin::failure(endpoint, error));
+        return Err(source.failure(error));
     }
-    older_roots(endpoint, pinned, &mut entries, limits).await?;
+    older_roots(source, pinned, &mut entries, limits).await?;
     bar.finish_and_clear();
     // One lane's own affair: the edition is published like that, and agents take the rest of it.
     for error in report.errors() {
@@ -133,31 +134,24 @@ pub(super) async fn collect(
 
 /// The pinned root and all before it, as far back as the origin goes.
 async fn older_roots(
-    endpoint: &Endpoint,
+    source: Source<'_>,
     pinned: &TrustState,
     entries: &mut BTreeMap<String, Vec<u8>>,
     limits: &Limits,
 ) -> Result<(), Failure> {
+    let path = |version| location::metadata("root", Some(version));
     let root = pinned.trusted().root();
-    entries.insert(location::metadata("root", Some(root.version)), root.bytes().to_vec());
-    for version in (1..root.version).rev() {
-        let wanted =
-            Fetch { path: location::metadata("root", Some(version)), max_bytes: limits.trust.root_bytes };
-        match origin::fetch(endpoint, &wanted).await {
-            Reply::Bytes(bytes) => drop(entries.insert(wanted.path, bytes)),
-            Reply::Absent => {
-                output::warn(&format!(
-                    "the origin has no {}: clients that know only an older root cannot import this bundle.",
-                    wanted.path
-                ));
-                break;
-            }
-            _ => {
-                let base = endpoint.base();
-                let sentence = format!("{} could not be fetched from {base}; try again.", wanted.path);
-                return Err(Failure::unreachable(FailureKind::OriginUnreachable, sentence));
-            }
-        }
+    entries.insert(path(root.version), root.bytes().to_vec());
+    let mut oldest = root.version;
+    for (version, bytes) in source.roots_before(root.version, limits).await? {
+        oldest = oldest.min(version);
+        entries.insert(path(version), bytes);
+    }
+    if let Some(missing) = oldest.checked_sub(1).filter(|version| *version > 0) {
+        output::warn(&format!(
+            "{source} has no {}: clients that know only an older root cannot import this bundle.",
+            path(missing)
+        ));
     }
     Ok(())
 }

@@ -6,18 +6,19 @@ use crate::{
     failure::{Failure, FailureKind},
     files::{self, Existing},
     http::{Endpoint, Purpose},
-    keys, origin,
+    keys,
+    origin::{self, Mirror, Source},
     output::{self, Format},
     passphrase::Passphrases,
 };
 use jiff::{Timestamp, Unit};
 use mulberry_shared::{
-    bundle::{self, Bundle},
+    bundle,
     exit::Exit,
-    ledger::continuation::{Continuation, ROLE, Statement},
+    ledger::continuation::{Continuation, ContinuationFile, ROLE, Statement},
     limits::Limits,
-    operators::ProblemKind,
-    trust::{Fetch, Next, OnlineRole, Refresh, RefreshReport, Reply, TrustState, Waiver},
+    operators::{Base64, ProblemKind},
+    trust::{OnlineRole, Root, TrustError, Waiver},
 };
 use serde_json::json;
 use std::path::Path;
@@ -37,30 +38,16 @@ pub(super) async fn make(
 ) -> Result<Exit, Failure> {
     files::check_place(out, Existing::Refuse).map_err(|error| files::unwritable(out, &error))?;
     let pinned = origin::pinned(settings.root()?, limits)?;
-    let (state, report, failure) = match from {
-        Some(path) => {
-            let (state, report) = read(path, pinned, now, limits)?;
-            let name = path.display().to_string();
-            (
-                state,
-                report,
-                Failure::refused(FailureKind::EditionRefused, format!("The edition in {name} is refused")),
-            )
-        }
-        None => {
-            let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
-            let (state, report) = origin::refresh(&endpoint, pinned, now, limits).await;
-            if let Some(error) = bundle::fault(&report) {
-                return Err(origin::failure(&endpoint, error));
-            }
-            (state, report, Failure::refused(FailureKind::EditionRefused, "The edition is refused"))
-        }
+    let mirror = from.map(|path| Mirror::open(path, limits)).transpose()?;
+    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+    // What a lost server signed may have expired.
+    let (source, waiver) = match &mirror {
+        Some(mirror) => (mirror.source(), Waiver::of(OnlineRole::ALL)),
+        None => (Source::Origin(&endpoint), Waiver::NONE),
     };
+    let (state, report) = source.refresh(pinned, now, waiver, limits).await;
     if let Some(error) = bundle::fault(&report) {
-        return Err(Failure {
-            sentence: format!("{}: {error}. Check --root and --from.", failure.sentence),
-            ..failure
-        });
+        return Err(source.failure(error));
     }
     let timestamp = state.trusted().timestamp();
     if let Some(expired) = timestamp.filter(|timestamp| timestamp.expires <= now) {
@@ -76,9 +63,18 @@ pub(super) async fn make(
     let statement = Statement { previous: head, reason: reason.to_owned(), at };
     let continuation = Continuation::new(statement, limits)
         .map_err(|error| Failure::usage(FailureKind::ContinuationUnreadable, format!("{error}.")))?;
-    files::write_whole(out, &continuation.write(), Existing::Refuse)
+    let root = state.trusted().root();
+    // The first root is everybody's own: nothing but the pinning vouches for it.
+    let mut roots = source.roots_before(root.version, limits).await?.split_off(&2);
+    if root.version > 1 {
+        roots.insert(root.version, root.bytes().to_vec());
+    }
+    let roots = roots.into_iter().map(|(version, bytes)| (version, Base64(bytes))).collect();
+    let file = ContinuationFile { continuation, roots };
+    files::write_whole(out, &file.write(), Existing::Refuse)
         .map_err(|error| files::unwritable(out, &error))?;
-    told(&continuation, &state, out, format, limits)
+    publish::say(format, &file.continuation.statement.describe())?;
+    told(&file.continuation, root, out, format, limits)
 }
 
 /// Signs it.
@@ -97,15 +93,14 @@ pub(super) fn sign(
     let unreadable = |why: String| {
         Failure::usage(FailureKind::ContinuationUnreadable, format!("{}: {why}.", file.display()))
     };
-    let state = origin::pinned(settings.root()?, limits)?;
-    let root = state.trusted().root();
-    let refused =
-        |error: mulberry_shared::trust::TrustError| Failure::refused(error.kind, format!("{error}."));
-    let bytes = files::read_bounded(file, limits.ledger.continues_bytes as u64)
+    let pinned = origin::pinned(settings.root()?, limits)?;
+    let refused = |error: TrustError| Failure::refused(error.kind, format!("{}: {error}.", file.display()));
+    let bytes = files::read_bounded(file, limits.ledger.continuation_file_bytes as u64)
         .map_err(|error| unreadable(error.to_string()))?;
-    let mut continuation =
-        Continuation::read(&bytes, limits).map_err(|error| unreadable(error.to_string()))?;
-    let signing = continuation.signing(root, limits).map_err(refused)?;
+    let mut passed = ContinuationFile::read(&bytes, limits).map_err(|error| unreadable(error.to_string()))?;
+    let root = passed.newest_root(pinned.trusted().root(), limits).map_err(refused)?;
+    let continuation = &mut passed.continuation;
+    let signing = continuation.signing(&root, limits).map_err(refused)?;
     publish::say(format, &format!("{}{}.", continuation.statement.describe(), first(&signing.describe())))?;
     let authority = root.authority(ROLE).map_err(refused)?;
     let signer = keys::open(key, passphrases)?;
@@ -122,25 +117,29 @@ pub(super) fn sign(
     if !authority.role_keys.keyids.iter().any(own) {
         return Err(Failure::usage(
             FailureKind::KeyOfAnotherRole,
-            format!("{}: the key is none of targets'. Give people/NAME/targets.pem.", key.display()),
+            format!(
+                "{}: the key is none of targets' in version {} of the root. Give people/NAME/targets.pem.",
+                key.display(),
+                root.version
+            ),
         ));
     }
     publish::agree(yes, "Sign it?", "signed")?;
     continuation.sign(authority, signer.as_ref()).map_err(refused)?;
-    files::write_whole(file, &continuation.write(), Existing::Replace)
+    files::write_whole(file, &passed.write(), Existing::Replace)
         .map_err(|error| files::unwritable(file, &error))?;
-    told(&continuation, &state, file, format, limits)
+    told(&passed.continuation, &root, file, format, limits)
 }
 
 fn told(
     continuation: &Continuation,
-    state: &TrustState,
+    root: &Root,
     file: &Path,
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let signing = continuation
-        .signing(state.trusted().root(), limits)
+        .signing(root, limits)
         .map_err(|error| Failure::refused(error.kind, format!("{error}.")))?;
     let shown = file.display();
     let next = match signing.missing() {
@@ -150,7 +149,7 @@ fn told(
         _ => format!("mulberryctl ledger sign {shown} --key people/NAME/targets.pem"),
     };
     format.print(
-        || format!("{}Written to {shown}: {}.\nNext: {next}", continuation.statement.describe(), signing.describe()),
+        || format!("Written to {shown}: {}.\nNext: {next}", signing.describe()),
         || {
             let signed: Vec<&str> = signing.signed.iter().map(|key| key.holder.as_str()).collect();
             json!({"file": shown.to_string(), "id": continuation.statement.id(), "continues": continuation.statement.previous,
@@ -163,41 +162,4 @@ fn told(
 fn first(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |letter| letter.to_uppercase().chain(rest).collect())
-}
-
-/// The edition in a mirror's folder or in a bundle. What the server signed may have expired: it is lost.
-fn read(
-    path: &Path,
-    pinned: TrustState,
-    now: Timestamp,
-    limits: &Limits,
-) -> Result<(TrustState, RefreshReport), Failure> {
-    let unreadable = |error: String| {
-        Failure::usage(
-            FailureKind::EditionUnreadable,
-            format!("{}: {error}. Give a mirror's folder or a bundle.", path.display()),
-        )
-    };
-    let bundle = match path.is_dir() {
-        true => None,
-        false => {
-            let bytes = files::read_bounded(path, limits.bundle.bytes as u64)
-                .map_err(|error| unreadable(error.to_string()))?;
-            Some(Bundle::read(&bytes, &limits.bundle).map_err(|error| unreadable(error.to_string()))?)
-        }
-    };
-    let get = |fetch: &Fetch| match &bundle {
-        Some(bundle) => bundle.get(&fetch.path).map_or(Reply::Absent, |bytes| Reply::Bytes(bytes.to_vec())),
-        None if fetch.path.split('/').any(|part| part.is_empty() || part.starts_with('.')) => Reply::Absent,
-        None => match files::read_bounded(&path.join(&fetch.path), fetch.max_bytes) {
-            Ok(bytes) => Reply::Bytes(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Reply::Absent,
-            Err(error) => Reply::Failed(error.to_string()),
-        },
-    };
-    let mut refresh = Refresh::start(pinned, now, limits).waiving(Waiver::of(OnlineRole::ALL));
-    while let Next::Fetch(fetch) = refresh.next() {
-        refresh.supply(get(&fetch));
-    }
-    Ok(refresh.finish())
 }
