@@ -9,6 +9,9 @@ use std::path::Path;
 use mulberry_lab::hostile_origin::{HostileOrigin, Recording};
 use mulberry_lab::process::{Said, run};
 use mulberry_lab::stage::Stage;
+use mulberry_shared::limits::Limits;
+use mulberry_shared::operators::Base64;
+use mulberry_shared::proposal::Proposal;
 use serde_json::{Value, json};
 
 /// A server, and two machines that know nothing but the root, their own person's keys, a token and two addresses.
@@ -271,8 +274,7 @@ fn what_the_server_says_of_a_proposal_is_not_what_people_sign() {
     assert!(!said.stdout.contains("harmless"), "{}", said.stdout);
 
     // Another recipe's text under the metadata.
-    let base64 =
-        |bytes: &[u8]| serde_json::to_value(mulberry_shared::operators::Base64(bytes.to_vec())).unwrap();
+    let base64 = |bytes: &[u8]| serde_json::to_value(Base64(bytes.to_vec())).unwrap();
     let mut other_text = honest.clone();
     other_text["proposal"]["recipes"]["emergency/fix.json"] = base64(b"{\"name\":\"harmless\"}");
     let said = bob(&other_text, &id).expect_code(3).unwrap();
@@ -280,6 +282,22 @@ fn what_the_server_says_of_a_proposal_is_not_what_people_sign() {
     let mut none = honest.clone();
     none["proposal"]["recipes"] = json!({});
     expect(&bob(&none, &id).expect_code(3).unwrap(), &["nobody can know what it does"]);
+
+    // The same with another expiry under Alice's signature, from the server and in a file.
+    let metadata: Base64 = serde_json::from_value(honest["proposal"]["metadata"].clone()).unwrap();
+    let mut envelope: Value = serde_json::from_slice(&metadata.0).unwrap();
+    let expires: jiff::Timestamp = envelope["signed"]["expires"].as_str().unwrap().parse().unwrap();
+    envelope["signed"]["expires"] = json!(expires - jiff::SignedDuration::from_hours(1));
+    let mut shorter = honest.clone();
+    shorter["proposal"]["metadata"] = base64(&serde_json::to_vec(&envelope).unwrap());
+    fs::write(two.stage.path("bob/shorter.proposal"), shorter["proposal"].to_string()).unwrap();
+    let document = serde_json::from_value(shorter["proposal"].clone()).unwrap();
+    let changed = Proposal::from_document(document, &Limits::default()).unwrap().id().to_string();
+    let file = two.sign(BOB, "shorter.proposal", &["--origin", two.stage.origin()]);
+    for said in [bob(&shorter, &changed[..12]), file] {
+        let void = "A signature of person-1 in it does not hold: it was changed after person-1 signed it";
+        expect(&said.expect_code(3).unwrap(), &[void, "Nothing was signed"]);
+    }
 
     // Another proposal altogether, consistent in itself.
     two.recipe("evil", 1, "Something else");

@@ -1,13 +1,14 @@
 //! Who must sign which part of a ceremony, who has, and the union of two copies.
 //!
-//! Nothing is counted here: [`threshold::so_far`] says which signatures count.
+//! Nothing is counted here: [`threshold::tally`] says which signatures count, and which do not hold.
 
 use std::collections::BTreeMap;
 
 use super::{Ceremony, CeremonyError, Live, Part};
 use crate::limits::Limits;
-use crate::proposal::{Role, Signing, shown};
-use crate::trust::threshold::{self, Authority, Signature};
+use crate::proposal::signing::holders;
+use crate::proposal::{KeyHolder, Role, Signing, shown};
+use crate::trust::threshold::{self, Authority, Signature, Tally};
 use crate::trust::{Key, KeyId, Signer, TrustError, TrustErrorKind};
 
 /// Which keys of the root: a new root is signed by both.
@@ -167,6 +168,23 @@ impl Ceremony {
         Ok(merged.with_signatures(&kept))
     }
 
+    /// The keys that must sign a part and whose signature of it does not hold: whoever signed has signed something else. One under a
+    /// label that the present and the next root both have needs to hold for either.
+    ///
+    /// # Errors
+    /// [`threshold::tally`]'s.
+    pub fn broken(&self, live: &Live<'_>, limits: &Limits) -> Result<Vec<KeyHolder>, TrustError> {
+        let (mut broken, mut counted) = (Vec::new(), Vec::new());
+        for Demand { role, authority, .. } in self.demands(live)? {
+            let Some(part) = self.parts.get(&role) else { continue };
+            let tally = part.tally(authority, limits)?;
+            counted.extend(tally.counted.into_iter().map(|id| (role, id)));
+            broken.extend(holders(authority, &tally.broken).into_iter().map(|key| (role, key)));
+        }
+        broken.retain(|(role, key)| !counted.contains(&(*role, key.keyid.clone())));
+        Ok(broken.into_iter().map(|(_, key)| key).collect())
+    }
+
     /// The first signature that counts for no part, if there is one.
     ///
     /// # Errors
@@ -190,9 +208,13 @@ impl Ceremony {
 
 impl Part {
     fn counted(&self, authority: Authority<'_>, limits: &Limits) -> Result<Vec<Signature>, TrustError> {
-        let all: Vec<Signature> = self.signatures.values().cloned().collect();
-        let labels = threshold::so_far(authority, &all, &self.canonical, &limits.trust)?;
+        let labels = self.tally(authority, limits)?.counted;
         Ok(labels.iter().filter_map(|label| self.signatures.get(label).cloned()).collect())
+    }
+
+    fn tally(&self, authority: Authority<'_>, limits: &Limits) -> Result<Tally, TrustError> {
+        let all: Vec<Signature> = self.signatures.values().cloned().collect();
+        threshold::tally(authority, &all, &self.canonical, &limits.trust)
     }
 }
 

@@ -271,8 +271,34 @@ fn signatures_that_hold_are_merged_and_others_left_out() {
     part.signatures.values_mut().for_each(|signature| signature.sig = "00".repeat(64));
     assert_eq!(false_one.idle_signature(&world.live(), &limits()).unwrap().unwrap().0, Role::Targets);
     assert_eq!(false_one.merged(&one, &world.live(), &limits()).unwrap(), one);
+    assert_eq!(one.broken(&world.live(), &limits()), Ok(Vec::new()));
+    let names = crate::proposal::signing::names(&false_one.broken(&world.live(), &limits()).unwrap());
+    assert_eq!(names, "a", "whose signature of targets is false");
     let different = world.signed(&[Step::Renew { role: Role::Root }], &[]);
     assert!(matches!(one.merged(&different, &world.live(), &limits()), Err(CeremonyError::Different { .. })));
+}
+
+#[test]
+fn a_ceremony_changed_after_somebody_signed_it_shows_whose_signature_is_void() {
+    let world = World::new();
+    let broken = |ceremony: &Ceremony| {
+        crate::proposal::signing::names(&ceremony.broken(&world.live(), &limits()).unwrap())
+    };
+    let lower = Step::Threshold { role: Role::Root, threshold: 1 };
+    let signed = world.signed(&[add(Role::Root, 4)], &[1, 4]);
+    assert_eq!(broken(&signed), "nobody");
+    let mut changed =
+        make(&world.live(), &[add(Role::Root, 4), lower], Lone::OnePersonAlone, world.now, &limits())
+            .unwrap();
+    let signatures = signed.signatures_beyond(&changed);
+    changed = changed.with_signatures(&signatures);
+    assert_eq!(broken(&changed), "a, d", "by a present key and by a next one");
+    // Who goes signs with a key of the present root, which the next one does not know; a stranger's label is nobody's.
+    let mut leaving = world.signed(&[revoke(Role::Root, "a")], &[1, 2]);
+    let part = leaving.parts.get_mut(&Role::Root).unwrap();
+    let stranger = Signature { keyid: KeyId("x".into()), sig: "00".into(), other: BTreeMap::new() };
+    part.signatures.insert(stranger.keyid.clone(), stranger);
+    assert_eq!(broken(&leaving), "nobody");
 }
 
 #[test]

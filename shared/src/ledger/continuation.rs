@@ -12,7 +12,7 @@ use super::links::WitnessHead;
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
-use crate::proposal::signing::Signing;
+use crate::proposal::signing::{KeyHolder, Signing, holders};
 use crate::trust::threshold::{self, Authority, Signature};
 use crate::trust::{KeyId, Root, Signer, TrustError, write};
 
@@ -210,6 +210,17 @@ impl Continuation {
         Ok(Signing::of(authority, &counted))
     }
 
+    /// The keys of the role whose signature does not hold: whoever signed has signed something else.
+    ///
+    /// # Errors
+    /// [`threshold::tally`]'s; `not-delegated` for a root without the role.
+    pub fn broken(&self, root: &Root, limits: &Limits) -> Result<Vec<KeyHolder>, TrustError> {
+        let authority = root.authority(ROLE)?;
+        let message = self.statement.message();
+        let tally = threshold::tally(authority, &self.signatures, &message, &limits.trust)?;
+        Ok(holders(authority, &tally.broken))
+    }
+
     /// Checks that enough people have signed it. Gives the labels that counted.
     ///
     /// # Errors
@@ -371,7 +382,10 @@ mod tests {
         }
         // Another statement under the same signatures.
         let moved = Statement { previous: head(2, 7, 7), ..one.statement.clone() };
-        let forged = Continuations(vec![Continuation { statement: moved, ..one }]);
+        assert_eq!(one.broken(root, &limits), Ok(Vec::new()));
+        let forged = Continuation { statement: moved, ..one };
+        assert_eq!(forged.broken(root, &limits).unwrap().len(), needed);
+        let forged = Continuations(vec![forged]);
         assert!(forged.explains(&[head(2, 7, 7)], root, &limits).is_err());
     }
 }

@@ -1,12 +1,12 @@
 //! Who has signed a proposal, who is missing, and the union of two copies.
 //!
-//! Nothing is counted here: [`threshold::so_far`] says which signatures count.
+//! Nothing is counted here: [`threshold::tally`] says which signatures count, and which do not hold.
 
 use super::{Proposal, ProposalError, shown};
 use crate::limits::Limits;
 use crate::trust::key::{Key, KeyId};
 use crate::trust::signer::Signer;
-use crate::trust::threshold::{self, Authority, Signature};
+use crate::trust::threshold::{self, Authority, Signature, Tally};
 use crate::trust::{PublicKey, TrustError, write};
 
 /// A key of a role, and who holds it.
@@ -33,22 +33,18 @@ impl Signing {
     /// How far it is when the keys under these labels have signed.
     #[must_use]
     pub fn of(authority: Authority<'_>, counted: &[KeyId]) -> Self {
-        let held = |keyid: &KeyId| {
-            let holder = authority.keys.get(keyid).map(holder)?;
-            Some(KeyHolder { keyid: keyid.clone(), holder })
-        };
         let public = |keyid: &KeyId| authority.keys.get(keyid).and_then(Key::public);
         let mut seen: Vec<&PublicKey> = counted.iter().filter_map(public).collect();
         let mut others = Vec::new();
         for keyid in &authority.role_keys.keyids {
             let Some(key) = public(keyid).filter(|key| !seen.contains(key)) else { continue };
             seen.push(key);
-            others.extend(held(keyid));
+            others.push(keyid.clone());
         }
         Self {
             needed: authority.role_keys.threshold,
-            signed: counted.iter().filter_map(held).collect(),
-            others,
+            signed: holders(authority, counted),
+            others: holders(authority, &others),
         }
     }
 
@@ -67,6 +63,16 @@ impl Signing {
             missing => format!("signed by {signed}; missing {missing} of {}", names(&self.others)),
         }
     }
+}
+
+/// Who holds the keys under these labels.
+#[must_use]
+pub fn holders(authority: Authority<'_>, labels: &[KeyId]) -> Vec<KeyHolder> {
+    let held = |keyid: &KeyId| {
+        let holder = authority.keys.get(keyid).map(holder)?;
+        Some(KeyHolder { keyid: keyid.clone(), holder })
+    };
+    labels.iter().filter_map(held).collect()
 }
 
 /// Holders in one line, sorted; `nobody` for none.
@@ -98,9 +104,21 @@ impl Proposal {
     /// # Errors
     /// [`threshold::so_far`]'s.
     pub fn counted(&self, authority: Authority<'_>, limits: &Limits) -> Result<Vec<Signature>, TrustError> {
-        let all: Vec<Signature> = self.signatures.values().cloned().collect();
-        let labels = threshold::so_far(authority, &all, &self.canonical, &limits.trust)?;
+        let labels = self.tally(authority, limits)?.counted;
         Ok(labels.iter().filter_map(|label| self.signatures.get(label).cloned()).collect())
+    }
+
+    /// The keys of `authority` whose signature does not hold: whoever signed has signed something else.
+    ///
+    /// # Errors
+    /// [`threshold::tally`]'s.
+    pub fn broken(&self, authority: Authority<'_>, limits: &Limits) -> Result<Vec<KeyHolder>, TrustError> {
+        Ok(holders(authority, &self.tally(authority, limits)?.broken))
+    }
+
+    fn tally(&self, authority: Authority<'_>, limits: &Limits) -> Result<Tally, TrustError> {
+        let all: Vec<Signature> = self.signatures.values().cloned().collect();
+        threshold::tally(authority, &all, &self.canonical, &limits.trust)
     }
 
     /// Signs it, under the label that the role has for the signer's key.

@@ -264,6 +264,7 @@ proptest! {
             prop_assert_eq!(&changed.canonical, &proposal.canonical);
         } else {
             prop_assert_eq!(changed.counted(WORLD.authority(), &limits()).unwrap(), vec![]);
+            prop_assert_eq!(changed.broken(WORLD.authority(), &limits()).unwrap().len(), 2);
         }
     }
 

@@ -85,6 +85,28 @@ pub fn so_far(
     message: &[u8],
     limits: &TrustLimits,
 ) -> Result<Vec<KeyId>, TrustError> {
+    tally(authority, signatures, message, limits).map(|tally| tally.counted)
+}
+
+/// What signatures come to. Those under labels that the role does not have are in neither list: people come and go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The labels that count, one for each distinct key, in the order of signing.
+    pub counted: Vec<KeyId>,
+    /// The role's labels whose signature does not hold: it was made over something else, or damaged.
+    pub broken: Vec<KeyId>,
+}
+
+/// Which signatures count, and which were made over something else. It vouches for nothing.
+///
+/// # Errors
+/// As [`so_far`].
+pub fn tally(
+    authority: Authority<'_>,
+    signatures: &[Signature],
+    message: &[u8],
+    limits: &TrustLimits,
+) -> Result<Tally, TrustError> {
     let refuse = |kind, sentence: String| Err(TrustError::new(kind, authority.role, sentence));
     if authority.role_keys.threshold == 0 {
         return refuse(TrustErrorKind::Impossible, "its threshold is 0, so nobody would vouch for it".into());
@@ -101,16 +123,16 @@ pub fn so_far(
     }
     let eligible: BTreeSet<&KeyId> = authority.role_keys.keyids.iter().collect();
     let mut counted: BTreeSet<&PublicKey> = BTreeSet::new();
-    let mut by = Vec::new();
+    let mut tally = Tally::default();
     for signature in signatures.iter().filter(|signature| eligible.contains(&signature.keyid)) {
         let Some(key) = authority.keys.get(&signature.keyid).and_then(Key::public) else { continue };
-        let Ok(bytes) = hex::decode(&signature.sig) else { continue };
-        if !counted.contains(key) && key.verifies(message, &bytes) {
-            counted.insert(key);
-            by.push(signature.keyid.clone());
+        if !hex::decode(&signature.sig).is_ok_and(|bytes| key.verifies(message, &bytes)) {
+            tally.broken.push(signature.keyid.clone());
+        } else if counted.insert(key) {
+            tally.counted.push(signature.keyid.clone());
         }
     }
-    Ok(by)
+    Ok(tally)
 }
 
 #[cfg(test)]
@@ -154,6 +176,28 @@ mod tests {
         assert_eq!(count(&two, 1, &[signature("a", 1), signature("a", 1)]), Err(TrustErrorKind::Impossible));
         assert_eq!(count(&two, 1, &[signature("x", 1)]), Err(TrustErrorKind::Threshold));
         assert_eq!(count(&two, 1, &[signature("a", 2)]), Err(TrustErrorKind::Threshold));
+    }
+
+    #[test]
+    fn a_signature_of_the_role_over_something_else_is_told_from_one_of_a_stranger() {
+        let labels = ["a", "b", "c"].map(|label| KeyId(label.into()));
+        let role_keys = RoleKeys { keyids: labels.to_vec(), threshold: 2 };
+        let keys =
+            labels.iter().zip([1, 2, 1]).map(|(id, key)| (id.clone(), signer(key).key().clone())).collect();
+        let authority = Authority { role: "role", keys: &keys, role_keys: &role_keys };
+        let of = |signatures: &[Signature]| {
+            let Tally { counted, broken } =
+                tally(authority, signatures, MESSAGE, &TrustLimits::default()).unwrap();
+            let names = |ids: Vec<KeyId>| ids.into_iter().map(|id| id.0).collect::<Vec<_>>().join(" ");
+            (names(counted), names(broken))
+        };
+        let text = |counted: &str, broken: &str| (counted.to_owned(), broken.to_owned());
+        let stranger = signature("x", 9);
+        // A second label of one key counts no second time, and is as good as the first.
+        assert_eq!(of(&[signature("a", 1), signature("c", 1), stranger.clone()]), text("a", ""));
+        assert_eq!(of(&[signature("a", 2), signature("b", 2), stranger]), text("b", "a"));
+        let no_digits = Signature { sig: "zz".into(), ..signature("b", 2) };
+        assert_eq!(of(&[no_digits]), text("", "b"));
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use mulberry_lab::hostile_origin::{HostileOrigin, Recording};
+use mulberry_lab::process::{Said, run};
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use mulberry_shared::bundle::Bundle;
-use mulberry_shared::ceremony::Ceremony;
+use mulberry_shared::ceremony::{Ceremony, Document};
 use mulberry_shared::limits::Limits;
+use mulberry_shared::proposal::Role;
 use mulberry_shared::trust::metadata::{Snapshot, Timestamp as TimestampRole};
 use mulberry_shared::trust::{Ed25519Signer, Signer, location, write};
 use serde_json::Value;
@@ -119,6 +121,13 @@ impl Scene {
             let answer = reqwest::Client::new().get(&url).bearer_auth(token.trim()).send().await.unwrap();
             serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
         })
+    }
+
+    /// A command that is told of no origin.
+    fn offline(&self, arguments: &[&str]) -> Said {
+        let now = self.stage.now().to_string();
+        let more = ["--config", "authority/mulberryctl.toml", "--clock-start", &now];
+        run(&self.stage.binaries().ctl(), &[arguments, &more].concat(), self.stage.folder()).unwrap()
     }
 
     fn key(person: u8, role: &str) -> String {
@@ -238,6 +247,7 @@ fn what_the_server_says_of_a_ceremony_is_not_what_people_sign() {
     let evil = scene.stage.ctl(&add).unwrap().expect_code(0).unwrap().json().unwrap();
     let evil_id = evil["id"].as_str().unwrap()[..12].to_owned();
     let evil = Ceremony::read(&std::fs::read(scene.stage.path("evil.ceremony")).unwrap(), &Limits::default());
+    let base = evil.as_ref().unwrap().base().unwrap().to_vec();
     let evil = serde_json::to_value(evil.unwrap().without_base().document()).unwrap();
 
     let honest = scene.asked_for(&format!("api/v1/ceremonies/{id}"));
@@ -270,6 +280,25 @@ fn what_the_server_says_of_a_ceremony_is_not_what_people_sign() {
     assert!(said.stdout.contains("  + mallory "), "{}", said.stdout);
     assert_eq!((said.code, handed_in), (Some(2), false), "{}", said.stderr);
 
+    // The real one with a threshold of 1, which person 1 has not signed: from the server, and in a file.
+    let mut document: Document = serde_json::from_value(honest["ceremony"].clone()).unwrap();
+    let root = document.parts.get_mut(&Role::Root).unwrap();
+    let mut envelope: Value = serde_json::from_slice(&root.0).unwrap();
+    envelope["signed"]["roles"]["root"]["threshold"] = 1.into();
+    root.0 = serde_json::to_vec(&envelope).unwrap();
+    let changed = Ceremony::from_document(document.clone(), &Limits::default()).unwrap();
+    let mut lower = honest.clone();
+    lower["ceremony"] = serde_json::to_value(&document).unwrap();
+    std::fs::write(scene.stage.path("lower.ceremony"), changed.clone().on(base).write().unwrap()).unwrap();
+    let in_file = ["sign", "lower.ceremony", "--key", &Scene::key(2, "root"), "--yes"];
+    let (said, handed_in) = sign(&lower, &changed.id().to_string()[..12], &["--yes"]);
+    assert!(!handed_in);
+    for said in [said, scene.offline(&in_file)] {
+        let said = said.expect_code(3).unwrap();
+        let void = "A signature of person-1 in it does not hold: it was changed after person-1 signed it";
+        assert!(said.stderr.contains(void), "{}", said.stderr);
+    }
+
     // The real one, described as something else.
     let mut described = honest;
     described["status"]["parts"] = serde_json::json!([]);
@@ -297,13 +326,8 @@ fn a_server_whose_online_keys_are_lost_takes_new_ones_from_a_file_before_it_star
     let hold = ["ceremony", "new.ceremony", "--state", "server"];
     let said = server(&scene, &hold, 3);
     assert!(said.stderr.contains("targets: signed by person-1; missing 1"), "{}", said.stderr);
-    let sign = ["sign", "new.ceremony", "--key", &keys[3], "--yes"];
     // Nobody listens where the server was, and the file carries what it needs.
-    let ctl = scene.stage.binaries().ctl();
-    let config = ["--config", "authority/mulberryctl.toml"];
-    let clock = ["--clock-start".to_owned(), scene.stage.now().to_string()];
-    let arguments: Vec<String> = sign.into_iter().chain(config).map(str::to_owned).chain(clock).collect();
-    mulberry_lab::process::run(&ctl, &arguments, scene.stage.folder()).unwrap().expect_code(0).unwrap();
+    scene.offline(&["sign", "new.ceremony", "--key", &keys[3], "--yes"]).expect_code(0).unwrap();
     let said = server(&scene, &hold, 0);
     assert!(said.stdout.contains("root version 2"), "{}", said.stdout);
     scene.stage.start_server().unwrap();

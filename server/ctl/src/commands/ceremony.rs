@@ -6,7 +6,10 @@ mod failures;
 pub(super) mod signers;
 pub(super) mod view;
 
-use super::publish::{agree, say};
+use super::{
+    publish::{agree, say},
+    sign::check_unaltered,
+};
 use crate::{
     cli::{self, LanesCommand, OnlineKeysCommand, RoleName, RootCommand},
     config::Settings,
@@ -224,7 +227,8 @@ pub(super) async fn sign(
     let live = view.live()?;
     ceremony.check(&live, around.limits).map_err(unfit)?;
     ceremony.check_unexpired(around.now).map_err(|error| unfit(Unfit::Metadata(error)))?;
-    // Signatures that do not hold are left out here, whoever put them there.
+    check_unaltered(ceremony.broken(&live, around.limits))?;
+    // Signatures of keys that do not count are left out here, whoever put them there.
     let base = ceremony.base().map(<[u8]>::to_vec);
     let mut ceremony = ceremony.merged(&ceremony, &live, around.limits).map_err(unreadable)?;
     show(&ceremony, &live, around)?;

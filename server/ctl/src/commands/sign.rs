@@ -27,9 +27,9 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::{ProblemKind, ProposalOutcome, SignatureRequest},
-    proposal::{self, FEWEST_DIGITS, Proposal},
+    proposal::{self, FEWEST_DIGITS, KeyHolder, Proposal, signing},
     recipe::Lane,
-    trust::{OnlineRole, TrustState, Waiver},
+    trust::{OnlineRole, TrustError, TrustState, Waiver},
 };
 use std::path::PathBuf;
 
@@ -105,10 +105,11 @@ pub async fn run(
         Named::Id(_) => view_of_origin(lane, settings, pinned, now, limits).await?,
     };
     let examined = publish::examine(&proposal, &base, now, limits)?;
+    let authority = signers::authority(&base.targets, lane)?;
+    check_unaltered(proposal.broken(authority, limits))?;
     publish::say(format, &examined.describe(base.live(), now))?;
 
-    let authority = signers::authority(&base.targets, lane)?;
-    // Signatures that do not hold are left out here, whoever put them there.
+    // Signatures of keys that do not count are left out here, whoever put them there.
     let mut proposal = proposal.merged(&proposal, authority, limits).map_err(|error| {
         Failure::refused(ProblemKind::ProposalRefused, format!("The proposal is refused: {error}."))
     })?;
@@ -149,6 +150,25 @@ pub async fn run(
         propose::print(format, &response, Some(&examined.changes), now)?;
     }
     Ok(Exit::Yes)
+}
+
+/// Makes sure that whoever signed what is to be signed has signed just this.
+///
+/// # Errors
+/// A signature of theirs does not hold, or the signatures cannot be counted.
+pub(super) fn check_unaltered(broken: Result<Vec<KeyHolder>, TrustError>) -> Result<(), Failure> {
+    let broken = broken.map_err(|error| Failure::refused(error.kind, format!("{error}.")))?;
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let who = signing::names(&broken);
+    Err(Failure::refused(
+        ProblemKind::SignatureRefused,
+        format!(
+            "A signature of {who} in it does not hold: it was changed after {who} signed it, or damaged. Nothing was signed. Ask \
+             for the original."
+        ),
+    ))
 }
 
 /// What is live at the origin, as this machine verifies it from its own root.

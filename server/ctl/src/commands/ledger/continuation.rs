@@ -1,7 +1,7 @@
 //! `ledger continue` and `ledger sign`: people say that a new ledger continues a lost one.
 
 use crate::{
-    commands::publish,
+    commands::{publish, sign::check_unaltered},
     config::Settings,
     failure::{Failure, FailureKind},
     files::{self, Existing},
@@ -100,6 +100,7 @@ pub(super) fn sign(
     let mut passed = ContinuationFile::read(&bytes, limits).map_err(|error| unreadable(error.to_string()))?;
     let root = passed.newest_root(pinned.trusted().root(), limits).map_err(refused)?;
     let continuation = &mut passed.continuation;
+    check_unaltered(continuation.broken(&root, limits))?;
     let signing = continuation.signing(&root, limits).map_err(refused)?;
     publish::say(format, &format!("{}{}.", continuation.statement.describe(), first(&signing.describe())))?;
     let authority = root.authority(ROLE).map_err(refused)?;
