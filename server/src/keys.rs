@@ -23,11 +23,11 @@ const RETIRED: &str = "retired";
 
 /// Where the online keys come from. What people signed says which of them count.
 pub trait KeySource: Send + Sync {
-    /// The keys that this root and these targets authorise.
+    /// The keys that this root and these targets authorise, or would: they may be those of a ceremony that nobody has signed.
     ///
     /// # Errors
     /// [`KeyError`] for the first role that this server cannot sign for.
-    fn select(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<OnlineKeys, KeyError>;
+    fn select(&self, root: &Root, targets: &Targets) -> Result<OnlineKeys, KeyError>;
 
     /// New keys that are authorised take the place of those before them, which are put aside.
     ///
@@ -41,7 +41,7 @@ pub trait KeySource: Send + Sync {
 pub struct KeyFolder(pub PathBuf);
 
 impl KeySource for KeyFolder {
-    fn select(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<OnlineKeys, KeyError> {
+    fn select(&self, root: &Root, targets: &Targets) -> Result<OnlineKeys, KeyError> {
         let select = |role: &'static str| {
             let authority = || authority(role, root, targets);
             let usable = |path: PathBuf| {
@@ -196,7 +196,7 @@ impl OnlineKeys {
     ///
     /// # Errors
     /// [`KeyError::NotTrusted`].
-    pub fn check(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<(), KeyError> {
+    pub fn check(&self, root: &Root, targets: &Targets) -> Result<(), KeyError> {
         for (role, signer) in ONLINE_ROLES.into_iter().zip([&self.snapshot, &self.timestamp, &self.gates]) {
             check(role, signer, authority(role, root, targets))?;
         }
@@ -241,8 +241,8 @@ fn read(path: &Path) -> Result<Ed25519Signer, KeyError> {
 
 fn authority<'a>(
     role: &'static str,
-    root: &'a Verified<Root>,
-    targets: &'a Verified<Targets>,
+    root: &'a Root,
+    targets: &'a Targets,
 ) -> Result<Authority<'a>, TrustError> {
     if role == profile::GATES { targets.authority(role, "targets") } else { root.authority(role) }
 }

@@ -52,7 +52,7 @@ fn holders(numbers: std::ops::RangeInclusive<u8>, threshold: u32) -> Holders {
 pub(crate) struct Keys(pub(crate) [u8; 3]);
 
 impl KeySource for Keys {
-    fn select(&self, root: &Verified<Root>, targets: &Verified<Targets>) -> Result<OnlineKeys, KeyError> {
+    fn select(&self, root: &Root, targets: &Targets) -> Result<OnlineKeys, KeyError> {
         let [snapshot, timestamp, gates] = self.0.map(key);
         let keys = OnlineKeys { snapshot, timestamp, gates };
         keys.check(root, targets).map(|()| keys)

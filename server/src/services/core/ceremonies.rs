@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use mulberry_shared::bundle::fault;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
-    CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DroppedCeremony, ProblemKind,
+    Base64, CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DroppedCeremony, ProblemKind,
     ProposalOutcome, ShownCeremony,
 };
-use mulberry_shared::trust::{Next, Refresh, Reply, TrustError, TrustState};
+use mulberry_shared::proposal::Role;
+use mulberry_shared::trust::{Next, Refresh, Reply, Root, Targets, TrustError, TrustState};
 
 use super::{Core, Done, Writer, internal};
 use crate::edition::{self, Edition, Work};
@@ -22,6 +23,7 @@ use crate::keys::OnlineKeys;
 use crate::metrics::Change;
 use crate::served::documents;
 use crate::services::{Refusal, ceremony};
+use crate::state::ceremonies::read;
 use crate::state::{self, State};
 
 impl Core {
@@ -46,6 +48,9 @@ impl Core {
                     Done::Changed
                 }
                 Some(event) => {
+                    if let Event::CeremonyMade { parts } = &event {
+                        core.check_keys_after(&writer.state, parts)?;
+                    }
                     core.commit(&mut writer, &actor, event, now).await?;
                     Done::Changed
                 }
@@ -98,6 +103,22 @@ impl Core {
         ceremony::show(&self.served().state, id, &self.limits)
     }
 
+    /// Makes sure, before people pass it round, that this server can sign after a ceremony.
+    fn check_keys_after(&self, state: &State, parts: &BTreeMap<Role, Base64>) -> Result<(), Refusal> {
+        let ceremony = read(parts, &self.limits).map_err(|error| internal(&error))?;
+        let root = ceremony.root().unwrap_or(&state.root);
+        let targets = ceremony.targets().unwrap_or(&state.targets);
+        self.keys_after(root, targets).map(drop)
+    }
+
+    fn keys_after(&self, root: &Root, targets: &Targets) -> Result<OnlineKeys, Refusal> {
+        self.keys.select(root, targets).map_err(|error| {
+            let detail = format!("after it this server could sign nothing: {error}");
+            let remedy = "make this server's own new keys with `mulberry-server keys new`, and propose those";
+            Refusal::new(ProblemKind::ProposalRefused, detail, remedy)
+        })
+    }
+
     /// Publishes a complete ceremony, and signs with the keys that it authorises from then on.
     async fn hold(
         &self,
@@ -108,11 +129,7 @@ impl Core {
     ) -> Result<(), Refusal> {
         let next = state::apply(Some(&writer.state), &event, writer.state.head, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
-        let keys = self.keys.select(&next.root, &next.targets).map_err(|error| {
-            let detail = format!("after it this server could sign nothing: {error}");
-            let remedy = "make this server's own new keys with `mulberry-server keys new`, and propose those";
-            Refusal::new(ProblemKind::ProposalRefused, detail, remedy)
-        })?;
+        let keys = self.keys_after(&next.root, &next.targets)?;
         let before = (&*writer.state, writer.edition.as_deref());
         rehearse(before, &next, &keys, now, &self.limits)?;
         let before = (writer.state.clone(), writer.keys.replace(keys));

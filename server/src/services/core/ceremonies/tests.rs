@@ -129,8 +129,14 @@ async fn what_is_refused_is_not_recorded() {
     assert_eq!(hand_in(&core, false_one).await.unwrap_err(), ProblemKind::SignatureRefused);
     // Keys that this server does not have: it could sign nothing after it.
     let foreign = made(&core, &[online([111, 112, 113])]);
-    let refused = hand_in(&core, signed(&core, &foreign, &[1, 2, 11, 12])).await;
-    assert_eq!(refused.unwrap_err(), ProblemKind::ProposalRefused);
+    for keys in [&[1, 2, 11, 12][..], &[1], &[]] {
+        let refused = hand_in(&core, signed(&core, &foreign, keys)).await;
+        assert_eq!(
+            refused.unwrap_err(),
+            ProblemKind::ProposalRefused,
+            "before anybody passes it round: {keys:?}"
+        );
+    }
     assert_eq!(core.served().state.head, head);
 
     hand_in(&core, signed(&core, &good, &[2])).await.unwrap();
