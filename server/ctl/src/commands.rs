@@ -16,6 +16,7 @@ pub mod propose;
 pub mod publish;
 pub mod recipe;
 pub mod sign;
+mod signable;
 pub mod status;
 pub mod submit;
 

@@ -157,6 +157,10 @@ fn public_keys(file: &Path, around: &Around<'_>) -> Result<PublicKeys, Failure> 
         Failure::usage(FailureKind::PublicKeysUnreadable, format!("{}: {why}.", file.display()))
     };
     let bytes = files::read_bounded(file, 64 << 10).map_err(|error| fault(error.to_string()))?;
+    if bytes.starts_with(b"-----BEGIN") && bytes.windows(11).any(|part| part == b"PRIVATE KEY") {
+        let what = "this is a private key, which stays with its owner. Give the file that ends in .public";
+        return Err(fault(what.to_owned()));
+    }
     PublicKeys::read(&bytes, around.limits).map_err(|error| fault(error.to_string()))
 }
 
@@ -255,22 +259,6 @@ pub(super) async fn sign(
 /// The server refuses.
 pub(super) async fn submit(ceremony: Ceremony, around: &Around<'_>) -> Result<Exit, Failure> {
     hand_in(&Operators::new(around.settings)?, &ceremony.without_base(), around).await
-}
-
-/// Reads a ceremony's file; `None` when it does not say that it is one.
-///
-/// # Errors
-/// It says so and is none, or cannot be read.
-pub(super) fn of_file(path: &Path, limits: &Limits) -> Result<Option<Ceremony>, Failure> {
-    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
-    let fault = |what: String| {
-        Failure::usage(FailureKind::ProposalUnreadable, format!("{}: {what}.", path.display()))
-    };
-    let bytes = files::read_bounded(path, max).map_err(|error| fault(error.to_string()))?;
-    if !mulberry_shared::ceremony::document::is_one(&bytes, limits) {
-        return Ok(None);
-    }
-    Ceremony::read(&bytes, limits).map(Some).map_err(|error| fault(error.to_string()))
 }
 
 fn show(ceremony: &Ceremony, live: &Live<'_>, around: &Around<'_>) -> Result<(), Failure> {

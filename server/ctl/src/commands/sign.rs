@@ -3,12 +3,13 @@
 
 use super::{
     ceremony::{self, Around},
-    propose::{self, proposal_of},
+    propose,
     publish::{
         self,
         base::{self, Base},
         signers,
     },
+    signable::Signable,
 };
 use crate::{
     cli,
@@ -81,12 +82,19 @@ pub async fn run(
     let around = Around { settings, now, format, limits };
     let pinned = origin::pinned(settings.root()?, limits)?;
     let (proposal, server) = match &named {
-        Named::File(path) => {
-            if let Some(held) = ceremony::of_file(path, limits)? {
+        Named::File(path) => match Signable::read(path, limits)? {
+            Signable::Proposal(proposal) => (*proposal, None),
+            Signable::Ceremony(held) => {
                 return ceremony::sign(command, held, Some(path), &around, passphrases).await;
             }
-            (proposal_of(path, limits)?, None)
-        }
+            Signable::Opening => {
+                let path = path.display();
+                let sentence = format!(
+                    "{path}: this is the opening of a gate. Sign it with mulberryctl gate sign {path}"
+                );
+                return Err(Failure::usage(FailureKind::ProposalUnreadable, sentence));
+            }
+        },
         Named::Id(id) => {
             let server = Operators::new(settings)?;
             match server.proposal(id, limits).await {

@@ -2,12 +2,12 @@
 
 use super::{
     ceremony::{self, Around},
-    gate,
-    propose::{self, proposal_of},
+    gate, propose,
+    signable::Signable,
 };
-use crate::{cli, config::Settings, failure::Failure, files, operators::Operators, output::Format};
+use crate::{cli, config::Settings, failure::Failure, operators::Operators, output::Format};
 use jiff::Timestamp;
-use mulberry_shared::{approval, exit::Exit, limits::Limits, operators::ProposalRequest};
+use mulberry_shared::{exit::Exit, limits::Limits, operators::ProposalRequest};
 
 /// Submits. The server checks every signature, and everything else, before it keeps or publishes it.
 ///
@@ -20,16 +20,15 @@ pub async fn run(
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
-    // What cannot be read at all is named as no proposal, below.
-    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
-    let bytes = files::read_bounded(&command.file, max).unwrap_or_default();
-    if approval::file::is_one(&bytes, limits) {
-        return gate::opening::submit(&command.file, settings, format, limits).await;
-    }
-    if let Some(held) = ceremony::of_file(&command.file, limits)? {
-        return ceremony::submit(held, &Around { settings, now, format, limits }).await;
-    }
-    let proposal = proposal_of(&command.file, limits)?.without_base();
+    let proposal = match Signable::read(&command.file, limits)? {
+        Signable::Proposal(proposal) => proposal.without_base(),
+        Signable::Ceremony(held) => {
+            return ceremony::submit(held, &Around { settings, now, format, limits }).await;
+        }
+        Signable::Opening => {
+            return gate::opening::submit(&command.file, settings, format, limits).await;
+        }
+    };
     let server = Operators::new(settings)?;
     let request = ProposalRequest { proposal: proposal.document(), replaces: None };
     let response = server.propose(&request).await?;
