@@ -3,6 +3,7 @@
 use crate::{
     failure::{Failure, FailureKind},
     keys::{self, PersonKey},
+    output,
     passphrase::Passphrases,
 };
 use mulberry_shared::{
@@ -14,10 +15,11 @@ use mulberry_shared::{
 };
 use std::path::{Path, PathBuf};
 
-/// Opens the keys and makes sure that each may sign something that it has not signed.
+/// Opens the keys and makes sure that each may sign something. One that has signed all it may is passed over, so that a person who
+/// has signed a part goes on with the command that names all their keys.
 ///
 /// # Errors
-/// A key that cannot be opened, is given twice, may sign no part, or has signed.
+/// A key that cannot be opened, is given twice or may sign no part; all of them have signed.
 pub(super) fn load(
     files: &[PathBuf],
     ceremony: &Ceremony,
@@ -27,11 +29,12 @@ pub(super) fn load(
 ) -> Result<Vec<PersonKey>, Failure> {
     let demands = ceremony.demands(live).map_err(super::trust)?;
     let signing = ceremony.signing(live, limits).map_err(super::trust)?;
-    let mut signers: Vec<PersonKey> = Vec::new();
+    let (mut signers, mut done) = (Vec::new(), Vec::new());
+    let mut given = Vec::new();
     for file in files {
         let signer = keys::open(file, passphrases)?;
-        let public = signer.key().public();
-        if signers.iter().any(|known| known.key().public() == public) {
+        let public = signer.key().public().cloned();
+        if given.contains(&public) {
             return Err(Failure::usage(
                 FailureKind::KeyTwice,
                 format!("{}: this key is given twice, and one key signs once.", file.display()),
@@ -40,19 +43,31 @@ pub(super) fn load(
         if !may_sign(&demands, signer.key()) {
             return Err(foreign(file, signer.key(), ceremony, live, limits));
         }
-        let done = demands.iter().zip(&signing).all(|(demand, demanded)| {
+        let has_signed = demands.iter().zip(&signing).all(|(demand, demanded)| {
             let own = |key: &mulberry_shared::proposal::KeyHolder| {
-                demand.authority.keys.get(&key.keyid).is_some_and(|key| key.public() == public)
+                demand.authority.keys.get(&key.keyid).is_some_and(|key| key.public() == public.as_ref())
             };
             !may_sign(std::slice::from_ref(demand), signer.key()) || demanded.signing.signed.iter().any(own)
         });
-        if done {
+        given.push(public);
+        if has_signed {
+            done.push(file.display().to_string());
+        } else {
+            signers.push(signer);
+        }
+    }
+    let names = done.join(", ");
+    match (done.is_empty(), signers.is_empty()) {
+        (true, _) => {}
+        (false, false) => {
+            output::warn(&format!("{names}: this key has signed it already, and is passed over."));
+        }
+        (false, true) => {
             return Err(Failure::no(
                 ProblemKind::AlreadySigned,
-                format!("{}: this key has signed it already. Let another person sign.", file.display()),
+                format!("{names}: this key has signed it already. Let another person sign."),
             ));
         }
-        signers.push(signer);
     }
     Ok(signers)
 }
