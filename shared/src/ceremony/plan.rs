@@ -106,6 +106,44 @@ pub enum PlanError {
     Ceremony(#[from] CeremonyError),
 }
 
+/// A person who loses keys of some roles, and not of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Who.
+    pub person: String,
+    /// The roles of which they lose the key that they have.
+    pub lost: BTreeSet<Role>,
+    /// The roles of which they keep it.
+    pub kept: BTreeSet<Role>,
+}
+
+/// The people who lose keys by these wishes and keep others.
+///
+/// # Errors
+/// `not-delegated` when a role is missing.
+pub fn kept(live: &Live<'_>, steps: &[Step]) -> Result<Vec<Kept>, TrustError> {
+    let revoked = |role: Role, key: &Key| {
+        let is_meant =
+            |step: &Step| matches!(step, Step::Revoke { role: of, who } if *of == role && names(who, key));
+        steps.iter().any(is_meant)
+    };
+    let mut people = BTreeMap::<&str, [BTreeSet<Role>; 2]>::new();
+    for role in Role::PEOPLE {
+        let authority = rules::authority(role, live.root, live.targets)?;
+        for key in authority.role_keys.keyids.iter().filter_map(|id| authority.keys.get(id)) {
+            let Some(person) = key.person() else { continue };
+            let [lost, kept] = people.entry(person).or_default();
+            if revoked(role, key) {
+                lost.insert(role)
+            } else {
+                kept.insert(role)
+            };
+        }
+    }
+    let of_both = people.into_iter().filter(|(_, [lost, kept])| !lost.is_empty() && !kept.is_empty());
+    Ok(of_both.map(|(person, [lost, kept])| Kept { person: person.to_owned(), lost, kept }).collect())
+}
+
 /// What is in the making.
 struct Draft {
     root: Root,

@@ -279,6 +279,24 @@ fn signatures_that_hold_are_merged_and_others_left_out() {
 }
 
 #[test]
+fn who_loses_a_key_and_keeps_others_is_named() {
+    let world = World::new();
+    let kept = |steps: &[Step]| {
+        let all = plan::kept(&world.live(), steps).unwrap();
+        let roles =
+            |roles: BTreeSet<Role>| roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ");
+        all.into_iter().map(|one| (one.person, roles(one.lost), roles(one.kept))).collect::<Vec<_>>()
+    };
+    let of = |person: &str, lost: &str, kept: &str| (person.to_owned(), lost.to_owned(), kept.to_owned());
+    assert_eq!(kept(&[revoke(Role::Root, "C")]), [of("c", "root", "targets emergency routine")]);
+    let digits = signer(11).key().public().unwrap().fingerprint().to_string()[..8].to_owned();
+    let one_key = Step::Revoke { role: Role::Targets, who: digits };
+    assert_eq!(kept(&[one_key]), [of("a", "targets", "root emergency routine")]);
+    assert_eq!(kept(&Role::PEOPLE.map(|role| revoke(role, "c"))), []);
+    assert_eq!(kept(&[add(Role::Root, 4), Step::Renew { role: Role::Root }]), []);
+}
+
+#[test]
 fn a_ceremony_changed_after_somebody_signed_it_shows_whose_signature_is_void() {
     let world = World::new();
     let broken = |ceremony: &Ceremony| {

@@ -17,13 +17,14 @@ use crate::{
     files::{self, Existing},
     keys::PersonKey,
     operators::Operators,
-    output::Format,
+    output::{self, Format},
     passphrase::Passphrases,
 };
 use jiff::Timestamp;
 use mulberry_shared::{
     ceremony::{
-        Ceremony, Demanded, Live, Lone, Step, Unfit, plan,
+        Ceremony, Demanded, Live, Lone, Step, Unfit,
+        plan::{self, Kept},
         public::PublicKeys,
         words::{heading, unmet},
     },
@@ -198,6 +199,7 @@ async fn propose(
         if held.accept == Some(cli::Accept::OnePersonAlone) { Lone::OnePersonAlone } else { Lone::Refuse };
     let mut ceremony = plan::make(&live, steps, lone, now, limits).map_err(not_planned)?;
     show(&ceremony, &live, around)?;
+    warn_of_kept(&plan::kept(&live, steps).map_err(trust)?);
     let keys = signers::load(&held.key, &ceremony, &live, limits, passphrases)?;
     let question = if keys.is_empty() { "Propose this?" } else { "Propose this, and sign it?" };
     agree(held.yes, question, "proposed")?;
@@ -210,6 +212,18 @@ async fn propose(
         }
         (None, Some(server)) => hand_in(&server, &ceremony, around).await,
         (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
+    }
+}
+
+/// Whoever was robbed or leaves mostly loses every key, and a command without `--role` takes few.
+fn warn_of_kept(kept: &[Kept]) {
+    for Kept { person, lost, kept } in kept {
+        let names: Vec<&str> = kept.iter().map(|role| role.as_str()).collect();
+        let options: String = lost.union(kept).map(|role| format!(" --role {role}")).collect();
+        output::warn(&format!(
+            "{person} keeps the keys of {}. If they were lost or stolen too, or {person} leaves, take them all in one step:{options}",
+            names.join(", ")
+        ));
     }
 }
 
