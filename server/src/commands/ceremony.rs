@@ -1,5 +1,5 @@
-//! `ceremony`: publishes a ceremony from its file while no server runs. A server whose online keys are lost can sign nothing, so it
-//! does not start, and people could not hand it the ceremony that authorises new ones.
+//! `ceremony`: publishes a ceremony from its file while no server runs. A server that has lost its online keys,
+//! and what it signed last with them, does not start, and people could not hand it the ceremony that authorises new ones.
 
 use std::sync::Arc;
 

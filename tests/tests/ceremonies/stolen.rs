@@ -213,6 +213,12 @@ fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_i
     assert!(said.stderr.contains("belongs to no role"), "{}", said.stderr);
     assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
 
+    let private = scene.stage.ctl(&["root", "add-key", &thief]).unwrap().expect_code(2).unwrap();
+    assert!(
+        private.stderr.contains("this is a private key, which stays with its owner"),
+        "{}",
+        private.stderr
+    );
     // A new person, and then a signer of the published lane goes: the lane is signed anew in the same ceremony.
     let made = ["key", "new", "dora", "--person", "dora", "--no-passphrase"];
     scene.stage.ctl(&made).unwrap().expect_code(0).unwrap();
@@ -226,7 +232,11 @@ fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_i
     ];
     let mut revoke = vec!["lanes", "revoke-key", "person-2", "--role", "emergency", "--yes"];
     keys.iter().for_each(|key| revoke.extend(["--key", key]));
-    let said = scene.stage.ctl(&revoke).unwrap().expect_code(0).unwrap().stdout;
+    let said = scene.stage.ctl(&revoke).unwrap().expect_code(0).unwrap();
+    let keeps = "person-2 keeps the keys of root, targets, routine.";
+    let all = "in one step: --role root --role targets --role emergency --role routine";
+    assert!(said.stderr.contains(keeps) && said.stderr.contains(all), "{}", said.stderr);
+    let said = said.stdout;
     assert!(said.contains("The emergency lane is signed anew as version 3"), "{said}");
     assert!(said.contains("Published: targets version 4, emergency version 3"), "{said}");
     let run = scene.once(0);
@@ -314,12 +324,24 @@ fn a_server_whose_online_keys_are_lost_takes_new_ones_from_a_file_before_it_star
         scene.stage.server_command(arguments).unwrap().expect_code(code).unwrap()
     };
     server(&scene, &["keys", "new", "--state", "server", "--out", "server.keys"], 0);
-    let mut all = vec!["online-keys", "rotate", "server.keys", "--out", "new.ceremony", "--yes"];
-    let keys = [1, 2].map(|person| ["root", "targets"].map(|role| Scene::key(person, role))).concat();
-    keys.iter().take(3).for_each(|key| all.extend(["--key", key]));
-    scene.stage.ctl(&all).unwrap().expect_code(0).unwrap();
-
+    // A mirror is left of what it published.
+    for (path, bytes) in scene.published("mirror.bundle") {
+        let file = scene.stage.path("mirror").join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
     scene.stage.stop_server().unwrap();
+    let rotate = ["online-keys", "rotate", "server.keys", "--yes"];
+    let keys = [1, 2].map(|person| ["root", "targets"].map(|role| Scene::key(person, role))).concat();
+    for (from, out) in [("mirror.bundle", "other.ceremony"), ("mirror", "new.ceremony")] {
+        let mut all = [&rotate[..], &["--from", from, "--out", out]].concat();
+        keys.iter().take(3).for_each(|key| all.extend(["--key", key]));
+        scene.offline(&all).expect_code(0).unwrap();
+    }
+    let held =
+        |name| Ceremony::read(&std::fs::read(scene.stage.path(name)).unwrap(), &Limits::default()).unwrap();
+    assert_eq!(held("new.ceremony").base(), held("other.ceremony").base());
+
     for lost in ["keys/snapshot.pem", "keys/timestamp.pem", "keys/gates.pem", "edition.json"] {
         std::fs::remove_file(scene.stage.path("server").join(lost)).unwrap();
     }
@@ -327,7 +349,13 @@ fn a_server_whose_online_keys_are_lost_takes_new_ones_from_a_file_before_it_star
     let said = server(&scene, &hold, 3);
     assert!(said.stderr.contains("targets: signed by person-1; missing 1"), "{}", said.stderr);
     // Nobody listens where the server was, and the file carries what it needs.
-    scene.offline(&["sign", "new.ceremony", "--key", &keys[3], "--yes"]).expect_code(0).unwrap();
+    // Person 2 goes on with the command that names both keys.
+    let sign = ["sign", "new.ceremony", "--key", &keys[2], "--key", &keys[3], "--yes"];
+    let said = scene.offline(&sign).expect_code(0).unwrap();
+    let passed_over = format!("{}: this key has signed it already, and is passed over", keys[2]);
+    assert!(said.stderr.contains(&passed_over), "{}", said.stderr);
+    let said = scene.offline(&sign).expect_code(1).unwrap();
+    assert!(said.stderr.contains("Let another person sign"), "{}", said.stderr);
     let said = server(&scene, &hold, 0);
     assert!(said.stdout.contains("root version 2"), "{}", said.stdout);
     scene.stage.start_server().unwrap();

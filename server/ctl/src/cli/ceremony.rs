@@ -46,6 +46,9 @@ pub struct Held {
     /// Write it into a file, with the edition it was made on, and tell the server nothing
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Make it on the edition in a mirror's folder or in a bundle, where the server and its origin are gone [default: the origin]
+    #[arg(long, value_name = "PATH", requires = "out")]
+    pub from: Option<PathBuf>,
     /// Do what is refused otherwise
     #[arg(long, value_enum)]
     pub accept: Option<Accept>,

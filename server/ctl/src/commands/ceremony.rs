@@ -193,7 +193,10 @@ async fn propose(
             None
         }
     };
-    let view = View::of_origin(around).await?;
+    let view = match &held.from {
+        None => View::of_origin(around).await?,
+        Some(path) => View::of_mirror(path, around).await?,
+    };
     let live = view.live()?;
     let lone =
         if held.accept == Some(cli::Accept::OnePersonAlone) { Lone::OnePersonAlone } else { Lone::Refuse };

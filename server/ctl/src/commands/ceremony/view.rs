@@ -10,7 +10,8 @@ use crate::{
     config,
     failure::{Failure, FailureKind},
     http::{Endpoint, Purpose},
-    origin, output,
+    origin::{self, Mirror, Source},
+    output,
 };
 use jiff::Timestamp;
 use mulberry_shared::{
@@ -19,7 +20,7 @@ use mulberry_shared::{
     recipe::Lane,
     trust::{TrustState, Verified, Waiver},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 /// An edition that was verified, and the bundle of it.
 pub(in crate::commands) struct View {
@@ -43,11 +44,25 @@ impl View {
     /// # Errors
     /// As [`Self::of_origin`].
     pub(in crate::commands) async fn quietly(around: &Around<'_>) -> Result<Self, Failure> {
-        let pinned = origin::pinned(around.settings.root()?, around.limits)?;
         let endpoint = Endpoint::new(&around.settings.origin.value, Purpose::PublicDocuments)?;
         output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
-        let (bundle, state) =
-            bundle::collect(&endpoint, &pinned, Timestamp::UNIX_EPOCH, around.limits).await?;
+        Self::of(Source::Origin(&endpoint), around).await
+    }
+
+    /// What a mirror's folder or a bundle holds.
+    ///
+    /// # Errors
+    /// It cannot be read, or is refused.
+    pub(in crate::commands) async fn of_mirror(path: &Path, around: &Around<'_>) -> Result<Self, Failure> {
+        let mirror = Mirror::open(path, around.limits)?;
+        let view = Self::of(mirror.source(), around).await?;
+        view.warn(around.now);
+        Ok(view)
+    }
+
+    async fn of(source: Source<'_>, around: &Around<'_>) -> Result<Self, Failure> {
+        let pinned = origin::pinned(around.settings.root()?, around.limits)?;
+        let (bundle, state) = bundle::collect(source, &pinned, Timestamp::UNIX_EPOCH, around.limits).await?;
         Ok(Self { state, bundle: bundle.write() })
     }
 
