@@ -96,6 +96,19 @@ impl Opening {
         threshold::so_far(authority, signatures, &self.message(), limits)
     }
 
+    /// The lane's keys whose signature does not hold: whoever signed has signed another opening.
+    ///
+    /// # Errors
+    /// [`threshold::tally`]'s.
+    pub fn broken(
+        &self,
+        authority: Authority<'_>,
+        signatures: &[Signature],
+        limits: &TrustLimits,
+    ) -> Result<Vec<KeyId>, TrustError> {
+        Ok(threshold::tally(authority, signatures, &self.message(), limits)?.broken)
+    }
+
     /// Checks that as many of the lane's people as must signed it; their keys.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ fn an_opening_in_a_file_counts_once() {
     says(
         stage.ctl(&other).unwrap(),
         3,
-        &["the signature of person-3 in it does not hold", "Nothing was signed"],
+        &["A signature of person-3 in it does not hold", "Nothing was signed"],
     );
     // The reason is not signed, and is shown so that it can pass for nothing else.
     let forged = text.replace("it's time", "canary\\nat most    1% of them");

@@ -33,7 +33,7 @@ use mulberry_shared::{
     operators::{GateRequest, GateState, ProblemKind},
     proposal::{
         Signing,
-        signing::{holder, names},
+        signing::{holders, names},
     },
     recipe::{Opens, Recipe, RecipePath, words},
     sampling::BasisPoints,
@@ -161,20 +161,12 @@ pub(super) async fn sign_file(
             output::instant(opening.expires)
         )));
     }
-    let before = signing(&file, &base, limits)?;
     let authority = signers::authority(&base.targets, lane)?;
-    let (held, others): (Vec<_>, Vec<_>) = file
-        .signatures
-        .drain(..)
-        .partition(|signature| before.signed.iter().any(|key| key.keyid == signature.keyid));
-    if let Some(broken) = others.iter().find(|other| authority.role_keys.keyids.contains(&other.keyid)) {
-        let who = authority.keys.get(&broken.keyid).map_or_else(|| broken.keyid.0.clone(), holder);
-        return Err(unfit(format!(
-            "the signature of {who} in it does not hold: the file was changed after it was signed. Ask {who} for another"
-        )));
-    }
-    // What keys of nobody in the lane signed is left out, whoever put it there.
-    file.signatures = held;
+    let broken = file.opening.broken(authority, &file.signatures, &limits.trust);
+    sign::check_unaltered(broken.map(|labels| holders(authority, &labels)))?;
+    let before = signing(&file, &base, limits)?;
+    // Signatures of keys that do not count are left out here, whoever put them there.
+    file.signatures.retain(|signature| before.signed.iter().any(|key| key.keyid == signature.keyid));
     publish::say(format, &describe(&file, &meant, now))?;
     publish::say(format, &format!("Signed by {}.", names(&before.signed)))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
