@@ -36,8 +36,20 @@ pub struct CorpusSpec {
     pub seed: u64,
     /// The last second of the expiring intermediate.
     pub expired_at: Timestamp,
-    /// Keys of anchors and intermediates: RSA-2048, or RSA-4096 as in real files. End entities have RSA-2048.
+    /// Keys of anchors and intermediates: RSA-2048, or RSA-4096 as in real files. End entities of PKCS#7 have RSA-2048.
     pub keys: KeyKind,
+    /// How they are signed.
+    pub signed: Signed,
+}
+
+/// How the add-ons of a corpus are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signed {
+    /// Every way that stands in real files, in turn: two of seven have COSE by a P-256 end entity besides PKCS#7, so two chains.
+    EveryWay,
+    /// PKCS#7 by an RSA-2048 end entity alone, as in 2018.
+    Rsa,
 }
 
 /// Which intermediate signed an add-on.
@@ -173,7 +185,7 @@ fn one(folder: &Path, spec: &CorpusSpec, incident: &Incident, index: usize) -> R
     })
 }
 
-/// Every way of signing that stands in real files takes its turn.
+/// The ways of signing take turns.
 fn options(spec: &CorpusSpec, index: usize) -> Result<SigningOptions, LabError> {
     let shift = |days: i64| {
         spec.expired_at
@@ -182,9 +194,9 @@ fn options(spec: &CorpusSpec, index: usize) -> Result<SigningOptions, LabError> 
     };
     let validity = (shift(-300)?, shift(65)?);
     // Not in step with the groups, which have a period of twenty.
-    let mut options = match index % 7 {
-        0..=3 => SigningOptions::service_of_2018(validity.0, validity.1),
-        4 | 5 => SigningOptions::service_of_2023(validity.0, validity.1),
+    let mut options = match (index % 7, spec.signed) {
+        (4 | 5, Signed::EveryWay) => SigningOptions::service_of_2023(validity.0, validity.1),
+        (0..=5, _) => SigningOptions::service_of_2018(validity.0, validity.1),
         _ => SigningOptions {
             digests: ManifestDigests::Md5AndSha1,
             container: ContainerStyle::LocalHeader,
@@ -245,6 +257,7 @@ mod tests {
             seed: 1,
             expired_at: "2019-05-04T00:09:46Z".parse().unwrap(),
             keys: KeyKind::Rsa2048,
+            signed: Signed::EveryWay,
         };
         let (_, table) = write(folder.path(), &spec, &|_| ()).unwrap();
         let read: CorpusTable =

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use der::{Decode as _, Encode as _};
 use jiff::{SignedDuration, Timestamp};
 use mulberry_lab::binaries::{Binaries, workspace};
-use mulberry_lab::corpus::{self, CorpusSpec};
+use mulberry_lab::corpus::{self, CorpusSpec, Signed};
 use mulberry_lab::pki::name::end_entity_name;
 use mulberry_lab::pki::{
     CertificateSpec, ExtendedKeyUse, Incident, KeyKind, LabCertificate, key, mozilla_name,
@@ -41,7 +41,8 @@ fn bench() -> &'static Bench {
     BENCH.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let expired_at = EXPIRED.parse().unwrap();
-        let spec = CorpusSpec { addons: 20, seed: 1, expired_at, keys: KeyKind::Rsa2048 };
+        let spec =
+            CorpusSpec { addons: 20, seed: 1, expired_at, keys: KeyKind::Rsa2048, signed: Signed::EveryWay };
         let (incident, _) = corpus::write(folder.path(), &spec, &|_| ()).unwrap();
         Bench { folder, incident }
     })

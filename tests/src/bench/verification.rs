@@ -27,7 +27,7 @@ use serde::Serialize;
 use super::series::{Bound, Ratio, Series, timed};
 use super::yardstick::{self, Done, Plan};
 use crate::LabError;
-use crate::corpus::{self, CorpusSpec, CorpusTable};
+use crate::corpus::{self, CorpusSpec, CorpusTable, Signed};
 use crate::pki::{Incident, KeyKind, LabCertificate};
 
 /// Threads of everything that is measured.
@@ -42,6 +42,8 @@ pub struct Spec {
     pub rounds: usize,
     /// Keys of anchors and intermediates.
     pub keys: KeyKind,
+    /// How the add-ons are signed.
+    pub signed: Signed,
 }
 
 /// What was found.
@@ -49,6 +51,8 @@ pub struct Spec {
 pub struct Report {
     /// Add-ons.
     pub addons: usize,
+    /// How they are signed.
+    pub signed: Signed,
     /// Bytes of all archives.
     pub archive_bytes: u64,
     /// Bytes of all their files.
@@ -73,7 +77,13 @@ pub fn measure(spec: &Spec, progress: &(dyn Fn(&str) + Sync)) -> Result<Report, 
         .tempdir()
         .map_err(LabError::file(std::env::temp_dir()))?;
     progress(&format!("signing {} add-ons", spec.addons));
-    let corpus_spec = CorpusSpec { addons: spec.addons, seed: 1, expired_at: expired_at()?, keys: spec.keys };
+    let corpus_spec = CorpusSpec {
+        addons: spec.addons,
+        seed: 1,
+        expired_at: expired_at()?,
+        keys: spec.keys,
+        signed: spec.signed,
+    };
     let (incident, table) = corpus::write(folder.path(), &corpus_spec, &|_| {})?;
     let plans: Vec<Plan> = table
         .addons
@@ -157,6 +167,7 @@ impl Scene {
         ];
         Ok(Report {
             addons: plans.len(),
+            signed: spec.signed,
             archive_bytes: done.archives,
             content_bytes: done.content,
             threads: THREADS,

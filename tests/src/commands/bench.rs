@@ -11,6 +11,7 @@ use crate::bench::polls::{self, Tools};
 use crate::bench::refresh;
 use crate::bench::series::{Bound, Ratio};
 use crate::bench::verification;
+use crate::corpus::Signed;
 use crate::python_tuf::Python;
 
 /// Measures verification of add-ons against inflating and hashing the same bytes, polls of timestamp.json against
@@ -19,10 +20,13 @@ use crate::python_tuf::Python;
 #[command(
     after_help = "Build it with --release, on a machine that does little else. What is compared is measured in turns; each ratio is that of \
     the medians on the wall, with the same by the processors' time, and the lowest and highest of one round.\n\n\
+    The bound of full verification is for add-ons with one RSA signature. Signed every way, two of seven have a second one, by \
+    another end entity, which is verified too.\n\n\
     Polls need nginx and wrk (Debian: apt-get install nginx-light wrk); without them they are left out, and a line says so. \
     So are refreshes without python3 and python-tuf, which is installed from PyPI the first time, beside the build.\n\n\
     Exit code 0: all ratios are within their bounds. 1: one is not. 2: something cannot be measured.\n\n\
     Examples:\n  cargo run --release -p mulberry-lab -- bench\n  mulberry-lab bench verification --addons 500 --rounds 3\n  \
+    mulberry-lab bench verification --signed every-way\n  \
     mulberry-lab bench polls --json\n  mulberry-lab bench refresh --recipes 50"
 )]
 pub struct Arguments {
@@ -38,6 +42,9 @@ pub struct Arguments {
     /// Size of the RSA keys of anchors and intermediates.
     #[arg(long, value_enum, default_value_t = Keys::Rsa4096)]
     keys: Keys,
+    /// How the add-ons are signed.
+    #[arg(long, value_enum, default_value_t = Signed::Rsa)]
+    signed: Signed,
     /// How many recipes a refresh fetches.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     recipes: u16,
@@ -94,8 +101,12 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
         refresh_skipped: None,
     };
     if wanted(What::Verification) {
-        let spec =
-            verification::Spec { addons: arguments.addons as usize, rounds, keys: arguments.keys.into() };
+        let spec = verification::Spec {
+            addons: arguments.addons as usize,
+            rounds,
+            keys: arguments.keys.into(),
+            signed: arguments.signed,
+        };
         report.verification = Some(verification::measure(&spec, &progress)?);
     }
     if wanted(What::Polls) {
@@ -145,8 +156,12 @@ impl Report {
         if let Some(of) = &self.verification {
             let megabytes = |bytes: u64| bytes as f64 / 1e6;
             text += &format!(
-                "{} add-ons, {:.1} MB ({:.1} MB inflated), {} threads, {} rounds; median seconds:\n",
+                "{} add-ons signed {}, {:.1} MB ({:.1} MB inflated), {} threads, {} rounds; median seconds:\n",
                 of.addons,
+                match of.signed {
+                    Signed::Rsa => "with RSA",
+                    Signed::EveryWay => "every way",
+                },
                 megabytes(of.archive_bytes),
                 megabytes(of.content_bytes),
                 of.threads,

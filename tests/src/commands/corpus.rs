@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::LabError;
-use crate::corpus::{self, CorpusSpec, Group};
+use crate::corpus::{self, CorpusSpec, Group, Signed};
 use crate::pki::KeyKind;
 
 /// Writes many signed add-ons of about 50 KB, their certificates, and the verdicts to expect.
@@ -64,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
         seed: arguments.seed,
         expired_at: arguments.expired_at,
         keys: arguments.keys.into(),
+        signed: Signed::EveryWay,
     };
     // Hidden by itself when standard error is no terminal.
     let bar = ProgressBar::new(spec.addons as u64);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use mulberry_shared::xpi::{Policy, SignatureMode};
 
-use crate::corpus::{self, CorpusAddon, CorpusSpec};
+use crate::corpus::{self, CorpusAddon, CorpusSpec, Signed};
 use crate::pki::KeyKind;
 use crate::stage::StageError;
 
@@ -85,7 +85,13 @@ impl Material {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, StageError> {
         let expiry = instant("2019-05-04T00:09:46Z")?;
-        let spec = CorpusSpec { addons, seed: 1, expired_at: expiry, keys: KeyKind::Rsa2048 };
+        let spec = CorpusSpec {
+            addons,
+            seed: 1,
+            expired_at: expiry,
+            keys: KeyKind::Rsa2048,
+            signed: Signed::EveryWay,
+        };
         let (_, table) = corpus::write(folder, &spec, progress).map_err(|e| StageError(e.to_string()))?;
         let certificate = |name: &str| folder.join("certificates").join(name);
         Ok(Self {

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_lab::binaries::Binaries;
-use mulberry_lab::corpus::{self, CorpusSpec};
+use mulberry_lab::corpus::{self, CorpusSpec, Signed};
 use mulberry_lab::forge::{self, Forge};
 use mulberry_lab::hostile_origin::{Damage, HostileOrigin};
 use mulberry_lab::pki::{KeyKind, LabCertificate};
@@ -46,7 +46,8 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let now = Timestamp::now();
     let expired_at = now - SignedDuration::from_hours(1);
-    let spec = CorpusSpec { addons: 14, seed: 9, expired_at, keys: KeyKind::Rsa2048 };
+    let spec =
+        CorpusSpec { addons: 14, seed: 9, expired_at, keys: KeyKind::Rsa2048, signed: Signed::EveryWay };
     let (incident, table) = corpus::write(folder.path(), &spec, &|_| ()).unwrap();
     // One of each group is enough: repaired, replaced, never broken.
     for addon in &table.addons {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_lab::corpus::{self, CorpusSpec};
+use mulberry_lab::corpus::{self, CorpusSpec, Signed};
 use mulberry_lab::hostile_origin::Recording;
 use mulberry_lab::pki::KeyKind;
 use mulberry_lab::stage::Stage;
@@ -31,7 +31,8 @@ impl Scene {
         let material = stage.path("material");
         std::fs::create_dir_all(&material).unwrap();
         let expired_at = Timestamp::now().checked_sub(SignedDuration::from_hours(1)).unwrap();
-        let spec = CorpusSpec { addons: 20, seed: 5, expired_at, keys: KeyKind::Rsa2048 };
+        let spec =
+            CorpusSpec { addons: 20, seed: 5, expired_at, keys: KeyKind::Rsa2048, signed: Signed::EveryWay };
         let (incident, _) = corpus::write(&material, &spec, &|_| ()).unwrap();
         let anchor = material.join("certificates/anchor.pem");
         stage.init_agent("fresh", &anchor, &material.join("addons"), &[]).unwrap();

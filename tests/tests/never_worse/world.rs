@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_lab::corpus::{self, CorpusSpec, CorpusTable};
+use mulberry_lab::corpus::{self, CorpusSpec, CorpusTable, Signed};
 use mulberry_lab::pki::certificate::Presence;
 use mulberry_lab::pki::name::mozilla_name;
 use mulberry_lab::pki::{CertificateSpec, Incident, KeyKind, SignatureKind, key};
@@ -68,7 +68,13 @@ impl World {
     /// Before the expiry; the agent has never run.
     pub(crate) fn unfixed(addons: usize, kinds: &[Kind]) -> Self {
         let material = tempfile::tempdir().unwrap();
-        let spec = CorpusSpec { addons, seed: 1, expired_at: at(EXPIRY), keys: KeyKind::Rsa2048 };
+        let spec = CorpusSpec {
+            addons,
+            seed: 1,
+            expired_at: at(EXPIRY),
+            keys: KeyKind::Rsa2048,
+            signed: Signed::EveryWay,
+        };
         let (incident, table) = corpus::write(material.path(), &spec, &|_| ()).unwrap();
         let folder = material.path().join("addons");
         for kind in kinds {
