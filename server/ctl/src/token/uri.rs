@@ -35,15 +35,14 @@ impl TokenUri {
     /// What is wrong with it, for people, and without the value of an attribute that is not known: an attribute that is not
     /// known, twice, or not text where it must be; no key named; a PIN in it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = text.get(SCHEME.len()..).filter(|_| is_uri(text));
-        let rest = rest.ok_or_else(|| format!("it does not begin with {SCHEME}"))?;
         // Anywhere: behind the wrong separator it would be the end of a path or a label, and those are printed.
-        if text.to_ascii_lowercase().contains("pin-value") {
+        if holds_pin(text) {
             return Err(
                 "it holds a PIN, which everybody on this machine could read; use pin-source, or be asked"
                     .to_owned(),
             );
         }
+        let rest = after_scheme(text).ok_or_else(|| format!("it does not begin with {SCHEME}"))?;
         if text.len() > MAX_LEN {
             return Err(format!("it has more than {MAX_LEN} characters"));
         }
@@ -84,18 +83,30 @@ impl TokenUri {
     }
 }
 
-/// Whether this names a key on a token rather than a file. The case of a scheme tells nothing (RFC 3986 section 3.1).
+/// Whether this names a key on a token rather than a file: by its scheme, or by the PIN in it where that is mistyped, since
+/// a file's name is printed whole.
 #[must_use]
 pub fn is_uri(text: &str) -> bool {
-    text.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+    after_scheme(text).is_some() || holds_pin(text)
+}
+
+/// The case of a scheme tells nothing (RFC 3986 section 3.1).
+fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(rest)
+}
+
+fn holds_pin(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("pin-value")
 }
 
 /// As much of a URI as may be printed: from the first attribute on that is not known, there may be a PIN in it.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let attributes = text.get(SCHEME.len()..).unwrap_or_default().split_inclusive([';', '?', '&']);
-    let known: String = attributes.take_while(|attribute| is_known(name_of(attribute))).collect();
-    let rest = if SCHEME.len() + known.len() < text.len() { "…" } else { "" };
+    let Some(attributes) = after_scheme(text) else { return "…".to_owned() };
+    let known = attributes.split_inclusive([';', '?', '&']).take_while(|part| is_known(name_of(part)));
+    let known: String = known.collect();
+    let rest = if known.len() < attributes.len() { "…" } else { "" };
     format!("{SCHEME}{known}{rest}")
 }
 
@@ -201,7 +212,10 @@ mod tests {
             "pkcs11:object=a?PIN-VALUE=SECRET&module-path=/m",
             "pkcs11:object=a?pin-value:SECRET",
             "PKCS11:object=a?pin-value=SECRET",
+            "pkcs11;object=a?pin-value=SECRET",
+            "pkcs1:object=a?PIN-value=SECRET",
         ] {
+            assert!(is_uri(uri), "{uri} would be a file's name, and printed");
             let said = format!("{}: {}", shown(uri), TokenUri::parse(uri).unwrap_err());
             assert!(!said.contains("CRET"), "{said}");
         }
