@@ -84,7 +84,7 @@ async fn set(
     }
     let request = GateRequest { revision, state, percent: wish.percent, reason, approval: None };
     let done = server.gate(&path, &request).await;
-    print(format, &done.map_err(|failure| two_people(failure, &path, &request))?)
+    print(format, &done.map_err(|failure| two_people(failure, &path, &request))?, &request.reason)
 }
 
 fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
@@ -96,8 +96,8 @@ fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
     )
 }
 
-fn print(format: Format, response: &GateResponse) -> Result<Exit, Failure> {
-    format.print(|| words(response), || serde_json::json!(response))?;
+fn print(format: Format, response: &GateResponse, reason: &str) -> Result<Exit, Failure> {
+    format.print(|| words(response, reason), || serde_json::json!(response))?;
     Ok(Exit::Yes)
 }
 
@@ -154,7 +154,7 @@ fn find<'a>(
     found.map(|recipe| (recipe, path.clone())).ok_or_else(|| unknown(&path))
 }
 
-fn words(response: &GateResponse) -> String {
+fn words(response: &GateResponse, reason: &str) -> String {
     let recipe = &response.recipe;
     let gate_words = match &recipe.gate {
         None => "closed".to_owned(),
@@ -172,6 +172,13 @@ fn words(response: &GateResponse) -> String {
         "{} revision {} is {gate_words} (edition {}, ledger {}).",
         recipe.path, recipe.revision, response.edition, response.ledger.sequence
     );
+    // A gate that is open so already keeps its reason, since an event would begin its bake anew.
+    if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.reason != reason) {
+        text = format!(
+            "{text}\nIt was so already, so nothing was recorded: its reason stays {:?}.",
+            gate.reason
+        );
+    }
     let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
     if let Some(gate) = open.filter(|gate| gate.percent != recipe.effective_percent) {
         let why = if recipe.effective_percent == 0 && gate.percent > 0 && recipe.max_percent > 0 {
@@ -237,21 +244,26 @@ mod tests {
 
     #[test]
     fn the_answer_says_what_holds_now() {
-        let open = words(&response(GateState::Open, 500, 10_000, 500));
+        let open = words(&response(GateState::Open, 500, 10_000, 500), "r");
         assert_eq!(open, "emergency/fix.json revision 2 is open at 5 % (edition 7, ledger 9).");
-        let capped = words(&response(GateState::Open, 5000, 2500, 2500));
+        let again = words(&response(GateState::Open, 500, 10_000, 500), "another");
+        assert_eq!(
+            again,
+            format!("{open}\nIt was so already, so nothing was recorded: its reason stays \"r\".")
+        );
+        let capped = words(&response(GateState::Open, 5000, 2500, 2500), "r");
         assert!(
             capped.ends_with("Now it reaches 25 % of those it is for: people signed at most 25 %."),
             "{capped}"
         );
-        let outside = words(&response(GateState::Open, 5000, 2500, 0));
+        let outside = words(&response(GateState::Open, 5000, 2500, 0), "r");
         assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
-        assert!(words(&response(GateState::Ended, 5000, 2500, 0)).contains("is ended for good: no new"));
+        assert!(words(&response(GateState::Ended, 5000, 2500, 0), "r").contains("is ended for good: no new"));
         let mut baking = response(GateState::Open, 500, 10_000, 500);
         baking.recipe.next_step =
             Some(NextStep { percent: 2_500, from: Some("2026-11-22T12:15:00Z".parse().unwrap()) });
         let next = "Next step of its plan: 25 %, by one person alone from 2026-11-22 12:15:00Z on.";
-        assert!(words(&baking).ends_with(next), "{}", words(&baking));
+        assert!(words(&baking, "r").ends_with(next), "{}", words(&baking, "r"));
     }
 
     #[test]

@@ -202,7 +202,7 @@ async fn hand_in(server: &Operators, file: &OpeningFile, format: Format) -> Resu
         approval: Some(opening.approved(signatures.clone())),
     };
     let response = server.gate(&opening.path, &request).await?;
-    super::print(format, &response)
+    super::print(format, &response, reason)
 }
 
 fn meant(state: &TrustState, base: &Base, path: &RecipePath, limits: &Limits) -> Result<Meant, Failure> {
