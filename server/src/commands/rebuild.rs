@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mulberry_shared::bundle::{self, Bundle};
+use mulberry_shared::gates::{Gate, GateState, Gates};
 use mulberry_shared::ledger::continuation::{self, Continuation, ContinuationFile, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
@@ -119,6 +120,8 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
             "{continues}: {error}; to sign it: mulberryctl ledger sign {continues} --key people/NAME/targets.pem"
         ))
     })?;
+    let gates = edition.gates.as_ref().ok_or_else(|| named("it has no gates that verify".to_owned()))?;
+    let gates = Gates::read(&gates.bytes, limits).map_err(|error| named(error.to_string()))?;
     let event = event(&source, &pinned, &trust, &edition, &continuation, limits).map_err(named)?;
     let state =
         state::apply(None, &event, ledger::EMPTY, limits).map_err(|error| named(error.to_string()))?;
@@ -128,7 +131,7 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
         Ok(State { head: ledger.head(), ..state })
     })
     .await
-    .and_then(|state| tell(args, &state, &continuation))
+    .and_then(|state| tell(args, &state, &gates, &continuation))
 }
 
 /// The first event of the new ledger.
@@ -187,17 +190,40 @@ fn event(
     })
 }
 
-fn tell(args: &RebuildArgs, state: &State, continuation: &Continuation) -> Result<(), CommandError> {
+/// Recipes whose gate the mirror has as open, and that is open no more: people's signatures under it hold no longer.
+fn closed(gates: &Gates, state: &State) -> Vec<String> {
+    let open = |gate: &Gate| gate.state == GateState::Open;
+    let now_closed = gates.0.iter().filter(|(path, gate)| {
+        let speaks = state.recipe(path).is_some_and(|published| published.recipe.revision == gate.revision);
+        speaks && open(gate) && !state.gates.of(path, gate.revision).is_some_and(open)
+    });
+    now_closed.map(|(path, _)| path.to_string()).collect()
+}
+
+fn tell(
+    args: &RebuildArgs,
+    state: &State,
+    gates: &Gates,
+    continuation: &Continuation,
+) -> Result<(), CommandError> {
     let folder = args.state.state.display().to_string();
     let (recipes, ended) = (state.recipes().count(), continuation.statement.previous);
+    let closed = closed(gates, state);
     if args.json {
         let told = json!({"state": folder, "head": state.head.head, "recipes": recipes, "continues": ended,
-            "keys": args.keys.is_some()});
+            "keys": args.keys.is_some(), "closed": closed});
         return answer(&format!("{told}\n"));
     }
     let keys = restore::missing_keys(args.keys.as_deref(), &folder);
+    let but = match closed.as_slice() {
+        [] => String::new(),
+        closed => format!(
+            "But paused, since the signatures under the opening hold no longer: {}. Have people open it anew.\n",
+            closed.join(", ")
+        ),
+    };
     answer(&format!(
-        "Rebuilt {folder}: {recipes} recipes are published, gates as the mirror had them.\n\
+        "Rebuilt {folder}: {recipes} recipes are published, gates as the mirror had them.\n{but}\
          Its ledger continues the lost one, which ended with {ended}.\n{keys}{}\
          Who did what before is in the lost ledger only. Proposals that waited are gone: make them again.\n",
         next_steps(&args.state.state)

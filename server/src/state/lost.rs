@@ -1,10 +1,11 @@
 //! The state that begins anew when a ledger was lost.
 
+use mulberry_shared::approval::Approval;
 use mulberry_shared::gates::{Gate, GateState, Gates};
 use mulberry_shared::ledger::continuation::{Continuation, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::LedgerHead;
-use mulberry_shared::recipe::{Opens, RecipePath};
+use mulberry_shared::recipe::RecipePath;
 
 use super::{State, initial};
 use crate::event::Event;
@@ -36,23 +37,113 @@ pub(super) fn continued(event: &Event, head: LedgerHead, limits: &Limits) -> Res
 }
 
 impl State {
-    /// A gate as the lost server had it.
+    /// A gate as the lost server had it. What clients do not take as open (another revision's, or what people signed with keys
+    /// that count no more) is paused here and stops no other; what is for nothing that is published is left out.
     fn keep_gate(&mut self, path: &RecipePath, mut gate: Gate, limits: &Limits) -> Result<(), String> {
-        let Some(approval) = gate.approval.take() else { return self.set_gate(path, &gate, None, limits) };
-        let current = self.recipe(path).is_some_and(|published| {
-            published.recipe.opens == Opens::People && published.recipe.revision == gate.revision
-        });
-        if !current {
-            // It speaks for another revision, which nobody takes any more.
-            return self.set_gate(path, &Gate { state: GateState::Paused, ..gate }, None, limits);
+        let Some(published) = self.recipe(path) else { return Ok(()) };
+        let open = gate.state == GateState::Open;
+        if open && gate.revision == published.recipe.revision {
+            let approval = gate.approval.take();
+            if self.keep_open(path, &gate, approval.as_ref(), limits).is_ok() {
+                return Ok(());
+            }
         }
-        // First as people signed it, then as far as it was narrowed since.
-        let (percent, since) = (approval.percent, approval.since);
-        let signed = Gate { state: GateState::Open, percent, since, ..gate.clone() };
-        self.set_gate(path, &signed, Some(&approval), limits)?;
-        match signed == gate {
-            true => Ok(()),
-            false => self.set_gate(path, &gate, None, limits),
+        let state = if open { GateState::Paused } else { gate.state };
+        self.set_gate(path, &Gate { state, ..gate }, None, limits)
+    }
+
+    /// First as people signed it, then as far as it was narrowed since.
+    fn keep_open(
+        &mut self,
+        path: &RecipePath,
+        gate: &Gate,
+        approval: Option<&Approval>,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        if let Some(approval) = approval {
+            let (percent, since) = (approval.percent, approval.since);
+            let signed = Gate { percent, since, ..gate.clone() };
+            self.set_gate(path, &signed, Some(approval), limits)?;
+            if signed == *gate {
+                return Ok(());
+            }
         }
+        self.set_gate(path, gate, None, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mulberry_shared::approval::{LIFE, Opening};
+    use mulberry_shared::recipe::Lane;
+    use mulberry_shared::sampling::BasisPoints;
+
+    use super::*;
+    use crate::ledger;
+    use crate::services::publish;
+    use crate::state;
+    use crate::test_support::{Proposal, initial_state, key, path, start};
+
+    const AT: &str = "emergency/guarded.json";
+
+    fn published(revision: u64) -> State {
+        let (before, limits) = (initial_state(), Limits::default());
+        let proposal = Proposal::new(&before, Lane::Emergency, &[(AT, revision)], &[]);
+        let event = publish::decide(&before, Lane::Emergency, &proposal.request(), start(), &limits);
+        state::apply(Some(&before), &event.unwrap().unwrap(), ledger::EMPTY, &limits).unwrap()
+    }
+
+    /// A gate that is open at 1 %, where people signed 50 %.
+    fn narrowed(state: &State) -> Gate {
+        let published = state.recipe(&path(AT)).unwrap();
+        let opening = Opening {
+            path: path(AT),
+            revision: published.recipe.revision,
+            sha256: published.sha256,
+            percent: BasisPoints::new(5_000).unwrap(),
+            since: start(),
+            expires: start() + LIFE,
+        };
+        let authority = state.targets.authority("emergency", "targets").unwrap();
+        let signatures = [21, 22].map(|number| opening.sign(authority, &key(number)).unwrap());
+        Gate {
+            revision: opening.revision,
+            state: GateState::Open,
+            percent: BasisPoints::new(100).unwrap(),
+            reason: "canary".to_owned(),
+            since: start() + LIFE,
+            approval: Some(opening.approved(signatures.into())),
+        }
+    }
+
+    fn kept(state: &mut State, gate: Gate) -> Option<Gate> {
+        state.keep_gate(&path(AT), gate, &Limits::default()).unwrap();
+        state.gates.0.get(&path(AT)).cloned()
+    }
+
+    #[test]
+    fn what_people_opened_stays_as_open_as_it_was() {
+        let mut state = published(1);
+        let gate = narrowed(&state);
+        assert_eq!(kept(&mut state, gate.clone()), Some(gate));
+        assert_eq!(state.pace(&path(AT)).unwrap().reached.get(), 5_000);
+    }
+
+    #[test]
+    fn what_clients_take_for_closed_is_paused_and_stops_nothing() {
+        let mut state = published(1);
+        let gate = narrowed(&state);
+        let paused = Some(Gate { state: GateState::Paused, approval: None, ..gate.clone() });
+        let mut lacking = gate.clone();
+        lacking.approval.as_mut().unwrap().signatures.pop();
+        assert_eq!(kept(&mut state, lacking), paused, "a key of it was replaced");
+        assert_eq!(kept(&mut state, Gate { approval: None, ..gate.clone() }), paused, "nobody signed it");
+        let ended = Gate { state: GateState::Ended, approval: None, ..gate.clone() };
+        assert_eq!(kept(&mut state, ended.clone()), Some(ended));
+
+        let mut next = published(2);
+        let old = kept(&mut next, Gate { approval: None, ..gate.clone() }).unwrap();
+        assert_eq!((old.revision, old.state), (1, GateState::Paused));
+        assert_eq!(kept(&mut initial_state(), gate), None, "it was withdrawn");
     }
 }
