@@ -47,7 +47,7 @@ pub(super) fn alone(
         return Err(format!("the next step of its plan is {}", next.percent));
     }
     let Some(before) = before.filter(|before| !before.bake.is_zero()) else { return Ok(()) };
-    match ready(before, current, most) {
+    match ready(before, recipe, current) {
         Some(from) if from <= now => Ok(()),
         Some(from) => Err(format!(
             "its plan leaves it at {} for at least {:#}, until {from}",
@@ -70,7 +70,7 @@ pub fn next_step(recipe: &Recipe, pace: Option<&Pace>, current: Option<&Gate>) -
     let (next, before) = recipe.rollout.next(reached(recipe, pace))?;
     let at_once = recipe.starts.unwrap_or(Timestamp::UNIX_EPOCH);
     let (percent, from) = match before.filter(|before| !before.bake.is_zero()) {
-        Some(before) => match ready(before, current, recipe.rollout.max_percent) {
+        Some(before) => match ready(before, recipe, current) {
             Some(from) => (next.percent, from),
             None => (before.percent, at_once),
         },
@@ -84,9 +84,12 @@ fn reached(recipe: &Recipe, pace: Option<&Pace>) -> BasisPoints {
     pace.filter(|pace| pace.revision == recipe.revision).map_or(BasisPoints::NOBODY, |pace| pace.reached)
 }
 
-/// When the step has baked; `None` while the gate is not open so far. A pause begins the time anew.
-fn ready(step: &Step, current: Option<&Gate>, most: BasisPoints) -> Option<Timestamp> {
+/// When the step has baked; `None` while the gate is not open so far. A pause begins the time anew, and before the recipe is in
+/// force nobody takes it, so nothing bakes.
+fn ready(step: &Step, recipe: &Recipe, current: Option<&Gate>) -> Option<Timestamp> {
+    let most = recipe.rollout.max_percent;
     let gate =
         current.filter(|gate| gate.state == GateState::Open && gate.percent.min(most) >= step.percent)?;
-    Some(gate.since.saturating_add(step.bake).unwrap_or(Timestamp::MAX))
+    let since = recipe.starts.map_or(gate.since, |starts| gate.since.max(starts));
+    Some(since.saturating_add(step.bake).unwrap_or(Timestamp::MAX))
 }

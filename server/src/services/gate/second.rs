@@ -92,7 +92,8 @@ fn counted(signatures: &[Signature], labels: &[KeyId]) -> Vec<Signature> {
     counted.map(|one| Signature { other: BTreeMap::new(), ..one.clone() }).collect()
 }
 
-/// Whether it may still be handed in: made lately, and after everything that happened to the gate.
+/// Whether it may still be handed in: made lately, and after everything that happened to the gate. Where our clock was ahead when
+/// that happened, people sign for the instant after it, or nobody could open it before that time has come.
 fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
     let Approval { since, expires, .. } = approval;
     if *expires <= now {
@@ -103,7 +104,7 @@ fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Resu
             "what was signed may be handed in for at most {LIFE:#}, and begins on a whole second"
         ));
     }
-    if since.duration_since(now) > CLOCKS {
+    if since.duration_since(floor.map_or(now, |floor| now.max(floor))) > CLOCKS {
         return Err(format!(
             "what was signed is to hold from {since} on, and here it is {now}; one clock is wrong"
         ));

@@ -6,7 +6,7 @@ use crate::services::publish;
 use crate::state;
 use crate::test_support::{Proposal, gate, initial_state, key, path, start};
 use mulberry_shared::approval::{LIFE, Opening};
-use mulberry_shared::recipe::Lane;
+use mulberry_shared::recipe::{Lane, Recipe};
 use mulberry_shared::trust::threshold::Signature;
 use mulberry_shared::trust::{KeyId, Signer};
 
@@ -96,6 +96,45 @@ fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
     let state = publishes("paced", 2, &state);
     let second = gate(2, GateState::Open, Some(5_000));
     assert_eq!(paced(&state, &second, minutes(99)).unwrap_err().kind, ProblemKind::SecondKeyNeeded);
+}
+
+#[test]
+fn nothing_bakes_before_the_recipe_is_in_force() {
+    let limits = Limits::default();
+    let at = path("emergency/paced.json");
+    let mut state = publishes("paced", 1, &initial_state());
+    state = {
+        let event = decide(&state, "tom", &at, &gate(1, GateState::Open, Some(100)), start(), &limits);
+        state::apply(Some(&state), &event.unwrap().unwrap(), ledger::EMPTY, &limits).unwrap()
+    };
+    let (pace, current) = (state.pace(&at), state.gates.of(&at, 1));
+    let starts = start() + jiff::SignedDuration::from_hours(2);
+    let later = Recipe { starts: Some(starts), ..(*state.recipe(&at).unwrap().recipe).clone() };
+    let half = BasisPoints::new(5_000).unwrap();
+    let refused = pace::alone(&later, pace, current, half, starts).unwrap_err();
+    assert!(refused.contains("until 2026-05-04T02:10:00Z"), "{refused}");
+    let baked = starts + jiff::SignedDuration::from_mins(10);
+    assert_eq!(next_step(&later, pace, current).unwrap().from, Some(baked));
+    assert_eq!(pace::alone(&later, pace, current, half, baked), Ok(()));
+}
+
+/// Set while this server's clock was ten years ahead.
+#[test]
+fn what_a_clock_ahead_has_set_people_can_still_open() {
+    let limits = Limits::default();
+    let state = published(1, &initial_state());
+    let ahead = start() + jiff::SignedDuration::from_hours(24 * 3_650);
+    let pause =
+        decide(&state, "tom", &path("emergency/a.json"), &gate(1, GateState::Paused, None), ahead, &limits);
+    let state = state::apply(Some(&state), &pause.unwrap().unwrap(), ledger::EMPTY, &limits).unwrap();
+    let second = jiff::SignedDuration::from_secs(1);
+    assert_eq!(kind(&state, &signed(&state, 5_000, start() + second, &[21])), ProblemKind::ApprovalRefused);
+    let far = signed(&state, 5_000, ahead + jiff::SignedDuration::from_hours(1), &[21]);
+    assert_eq!(kind(&state, &far), ProblemKind::ApprovalRefused);
+    let after_it = signed(&state, 5_000, ahead + second, &[21]);
+    let paused = after(&after(&state, &after_it), &gate(1, GateState::Paused, None));
+    assert_eq!(kind(&paused, &after_it), ProblemKind::ApprovalRefused, "it was used");
+    after(&paused, &signed(&paused, 5_000, ahead + second * 2, &[21]));
 }
 
 /// An opening of `percent` made at `since`, signed with the keys of these numbers.
