@@ -1,12 +1,15 @@
 //! The host's hook as a process.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::ports::{Hook, HookEnd};
 
@@ -28,18 +31,23 @@ impl HookProcess {
     pub fn new(program: PathBuf, folder: PathBuf) -> Self {
         Self { program, folder, time: HOOK_TIME }
     }
+
+    /// In a process group of its own, which [`end`] ends.
+    fn start(&self) -> io::Result<Child> {
+        Command::new(&self.program)
+            .current_dir(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+    }
 }
 
 #[async_trait]
 impl Hook for HookProcess {
     async fn run(&self, event: &[u8]) -> HookEnd {
-        let spawned = Command::new(&self.program)
-            .current_dir(&self.folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        let mut child = match spawned {
+        let mut child = match self.start() {
             Ok(child) => child,
             Err(error) => {
                 return HookEnd::NotStarted { reason: format!("{}: {error}", self.program.display()) };
@@ -58,18 +66,27 @@ impl Hook for HookProcess {
             Ok(Ok(status)) => HookEnd::Exited { code: status.code() },
             Ok(Err(error)) => HookEnd::NotStarted { reason: error.to_string() },
             Err(_) => {
-                if let Err(error) = child.kill().await {
-                    tracing::warn!(%error, "the hook could not be ended");
-                }
+                end(&mut child).await;
                 HookEnd::TimedOut
             }
         }
     }
 }
 
+/// Ends the hook with whatever it started, or what a script left running would be at work beside the next try.
+async fn end(child: &mut Child) {
+    let group = child.id().and_then(|id| i32::try_from(id).ok());
+    let ended =
+        group.map_or(Ok(()), |id| killpg(Pid::from_raw(id), Signal::SIGKILL).map_err(io::Error::from));
+    if let Err(error) = ended.and(child.wait().await.map(drop)) {
+        tracing::warn!(%error, "the hook could not be ended");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::{BufRead, BufReader};
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
@@ -105,6 +122,23 @@ mod tests {
         let mut hook = HookProcess::new(script(folder.path(), "while :; do :; done"), folder.path().into());
         hook.time = Duration::from_millis(50);
         assert_eq!(hook.run(b"{}").await, HookEnd::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn what_it_started_is_ended_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // Its other end closes when the last of them is gone.
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let text = "sh -c 'echo there; exec sleep 60' >pipe & wait";
+        let hook = HookProcess::new(script(folder.path(), text), folder.path().into());
+        let mut child = hook.start().unwrap();
+        let mut read = BufReader::new(fs::File::open(pipe).unwrap()).lines();
+        assert_eq!(read.next().unwrap().unwrap(), "there");
+        let (closed, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || closed.send(read.next().is_none()));
+        end(&mut child).await;
+        assert!(ended.recv_timeout(Duration::from_secs(20)).expect("it still runs"));
     }
 
     #[tokio::test]
