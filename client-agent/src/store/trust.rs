@@ -72,10 +72,12 @@ pub fn save(disk: &dyn Disk, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()
     }
     let pointer = serde_json::to_vec(&Pointer { format: FORMAT, files: digests.clone() })?;
     if matches!(disk.read(POINTER, POINTER_BYTES), Ok(Some(present)) if present == pointer) {
-        return sweep(disk, &digests);
+        sweep(disk, &digests);
+        return Ok(());
     }
     replace(disk, POINTER, &pointer)?;
-    sweep(disk, &digests)
+    sweep(disk, &digests);
+    Ok(())
 }
 
 /// For a state that is stored whole: only removes what a crash may have left beside it.
@@ -86,18 +88,25 @@ pub fn tidy(disk: &dyn Disk) -> io::Result<()> {
     let pointer = disk.read(POINTER, POINTER_BYTES)?.unwrap_or_default();
     // One that cannot be read names nothing that may be removed.
     let Ok(Pointer { format: FORMAT, files }) = serde_json::from_slice(&pointer) else { return Ok(()) };
-    sweep(disk, &files)
+    sweep(disk, &files);
+    Ok(())
 }
 
-/// Removes what the pointer does not name. Failing here costs space, never truth.
-fn sweep(disk: &dyn Disk, digests: &BTreeMap<String, Sha256Digest>) -> io::Result<()> {
+/// Removes what the pointer does not name. Failing here costs space, never truth, so it holds up no run.
+fn sweep(disk: &dyn Disk, digests: &BTreeMap<String, Sha256Digest>) {
     let wanted: BTreeSet<String> = digests.values().map(Sha256Digest::to_string).collect();
-    for name in disk.list(FOLDER)? {
-        if name.parse::<Sha256Digest>().is_ok() && !wanted.contains(&name) {
-            disk.remove(&format!("{FOLDER}/{name}"))?;
+    let names = disk.list(FOLDER).unwrap_or_else(|error| {
+        tracing::warn!(folder = FOLDER, %error, "cannot be looked into for files that nothing needs any more");
+        Vec::new()
+    });
+    for name in names {
+        if name.parse::<Sha256Digest>().is_ok()
+            && !wanted.contains(&name)
+            && let Err(error) = disk.remove(&format!("{FOLDER}/{name}"))
+        {
+            tracing::warn!(file = format!("{FOLDER}/{name}"), %error, "nothing needs it any more, and it cannot be removed");
         }
     }
-    Ok(())
 }
 
 /// The pointer's bytes, if trust is stored at all. What it names is named by content, so equal pointers are equal trust.
@@ -193,6 +202,20 @@ mod tests {
         }
         println!("{crashes} crashes, after each of {effects} effects of a save");
         assert!(crashes > 2 * effects, "{crashes} crashes after {effects} effects");
+    }
+
+    #[test]
+    fn what_cannot_be_removed_holds_up_nothing() {
+        let disk = MemoryDisk::initialised();
+        save(&disk, &files(&[("a", "1")])).unwrap();
+        let trial = disk.copy();
+        save(&trial, &files(&[("a", "2")])).unwrap();
+        let removing = trial.effects() - 1;
+        disk.die_after(removing);
+        save(&disk, &files(&[("a", "2")])).unwrap();
+        tidy(&disk).unwrap();
+        let left = disk.files().into_keys().filter(|path| path.starts_with("trust/")).count();
+        assert_eq!(left, 3, "the pointer, what it names, and what could not be removed");
     }
 
     #[test]
