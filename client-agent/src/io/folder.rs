@@ -56,6 +56,9 @@ impl RealAddons {
             };
             if kind.is_dir() && depth < MAX_DEPTH {
                 folders.push((path, depth + 1));
+            } else if kind.is_dir() {
+                let problem = format!("it lies deeper than {MAX_DEPTH} folders");
+                found.gaps.push(Gap { path, problem });
             } else if kind.is_file() && is_addon(&path) {
                 match entry.metadata() {
                     Ok(metadata) => found.addons.push(ListedAddon { path, stamp: stamp(&metadata) }),
@@ -243,5 +246,21 @@ mod tests {
         assert_eq!(gap.path, inside);
         assert!(gap.hides(&format!("{inside}/hidden.xpi")) && gap.hides(&inside));
         assert!(!gap.hides("a.xpi") && !gap.hides(&format!("{inside}y/other.xpi")), "{}", gap.problem);
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let most = vec!["x"; MAX_DEPTH].join("/");
+        fs::create_dir_all(folder.path().join(&most).join("y")).unwrap();
+        fs::write(folder.path().join(&most).join("a.xpi"), "a").unwrap();
+        fs::write(folder.path().join(&most).join("y/b.xpi"), "b").unwrap();
+        let found = RealAddons::new(folder.path().to_path_buf()).list().unwrap();
+        assert_eq!(
+            found.addons.iter().map(|addon| &addon.path).collect::<Vec<_>>(),
+            [&format!("{most}/a.xpi")]
+        );
+        let [gap] = &found.gaps[..] else { panic!("{:?}", found.gaps) };
+        assert_eq!((&gap.path, gap.problem.contains("16 folders")), (&format!("{most}/y"), true));
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nix::fcntl::OFlag;
 use reqwest::Url;
 use tokio::time::timeout;
 
@@ -89,9 +91,10 @@ fn open_within(folder: &Path, file: &Path) -> io::Result<File> {
     if !real.starts_with(folder) {
         return Err(io::Error::other("a link leads out of the folder"));
     }
-    // Asked before opening: opening a pipe would wait for a writer.
-    match fs::metadata(&real)?.is_file() {
-        true => File::open(real),
+    // A pipe does not wait for a writer. What was opened is asked what it is, not the path: something else may lie there by now.
+    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(real)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
         false => Err(io::Error::other("not a regular file")),
     }
 }
