@@ -4,9 +4,9 @@ use crate::failure::{Failure, FailureKind};
 pub use mulberry_shared::answer::Existing;
 use mulberry_shared::answer::may_write;
 use std::{
-    fs::{File, Metadata, OpenOptions, Permissions},
+    fs::{File, Metadata, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
 };
 use zeroize::Zeroizing;
@@ -82,14 +82,12 @@ fn bounded(file: File, max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a file that must not exist yet, and makes it durable.
+/// Writes a file that must not exist yet, whole or not at all, and makes it durable.
 ///
 /// # Errors
 /// The file exists or cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    write_for(readers, path, bytes, Existing::Refuse)
 }
 
 /// Whether [`write_whole`] and [`write_private`] would write there: for asking before the work is done.
