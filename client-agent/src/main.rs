@@ -15,6 +15,7 @@ use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::presence;
 use mulberry_agent::ports::Clock;
 use mulberry_agent::wiring::Parts;
+use mulberry_shared::answer::plain;
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use tracing_subscriber::EnvFilter;
@@ -109,7 +110,7 @@ fn main() -> ExitCode {
     }
     let exit = dispatch(cli.command, &clock).unwrap_or_else(|failure| {
         for line in failure.sentence.lines() {
-            eprintln!("mulberry-agent: {line}");
+            eprintln!("mulberry-agent: {}", plain(line));
         }
         tell_scripts(failure.exit, &failure.sentence);
         failure.exit

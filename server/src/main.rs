@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use mulberry_server::clock::SystemClock;
 use mulberry_server::commands::{self, CommandError};
 use mulberry_server::config::{Cli, Command, ConfigCommand, KeysCommand, LedgerCommand, LogFormat};
+use mulberry_shared::answer::plain_lines;
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::rehearsal::ClockStart;
@@ -28,7 +29,7 @@ fn main() -> Exit {
     match dispatch(&cli.command, SystemClock(start)) {
         Ok(exit) => exit,
         Err(error) => {
-            eprintln!("mulberry-server: {error}");
+            eprintln!("mulberry-server: {}", plain_lines(&error.to_string()));
             tell_scripts(error.exit, &error.sentence);
             error.exit
         }

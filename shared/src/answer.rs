@@ -24,6 +24,13 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if shows(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
+/// [`plain`] for text of several lines: line ends and tabs stay. A part that must be one line goes through [`plain`] first.
+#[must_use]
+pub fn plain_lines(text: &str) -> String {
+    let stays = |c: char| shows(c) || matches!(c, '\n' | '\t');
+    text.chars().map(|c| if stays(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Writes an answer whole. A reader that has gone away (`| head`) is no fault.
 ///
 /// # Errors
@@ -141,6 +148,7 @@ mod tests {
     #[test]
     fn what_acts_on_a_terminal_is_not_shown() {
         assert_eq!(plain("Größe\u{1b}[2J\n\u{202e}x"), "Größe\u{fffd}[2J\u{fffd}\u{fffd}x");
+        assert_eq!(plain_lines("a\tb\r\n\u{1b}[2J"), "a\tb\u{fffd}\n\u{fffd}[2J");
     }
 
     #[test]

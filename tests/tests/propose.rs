@@ -313,6 +313,28 @@ fn what_the_server_says_of_a_proposal_is_not_what_people_sign() {
 }
 
 #[test]
+fn the_words_of_a_stolen_server_command_no_terminal() {
+    let two = Two::new();
+    two.recipe("fix", 1, "Verify everything again");
+    two.propose("fix", &[]);
+    let clear = "\u{1b}[2Jmallory\u{202e}";
+    let mut proposals = two.proposals();
+    proposals[0]["by"] = json!(clear);
+    proposals[0]["may_sign"] = json!([clear]);
+    let list = serde_json::to_vec(&json!({"proposals": proposals})).unwrap();
+    let problem = json!({"type": "urn:mulberry:problem:unauthorised", "title": clear, "status": 404,
+        "detail": clear, "kind": "unauthorised", "remedy": clear});
+    let recording = Recording::of([("api/v1/proposals", list)]).denying_with(problem.to_string().into());
+    let server = HostileOrigin::serve(&recording, &[]).unwrap();
+    for asked in ["proposals", "status"] {
+        let said = two.on(BOB, &[asked, "--server", &server.url()]);
+        expect(&said, &["\u{fffd}[2Jmallory\u{fffd}"]);
+        let all = said.stdout + &said.stderr;
+        assert!(!all.contains(['\u{1b}', '\u{202e}']), "{all:?}");
+    }
+}
+
+#[test]
 fn proposals_survive_a_power_cut_an_export_and_a_restore() {
     let mut two = Two::new();
     two.recipe("fix", 1, "Verify everything again");

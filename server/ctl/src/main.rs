@@ -6,7 +6,7 @@ use mulberryctl::{
     cli::Cli,
     commands,
     failure::{Failure, FailureKind},
-    output::Format,
+    output::{self, Format},
 };
 
 fn main() -> Exit {
@@ -32,7 +32,7 @@ fn main() -> Exit {
     match result {
         Ok(exit) => exit,
         Err(failure) => {
-            eprintln!("Error: {failure}");
+            output::tell(&format!("Error: {failure}"));
             if format == Format::Json {
                 let _ = format.print(String::new, || failure.to_json());
             }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, FailureKind};
 use jiff::{Timestamp, Unit};
-use mulberry_shared::answer::write;
+use mulberry_shared::answer::{plain_lines, write};
 use std::io::{IsTerminal, Write};
 
 /// How a command speaks.
@@ -15,7 +15,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Prints the answer in the chosen form. A reader that has gone away (`| head`) is no fault.
+    /// Prints the answer in the chosen form, words without what a terminal would obey: much of them is a server's. A reader that
+    /// has gone away (`| head`) is no fault.
     ///
     /// # Errors
     /// Standard output takes no more (exit code 2).
@@ -25,7 +26,7 @@ impl Format {
         json: impl FnOnce() -> serde_json::Value,
     ) -> Result<(), Failure> {
         let text = match self {
-            Self::Human => human(),
+            Self::Human => plain_lines(&human()),
             Self::Json => json().to_string(),
         };
         answer(&format!("{}\n", text.trim_end()))
@@ -41,14 +42,19 @@ pub fn answer(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(FailureKind::FileUnwritable, format!("{error}.")))
 }
 
+/// Tells people something on standard error, without what a terminal would obey.
+pub fn tell(text: &str) {
+    eprintln!("{}", plain_lines(text));
+}
+
 /// Says what is going on, on standard error: for steps that may take more than a moment.
 pub fn progress(text: &str) {
-    eprintln!("{text} …");
+    tell(&format!("{text} …"));
 }
 
 /// Warns on standard error.
 pub fn warn(text: &str) {
-    eprintln!("Warning: {text}");
+    tell(&format!("Warning: {text}"));
 }
 
 /// Whether someone can answer a question here.
@@ -63,7 +69,7 @@ pub fn ask_line(question: &str) -> Option<String> {
     if !can_ask() {
         return None;
     }
-    eprint!("{question}");
+    eprint!("{}", plain_lines(question));
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok().map(|_| answer)

@@ -270,7 +270,7 @@ pub(super) fn say(format: Format, text: &str) -> Result<(), Failure> {
     match format {
         Format::Human => format.print(|| format!("{text}\n"), || serde_json::Value::Null),
         Format::Json => {
-            eprintln!("{text}");
+            output::tell(text);
             Ok(())
         }
     }
