@@ -47,8 +47,7 @@ pub struct Daemon {
 }
 
 /// A run in progress; it gives its report, and when the last periodic pass was made.
-type Run = JoinHandle<Result<Made, RunError>>;
-type Made = (RunReport, Option<Timestamp>);
+type Run = JoinHandle<Result<RunReport, RunError>>;
 
 impl Daemon {
     /// Works until SIGTERM or SIGINT.
@@ -149,20 +148,18 @@ impl Daemon {
         tokio::task::spawn_blocking(move || {
             let mut agent = parts.agent(&folder, &clock, first);
             agent.pass_every = pass_every;
-            let report = runtime.block_on(agent.once())?;
-            let last_pass = State::load(&*folder)?.last_full_pass;
-            Ok((report, last_pass))
+            runtime.block_on(agent.once())
         })
     }
 
-    fn judge(made: Result<Made, String>, say: &watch::Sender<Presence>) -> Ended {
+    fn judge(made: Result<RunReport, String>, say: &watch::Sender<Presence>) -> Ended {
         let problem = made.as_ref().err().cloned();
         say.send_modify(|presence| {
             presence.run_problem = problem;
             presence.runs = presence.runs.saturating_add(1);
         });
-        let (report, last_pass) = match made {
-            Ok(made) => made,
+        let report = match made {
+            Ok(report) => report,
             Err(problem) => {
                 tracing::error!("a run could not be made: {problem}");
                 return Ended::default();
@@ -178,7 +175,7 @@ impl Daemon {
         Ended {
             current: outcome == Some(RefreshOutcome::Current),
             edition,
-            last_pass,
+            last_pass: report.last_full_pass,
             held_until: report.pass.held_until,
         }
     }
@@ -268,7 +265,7 @@ fn settings(parts: &Parts) -> Settings {
 }
 
 /// The end of the run in progress; never, if there is none.
-async fn finished(run: &mut Option<Run>) -> Result<Made, String> {
+async fn finished(run: &mut Option<Run>) -> Result<RunReport, String> {
     match run {
         None => std::future::pending().await,
         Some(run) => match run.await {

@@ -44,6 +44,8 @@ pub struct RunReport {
     pub recipes: Vec<RecipeResult>,
     /// The verification pass.
     pub pass: PassReport,
+    /// When the last periodic pass was made, this run or earlier.
+    pub last_full_pass: Option<Timestamp>,
     /// The add-ons after it.
     pub addons: AddonCounts,
     /// How the hook ended, if it was run.
@@ -67,6 +69,7 @@ impl RunReport {
             witness: state.witness.clone(),
             recipes: run.map_or_else(Vec::new, |run: &LastRun| run.recipes.clone()),
             pass,
+            last_full_pass: state.last_full_pass,
             addons: AddonCounts::of(&state.addons),
             hook,
         }
@@ -371,6 +374,7 @@ mod tests {
                 enabled: Vec::new(),
                 disabled: Vec::new(),
             },
+            last_full_pass: None,
             addons: AddonCounts { total: 0, enabled: 0, disabled: 0, verdicts: BTreeMap::new() },
             hook: Some(hook),
         };
