@@ -22,7 +22,7 @@ use crate::recipe::{Lane, RecipePath};
 pub struct Edition {
     /// Version of the snapshot. 0 while the snapshot's keys have rotated and the new snapshot has not arrived.
     pub number: u64,
-    /// When the timestamp was signed. For warning about clocks; never a floor.
+    /// When the timestamp was signed. For judging the clock (`crate::clock`); never a floor for what is refreshed.
     pub signed_at: Option<Instant>,
     /// Head of the server's ledger.
     pub ledger: Option<LedgerHead>,

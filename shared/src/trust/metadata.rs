@@ -170,7 +170,7 @@ pub struct Timestamp {
     pub expires: Instant,
     /// The one entry `snapshot.json`.
     pub meta: BTreeMap<String, MetaFile>,
-    /// When it was signed. For warning about clocks only; never a floor.
+    /// When it was signed. For judging the clock (`crate::clock`); never a floor for what is refreshed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_at: Option<Instant>,
     /// Head of the server's ledger.
