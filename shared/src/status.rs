@@ -155,8 +155,8 @@ explained!(Status {
         "two people sign the lane anew: `mulberryctl publish --renew LANE`";
     GateClosed: "no valid gate speaks for this revision, it is open at zero percent, or only people may open it and their signatures do not hold",
         "open it: `mulberryctl gate open SLUG --percent N`";
-    Ended: "its gate is ended, which is final for this revision",
-        "publish a new revision if it shall come back";
+    Ended: "its gate is ended, which is final for this revision; an earlier one that is applied stays",
+        "publish a new revision if it shall come back; withdraw it if an earlier one shall go";
     Paused: "its gate is paused: nobody new enrols, nothing is undone",
         "open it again when the cause is known";
     NotSampled: "its gate is open, but not yet for this client",

@@ -111,7 +111,9 @@ fn remedy(status: Status) -> &'static str {
             "the people who sign the lane sign it again, and this agent reaches an origin that has it"
         }
         Status::GateClosed => "the recipe's gate is opened, and this agent reaches an origin that says so",
-        Status::Ended => "a new revision is published and its gate is opened",
+        Status::Ended => {
+            "a new revision is published and its gate is opened; what stays applied ends when it is withdrawn"
+        }
         Status::Paused => "its gate is opened again",
         Status::NotSampled => "its gate is opened to a larger share",
         Status::Applied | Status::Unchanged => {

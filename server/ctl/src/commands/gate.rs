@@ -179,6 +179,12 @@ fn words(response: &GateResponse, reason: &str) -> String {
             gate.reason
         );
     }
+    if recipe.revision > 1 && recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
+        text = format!(
+            "{text}\nClients that have an earlier revision keep it. What undoes that, too: mulberryctl publish --withdraw {} --key …",
+            recipe.slug
+        );
+    }
     let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
     if let Some(gate) = open.filter(|gate| gate.percent != recipe.effective_percent) {
         let why = if recipe.effective_percent == 0 && gate.percent > 0 && recipe.max_percent > 0 {
@@ -259,6 +265,8 @@ mod tests {
         let outside = words(&response(GateState::Open, 5000, 2500, 0), "r");
         assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
         assert!(words(&response(GateState::Ended, 5000, 2500, 0), "r").contains("is ended for good: no new"));
+        let ended = words(&response(GateState::Ended, 5000, 2500, 0), "r");
+        assert!(ended.contains("Clients that have an earlier revision keep it"), "{ended}");
         let mut baking = response(GateState::Open, 500, 10_000, 500);
         baking.recipe.next_step =
             Some(NextStep { percent: 2_500, from: Some("2026-11-22T12:15:00Z".parse().unwrap()) });

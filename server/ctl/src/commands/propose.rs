@@ -237,7 +237,9 @@ pub(super) fn print(
 ) -> Result<(), Failure> {
     format.print(
         || match (&response.outcome, &response.published, &response.proposal) {
-            (ProposalOutcome::Published, Some(published), _) => publish::outcome(published, changes, now),
+            (ProposalOutcome::Published, Some(published), _) => {
+                publish::outcome::words(published, changes, now)
+            }
             (_, _, Some(status)) => waiting(status),
             _ => format!("Proposal {}: look at mulberryctl proposals", proposal::shown(&response.id)),
         },

@@ -1,6 +1,7 @@
 //! `mulberryctl publish`: fetch and verify what is live, show the difference in words, sign, prove, ask, hand over.
 
 pub(super) mod base;
+pub(super) mod outcome;
 pub(super) mod plan;
 pub(super) mod signers;
 
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
-    operators::{GateState, ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
+    operators::{ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
     proposal::{self, Change, Changes, Examined, Proposal, Unfit},
     recipe::{Lane, Recipe, RecipeName, Slug, published},
     trust::{
@@ -85,7 +86,7 @@ pub async fn run(
         withdraw: document.withdraw,
     };
     let response = server.publish(lane.as_str(), &request).await?;
-    format.print(|| outcome(&response, Some(&plan), now), || serde_json::json!(response))?;
+    format.print(|| outcome::words(&response, Some(&plan), now), || serde_json::json!(response))?;
     Ok(Exit::Yes)
 }
 
@@ -302,101 +303,9 @@ async fn already(
         )];
         let named =
             |recipe: &&RecipeStatus| wishes.iter().any(|(_, wish)| wish.path().to_string() == recipe.path);
-        lines.extend(response.recipes.iter().filter(named).map(|recipe| live(recipe, now)));
+        lines.extend(response.recipes.iter().filter(named).map(|recipe| outcome::live(recipe, now)));
         lines.join("\n")
     };
     format.print(words, || serde_json::json!(response))?;
     Ok(Exit::Yes)
-}
-
-/// What is live now, and what is not: the last lines, since they are what people act upon. Of all recipes of the lane where
-/// it is not known which were touched.
-pub(super) fn outcome(response: &PublishResponse, changes: Option<&Changes>, now: Timestamp) -> String {
-    let mut lines = vec![format!(
-        "\nPublished: edition {}, lane {} version {}, ledger {}.",
-        response.edition, response.lane, response.lane_version, response.ledger.sequence
-    )];
-    lines.extend(response.withdrawn.iter().map(|slug| format!("WITHDRAWN: {slug}.")));
-    let touched = |recipe: &&RecipeStatus| {
-        changes.is_none_or(|changes| {
-            changes
-                .iter()
-                .any(|(path, change)| path.to_string() == recipe.path && *change != Change::Unchanged)
-        })
-    };
-    lines.extend(response.recipes.iter().filter(touched).map(|recipe| live(recipe, now)));
-    lines.join("\n")
-}
-
-fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
-    let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
-    let percent = recipe
-        .next_step
-        .as_ref()
-        .map_or("N".to_owned(), |next| output::percent(next.percent).trim_end_matches([' ', '%']).to_owned());
-    let next = format!("Next: mulberryctl gate open {} --percent {percent}", recipe.slug);
-    match gate.map(|gate| gate.state) {
-        None => format!("NOT LIVE: gate closed. {next}"),
-        Some(GateState::Paused) => format!("NOT LIVE: gate paused. {next}"),
-        Some(GateState::Ended) => {
-            format!(
-                "NOT LIVE: gate ended, which is final for revision {}. Publish a higher revision.",
-                recipe.revision
-            )
-        }
-        Some(GateState::Open) => match recipe.starts.filter(|starts| *starts > now) {
-            Some(starts) => format!("NOT LIVE: {} starts {}.", recipe.slug, output::distance(starts, now)),
-            None => format!(
-                "LIVE: {} reaches {} of those it is for.",
-                recipe.slug,
-                output::percent(recipe.effective_percent)
-            ),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mulberry_shared::{
-        digest::Sha256Digest,
-        operators::{GateStatus, NextStep},
-    };
-
-    #[test]
-    fn the_last_line_says_what_is_live_and_what_to_do() {
-        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let mut recipe = RecipeStatus {
-            path: "emergency/fix.json".into(),
-            lane: "emergency".into(),
-            slug: "fix".into(),
-            revision: 2,
-            name: "Fix".into(),
-            action: "install-certificates".into(),
-            sha256: Sha256Digest::of(b""),
-            max_percent: 10_000,
-            starts: None,
-            expires: now,
-            gate: None,
-            effective_percent: 0,
-            next_step: None,
-        };
-        let closed = "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N";
-        assert_eq!(live(&recipe, now), closed);
-        recipe.next_step = Some(NextStep { percent: 250, from: None });
-        assert_eq!(live(&recipe, now), closed.replace("percent N", "percent 2.5"));
-        recipe.next_step = None;
-        let gate = |revision, state| {
-            Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now })
-        };
-        recipe.gate = gate(1, GateState::Open);
-        assert_eq!(live(&recipe, now), closed, "a gate speaks for one revision");
-        recipe.gate = gate(2, GateState::Open);
-        recipe.effective_percent = 500;
-        assert_eq!(live(&recipe, now), "LIVE: fix reaches 5 % of those it is for.");
-        recipe.starts = Some(now + jiff::SignedDuration::from_hours(3));
-        assert_eq!(live(&recipe, now), "NOT LIVE: fix starts in 3 hours.");
-        recipe.gate = gate(2, GateState::Ended);
-        assert!(live(&recipe, now).contains("final for revision 2"));
-    }
 }

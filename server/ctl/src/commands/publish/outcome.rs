@@ -1,0 +1,138 @@
+//! The last lines of a publish: what is live now, for whom, and what comes next.
+
+use jiff::Timestamp;
+use mulberry_shared::{
+    operators::{GateState, PublishResponse, RecipeStatus},
+    proposal::{Change, Changes},
+};
+
+use crate::output;
+
+/// What is live now, and what is not: the last lines, since they are what people act upon. Of all recipes of the lane where
+/// it is not known which were touched.
+pub(in crate::commands) fn words(
+    response: &PublishResponse,
+    changes: Option<&Changes>,
+    now: Timestamp,
+) -> String {
+    let mut lines = vec![format!(
+        "\nPublished: edition {}, lane {} version {}, ledger {}.",
+        response.edition, response.lane, response.lane_version, response.ledger.sequence
+    )];
+    lines.extend(response.withdrawn.iter().map(|slug| format!("WITHDRAWN: {slug}.")));
+    let touched = |recipe: &&RecipeStatus| {
+        changes.is_none_or(|changes| {
+            changes
+                .iter()
+                .any(|(path, change)| path.to_string() == recipe.path && *change != Change::Unchanged)
+        })
+    };
+    lines.extend(response.recipes.iter().filter(touched).map(|recipe| live(recipe, now)));
+    lines.join("\n")
+}
+
+/// What is live of a recipe, and what comes next.
+pub(super) fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
+    format!("{}{}", state(recipe, now), former(recipe))
+}
+
+/// What holds for clients that have an earlier revision, as its gate stands: a gate speaks for the published revision, so no end
+/// reaches them any more.
+fn former(recipe: &RecipeStatus) -> String {
+    let RecipeStatus { slug, revision, .. } = recipe;
+    let withdraw = format!("What undoes it there: mulberryctl publish --withdraw {slug} --key …");
+    match recipe.gate.as_ref().filter(|gate| gate.revision < *revision) {
+        None => String::new(),
+        Some(gate) if gate.state == GateState::Ended => format!(
+            "\nRevision {} has ended, but clients that were away since then keep it once revision {revision} opens, until they are \
+             among its share. {withdraw}; the fix then goes out under another slug.",
+            gate.revision
+        ),
+        Some(gate) => format!(
+            "\nClients that have revision {} keep it until they are among the share of revision {revision}, also when that is ended. \
+             {withdraw}",
+            gate.revision
+        ),
+    }
+}
+
+fn state(recipe: &RecipeStatus, now: Timestamp) -> String {
+    let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
+    let percent = recipe
+        .next_step
+        .as_ref()
+        .map_or("N".to_owned(), |next| output::percent(next.percent).trim_end_matches([' ', '%']).to_owned());
+    let next = format!("Next: mulberryctl gate open {} --percent {percent}", recipe.slug);
+    match gate.map(|gate| gate.state) {
+        None => format!("NOT LIVE: gate closed. {next}"),
+        Some(GateState::Paused) => format!("NOT LIVE: gate paused. {next}"),
+        Some(GateState::Ended) => {
+            format!(
+                "NOT LIVE: gate ended, which is final for revision {}. Publish a higher revision.",
+                recipe.revision
+            )
+        }
+        Some(GateState::Open) => match recipe.starts.filter(|starts| *starts > now) {
+            Some(starts) => format!("NOT LIVE: {} starts {}.", recipe.slug, output::distance(starts, now)),
+            None => format!(
+                "LIVE: {} reaches {} of those it is for.",
+                recipe.slug,
+                output::percent(recipe.effective_percent)
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mulberry_shared::{
+        digest::Sha256Digest,
+        operators::{GateStatus, NextStep},
+    };
+
+    #[test]
+    fn the_last_line_says_what_is_live_and_what_to_do() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut recipe = RecipeStatus {
+            path: "emergency/fix.json".into(),
+            lane: "emergency".into(),
+            slug: "fix".into(),
+            revision: 2,
+            name: "Fix".into(),
+            action: "install-certificates".into(),
+            sha256: Sha256Digest::of(b""),
+            max_percent: 10_000,
+            starts: None,
+            expires: now,
+            gate: None,
+            effective_percent: 0,
+            next_step: None,
+        };
+        let closed = "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N";
+        assert_eq!(live(&recipe, now), closed);
+        recipe.next_step = Some(NextStep { percent: 250, from: None });
+        assert_eq!(live(&recipe, now), closed.replace("percent N", "percent 2.5"));
+        recipe.next_step = None;
+        let gate = |revision, state| {
+            Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now })
+        };
+        recipe.gate = gate(1, GateState::Open);
+        assert_eq!(state(&recipe, now), closed, "a gate speaks for one revision");
+        assert!(live(&recipe, now).contains("\nClients that have revision 1 keep it until"));
+        recipe.gate = gate(1, GateState::Ended);
+        let after_an_end = live(&recipe, now);
+        assert!(
+            after_an_end.contains("\nRevision 1 has ended, but clients that were away"),
+            "{after_an_end}"
+        );
+        assert!(after_an_end.contains("publish --withdraw fix"), "{after_an_end}");
+        recipe.gate = gate(2, GateState::Open);
+        recipe.effective_percent = 500;
+        assert_eq!(live(&recipe, now), "LIVE: fix reaches 5 % of those it is for.");
+        recipe.starts = Some(now + jiff::SignedDuration::from_hours(3));
+        assert_eq!(live(&recipe, now), "NOT LIVE: fix starts in 3 hours.");
+        recipe.gate = gate(2, GateState::Ended);
+        assert!(live(&recipe, now).contains("final for revision 2"));
+    }
+}
