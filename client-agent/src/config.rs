@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use mulberry_shared::decide::Consent;
-use mulberry_shared::targeting::ClientFacts;
+use mulberry_shared::targeting::{ClientFacts, is_country_code, is_language_tag};
 use mulberry_shared::version::ProductVersion;
 use mulberry_shared::xpi::Policy;
 
@@ -177,6 +177,13 @@ pub fn validate(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     let country = word("country", layer.country);
     let distribution = word("distribution", layer.distribution);
     let ring = word("ring", layer.ring);
+    // In another form no recipe could ever mean this client.
+    if !is_language_tag(&locale) {
+        bad("locale", format!("{locale:?} is no language tag; write it such as de or de-AT"));
+    }
+    if let Some(country) = country.as_ref().filter(|country| !is_country_code(country)) {
+        bad("country", format!("{country:?} is no country code; write two capital letters, such as AT"));
+    }
     match (version, agent_version) {
         (Ok(version), Ok(agent_version)) if problems.is_empty() => Ok(Config {
             origins,
@@ -322,6 +329,8 @@ mod tests {
             poll_minutes: Some(1441),
             version: Some("sixty".into()),
             ring: Some(" ".into()),
+            locale: Some("de_AT.UTF-8".into()),
+            country: Some("Austria".into()),
             ..Layer::default()
         };
         let problems = validate(layer).unwrap_err();
@@ -336,6 +345,8 @@ mod tests {
             "poll_minutes",
             "version",
             "ring",
+            "locale",
+            "country",
         ];
         assert_eq!(settings, expected);
     }

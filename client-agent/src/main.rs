@@ -19,6 +19,10 @@ use mulberry_shared::answer::plain;
 use mulberry_shared::exit::{self, Exit};
 use mulberry_shared::limits::Limits;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The variable that says what is logged.
+const LOG: &str = "MULBERRY_AGENT_LOG";
 
 #[derive(Parser)]
 #[command(
@@ -135,10 +139,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(*args, *clock, limits),
         Command::Status(args) => {
             let folder = args.state.open()?;
-            let daemon = presence::ask(folder.root()).unwrap_or_else(|error| {
-                tracing::warn!(%error, "a daemon may run here, but gives no answer");
-                None
-            });
+            let daemon = presence::ask(folder.root()).map_err(|error| error.to_string());
             status::run(&folder, daemon, clock, &limits, args.output.into())
         }
         Command::Why(args) => why::run(&args.state.open()?, &args.recipe, args.output.into()),
@@ -146,7 +147,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(&args, clock.now()),
         Command::Tuf(args) => tuf::run(&args, clock, &limits),
         Command::Config(config_show::Command::Show(args)) => {
-            config_show::run(&args, Cli::command(), std::env::args_os())
+            config_show::run(&args, Cli::command(), std::env::args_os(), &limits)
         }
         Command::Uninstall(args) => uninstall::run(&args),
         Command::Completions { shell } => {
@@ -159,7 +160,7 @@ fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
 }
 
 fn once(args: once::Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Failure> {
-    let folder = args.state.open()?;
+    let folder = args.state.open_to_write()?;
     let _lock = Lock::take(folder.root())?;
     let parts = Parts::load(&folder, args.settings, limits)?;
     let runtime =
@@ -177,12 +178,42 @@ fn once(args: once::Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, 
 fn start_log(format: LogFormat, command: &Command) {
     // Nobody watches a daemon's output, so its log tells more.
     let usual = if matches!(command, Command::Run(_)) { "warn,mulberry_agent=info" } else { "warn" };
-    let filter = EnvFilter::try_from_env("MULBERRY_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let wanted = std::env::var(LOG).ok().filter(|text| !text.trim().is_empty());
+    let chosen = wanted.as_deref().map(filter);
+    let unusable = chosen.as_ref().is_some_and(Option::is_none);
+    let filter = chosen.flatten().unwrap_or_else(|| EnvFilter::new(usual));
     let colours = std::io::stderr().is_terminal();
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().init(),
+    }
+    if unusable {
+        let wanted = wanted.unwrap_or_default();
+        tracing::warn!(
+            "{LOG} is {wanted:?}, which is no level (error, warn, info, debug, trace); it is {usual} instead"
+        );
+    }
+}
+
+/// A filter whose parts are levels or `TARGET=LEVEL`. A misspelt level would be taken for a target, and everything else be silent.
+fn filter(text: &str) -> Option<EnvFilter> {
+    let is_level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    text.split(',').all(is_level).then(|| EnvFilter::try_new(text).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_level_silences_nothing() {
+        for text in ["warn", "off", "mulberry_agent=debug", "warn,mulberry_agent=debug", "INFO"] {
+            assert!(filter(text).is_some(), "{text}");
+        }
+        for text in ["INFOO", "wran", "7", "mulberry_agent=wran", "mulberry_agent"] {
+            assert!(filter(text).is_none(), "{text}");
+        }
     }
 }

@@ -132,6 +132,20 @@ fn range(
     (!inside(wanted)).then(mismatch)
 }
 
+/// Whether a locale is written so that targeting can meet it: subtags of up to eight letters and digits (RFC 5646 section 2.1).
+#[must_use]
+pub fn is_language_tag(text: &str) -> bool {
+    let subtag =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.split('-').all(subtag)
+}
+
+/// Whether a country is written so that targeting can meet it: two capital letters (ISO 3166-1 alpha-2).
+#[must_use]
+pub fn is_country_code(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
 fn same(wanted: &str, found: &str) -> bool {
     wanted == found
 }

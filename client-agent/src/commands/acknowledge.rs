@@ -49,7 +49,7 @@ struct Acknowledged {
 /// # Errors
 /// The state folder cannot be used, or that is not what there is to acknowledge.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let folder = args.state.open()?;
+    let folder = args.state.open_to_write()?;
     let _lock = Lock::take(folder.root()).map_err(|error| match error {
         NotLocked::Held => Failure {
             exit: Exit::Locked,

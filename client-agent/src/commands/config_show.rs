@@ -6,6 +6,7 @@ use std::fmt;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use mulberry_shared::exit::Exit;
+use mulberry_shared::limits::Limits;
 use serde::Serialize;
 use toml_edit::{Document, Item, TableLike, Value};
 
@@ -79,11 +80,15 @@ pub fn run(
     args: &Args,
     cli: clap::Command,
     words: impl IntoIterator<Item = OsString>,
+    limits: &Limits,
 ) -> Result<Exit, Failure> {
     let folder = args.state.open()?;
     let path = folder.root().join(config::FILE);
     let merged = settings::merged(&folder, folder.root(), args.settings.clone())?;
-    let problems = settings::complete(merged).err().unwrap_or_default();
+    let problems = match settings::complete(merged) {
+        Ok(config) => settings::unreadable(&config, limits),
+        Err(problems) => problems,
+    };
     let text = settings::text(&folder, folder.root())?;
     let document = Document::parse(text.as_str()).map_err(Failure::usage)?;
     let said_by_file = path.display().to_string();
@@ -204,7 +209,7 @@ mod tests {
         let words = ["x", "config", "show", "--state", &state, "--channel", "beta"].map(OsString::from);
         let Top::Config(Command::Show(args)) = Cli::parse_from(words.clone()).top;
         // No origin and no add-ons: a run would refuse that.
-        assert_eq!(run(&args, Cli::command(), words.clone()).unwrap(), Exit::Usage);
+        assert_eq!(run(&args, Cli::command(), words.clone(), &Limits::default()).unwrap(), Exit::Usage);
         let lines = said(Cli::command(), words.clone()).unwrap();
         let source = |key: &str| lines.iter().find(|line| line.key == key).unwrap().source.as_str();
         assert_eq!((source("channel"), source("state")), ("command line", "command line"));
@@ -216,11 +221,15 @@ mod tests {
             1,
         );
         fs::write(folder.path().join(config::FILE), whole).unwrap();
-        assert_eq!(run(&args, Cli::command(), words.clone()).unwrap(), Exit::Yes);
+        fs::write(folder.path().join("a.pem"), crate::scene::anchor().to_pem()).unwrap();
+        let without_b = run(&args, Cli::command(), words.clone(), &Limits::default()).unwrap();
+        assert_eq!(without_b, Exit::Usage, "a run could not read b.pem");
+        fs::write(folder.path().join("b.pem"), crate::scene::anchor().to_pem()).unwrap();
+        assert_eq!(run(&args, Cli::command(), words.clone(), &Limits::default()).unwrap(), Exit::Yes);
 
         // A file that a run could not read is refused here, too.
         fs::write(folder.path().join(config::FILE), "format = 1\norigni = \"x\"\n").unwrap();
-        let failure = run(&args, Cli::command(), words).unwrap_err();
+        let failure = run(&args, Cli::command(), words, &Limits::default()).unwrap_err();
         assert!(failure.sentence.contains("did you mean `origin`?"), "{failure}");
     }
 }

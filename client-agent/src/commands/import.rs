@@ -66,7 +66,7 @@ pub fn run(args: Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Fai
         .map_err(|error| named(exit_of(&error), format!("{error}. Nothing was changed")))?;
     drop(bytes);
 
-    let folder = args.state.open()?;
+    let folder = args.state.open_to_write()?;
     let _lock = Lock::take(folder.root()).map_err(|error| match error {
         NotLocked::Held => Failure {
             exit: Exit::Locked,

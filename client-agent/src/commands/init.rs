@@ -101,7 +101,8 @@ pub fn run(args: &Args, limits: &Limits) -> Result<Exit, Failure> {
     anchors.sort();
     anchors.dedup();
     settings::tls(&checked)?;
-    let addons = fs::canonicalize(&checked.addons)
+    // Links stay in it: they may lead elsewhere after the product's next update.
+    let addons = std::path::absolute(&checked.addons)
         .and_then(|path| fs::read_dir(&path).map(|_| path))
         .map_err(|error| Failure::usage(format!("add-ons folder {}: {error}", checked.addons.display())))?;
     if let Some(hook) = &checked.hook {
@@ -249,6 +250,17 @@ mod tests {
         let failure = place.init(&[]).unwrap_err();
         assert!(failure.sentence.contains("holds a state already"), "{failure}");
         assert_eq!(State::load(&disk).unwrap(), state);
+    }
+
+    #[test]
+    fn a_link_to_the_add_ons_is_followed_anew_each_time() {
+        let place = Place::new();
+        fs::rename(place.at("addons"), place.at("66")).unwrap();
+        std::os::unix::fs::symlink(place.at("66"), place.at("addons")).unwrap();
+        place.init(&[]).unwrap();
+        let disk = StateFolder::open(&place.at("a/state")).unwrap();
+        let config = settings::load(&disk, disk.root(), Layer::default()).unwrap();
+        assert_eq!(config.addons, place.at("addons"));
     }
 
     #[test]

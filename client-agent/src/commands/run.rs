@@ -41,7 +41,7 @@ pub struct Args {
 /// # Errors
 /// It cannot start.
 pub fn run(args: Args, clock: SystemClock, limits: Limits) -> Result<Exit, Failure> {
-    let folder = args.state.open()?;
+    let folder = args.state.open_to_write()?;
     let _lock = Lock::take(folder.root())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

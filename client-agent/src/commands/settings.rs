@@ -1,5 +1,8 @@
 //! The state folder's settings, as all commands but `init` and `verify` read them.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mulberry_shared::limits::Limits;
@@ -46,12 +49,38 @@ impl StateArg {
     pub fn open(&self) -> Result<StateFolder, Failure> {
         let folder = self.folder()?;
         StateFolder::open(&folder).map_err(|error| {
-            Failure::usage(format!(
-                "the state folder {} cannot be used: {error}; make one with: mulberry-agent init",
-                folder.display()
-            ))
+            let hint = match error.kind() {
+                ErrorKind::NotFound => "; make one with: mulberry-agent init",
+                _ => "",
+            };
+            Failure::usage(format!("the state folder {} cannot be used: {error}{hint}", folder.display()))
         })
     }
+
+    /// The folder, opened to write in it.
+    ///
+    /// # Errors
+    /// It cannot be used, or belongs to another user.
+    pub fn open_to_write(&self) -> Result<StateFolder, Failure> {
+        let folder = self.open()?;
+        let owner = fs::metadata(folder.root()).map(|folder| folder.uid());
+        match (owner.ok(), machine::user()) {
+            (Some(owner), Some(me)) => check_owner(folder.root(), owner, me).map(|()| folder),
+            _ => Ok(folder),
+        }
+    }
+}
+
+/// An administrator may write anywhere, but the agent and the host that run as the owner could not read that.
+fn check_owner(folder: &Path, owner: u32, me: u32) -> Result<(), Failure> {
+    if owner == me {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the state folder {} belongs to user {owner}, who could not read what user {me} writes there. Nothing was changed; run it \
+         as that user: sudo -u '#{owner}' mulberry-agent …",
+        folder.display()
+    )))
 }
 
 /// Merges flags and environment (`upper`) over the `agent.toml` of the state folder at `root`, and checks the result.
@@ -82,7 +111,7 @@ pub fn text(disk: &dyn Disk, root: &Path) -> Result<String, Failure> {
     let path = root.join(config::FILE);
     let missing = || {
         Failure::usage(format!(
-            "{} is missing; make a state folder with: mulberry-agent init",
+            "{} is missing; put a copy back, or write it anew: origins, addons, and anchors, whose files are in anchors/",
             path.display()
         ))
     };
@@ -110,6 +139,15 @@ pub fn check(layer: Layer) -> Result<Config, Failure> {
 /// Every setting that cannot be used.
 pub fn complete(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     validate(layer.over(Layer { locale: machine::locale(), ..Layer::default() }))
+}
+
+/// What a run would meet in the files that settings name.
+#[must_use]
+pub fn unreadable(config: &Config, limits: &Limits) -> Vec<BadSetting> {
+    let problem = |setting, failure: Failure| BadSetting { setting, problem: failure.sentence };
+    let anchors = anchors(&config.anchors, limits).err().map(|failure| problem("anchors", failure));
+    let roots = tls(config).err().map(|failure| problem("extra_roots", failure));
+    anchors.into_iter().chain(roots).collect()
 }
 
 /// What TLS connections are made with.
@@ -155,4 +193,17 @@ pub fn anchor_file(file: &Path, limits: &Limits) -> Result<Vec<Certificate>, Fai
         ));
     }
     Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_another_user_is_not_written_to() {
+        check_owner(Path::new("/s"), 7, 7).unwrap();
+        let refused = check_owner(Path::new("/s"), 7, 0).unwrap_err();
+        assert_eq!(refused.exit, mulberry_shared::exit::Exit::Usage);
+        assert!(refused.sentence.contains("sudo -u '#7'"), "{refused}");
+    }
 }

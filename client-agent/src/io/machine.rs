@@ -40,11 +40,16 @@ fn language_tag(posix: &str) -> Option<String> {
     (wellformed && !name.is_empty() && name != "C" && name != "POSIX").then_some(name)
 }
 
+/// The effective user of this process: the owner of its folder in /proc.
+#[must_use]
+pub fn user() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|me| me.uid())
+}
+
 /// Where state lives when nobody says: `/var/lib/mulberry/agent` for root, else the XDG state folder.
 #[must_use]
 pub fn default_state_folder() -> Option<PathBuf> {
-    // The owner of a process's folder in /proc is its effective user.
-    if fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
+    if user() == Some(0) {
         return Some(PathBuf::from("/var/lib/mulberry/agent"));
     }
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -34,7 +34,9 @@ struct Pointer {
 #[derive(Debug, thiserror::Error)]
 pub enum TrustFilesError {
     /// There is none.
-    #[error("there is no trust state in this folder; run: mulberry-agent init")]
+    #[error(
+        "there is no trust state in this folder; restore the folder from a copy, or make a new one with init"
+    )]
     Missing,
     /// Written by a later version.
     #[error(

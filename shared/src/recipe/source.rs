@@ -11,7 +11,7 @@ use super::{
     CAPABILITIES, ConsentKind, Lane, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Slug, published, rules,
 };
 use crate::limits::Limits;
-use crate::targeting::Targeting;
+use crate::targeting::{Targeting, is_country_code, is_language_tag};
 
 mod arguments;
 mod kind;
@@ -231,9 +231,7 @@ fn targeting(
         agent_versions: section.range(reader, "agent_versions"),
     };
     for locale in targeting.locales.iter().flatten() {
-        let subtag =
-            |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !locale.split('-').all(subtag) {
+        if !is_language_tag(locale) {
             section.problem(
                 reader,
                 "locales",
@@ -244,7 +242,7 @@ fn targeting(
         }
     }
     for country in targeting.countries.iter().flatten() {
-        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+        if !is_country_code(country) {
             section.problem(
                 reader,
                 "countries",
