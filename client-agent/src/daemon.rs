@@ -169,9 +169,9 @@ impl Daemon {
         let edition = report.edition.as_ref().map(|edition| edition.number);
         let (enabled, disabled) = (report.pass.enabled.len(), report.pass.disabled.len());
         if enabled + disabled > 0 {
-            tracing::info!(?edition, enabled, disabled, "add-ons changed");
+            tracing::info!(edition, enabled, disabled, "add-ons changed");
         }
-        tracing::debug!(?outcome, ?edition, pass = ?report.pass.kind, "a run was made");
+        tracing::debug!(outcome = outcome.map(RefreshOutcome::as_str), edition, pass = ?report.pass.kind, "a run was made");
         Ended {
             current: outcome == Some(RefreshOutcome::Current),
             edition,

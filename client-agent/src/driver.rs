@@ -148,7 +148,7 @@ impl Agent<'_> {
             refresh(stored, &self.origins, notes, run.now, self.clock, &self.limits).await;
         match refreshed.outcome {
             RefreshOutcome::Current => run.state.last_contact = Some(run.now),
-            outcome => tracing::warn!(?outcome, detail = refreshed.detail, "refresh"),
+            outcome => tracing::warn!(outcome = outcome.as_str(), detail = refreshed.detail, "refresh"),
         }
         // A waiver is told of for as long as the metadata is held that came in under it.
         let edition = trusted.edition(&self.limits);
@@ -214,7 +214,7 @@ impl Agent<'_> {
         let last_full_pass = state.last_full_pass;
         let circumstances = Circumstances { trust: &trust, clock: &clock, last_full_pass };
         let made = passes::make(pass, &state.addons, circumstances, &mut bench);
-        let problem = match made {
+        state.pass_problem = match made {
             Ok(records) => {
                 state.addons = records;
                 if pass == passes::Pass::Periodic {
@@ -253,6 +253,7 @@ impl Agent<'_> {
         if state.witness != before {
             state.save(self.disk).map_err(disk("state.json"))?;
         }
+        let problem = state.pass_problem.clone();
         let pass = PassReport::of(pass, problem, &old, &state, trust.hold_until);
         Ok(RunReport::new(&state, edition.as_ref(), pass, hook))
     }

@@ -52,7 +52,7 @@ impl Agent<'_> {
         match &waived {
             Some(waived) => tracing::warn!(file, edition = waived.edition, "{waived}"),
             None if refreshed.outcome == RefreshOutcome::Current => run.state.last_contact = Some(run.now),
-            None => tracing::warn!(outcome = ?refreshed.outcome, detail = refreshed.detail, "import"),
+            None => tracing::warn!(outcome = refreshed.outcome.as_str(), detail = refreshed.detail, "import"),
         }
         run.state.waived = waived;
         Ok(self.go_on(run, trusted, refreshed, waiver).await?)

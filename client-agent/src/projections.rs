@@ -185,7 +185,8 @@ impl Projections {
             addons: &addons,
             certificates: &certificates,
         };
-        let end = hook.run(&serde_json::to_vec(&event)?).await;
+        let line = serde_json::to_string(&event)? + "\n";
+        let end = hook.run(line.as_bytes()).await;
         if end.succeeded() {
             replace(disk, HOOK, &serde_json::to_vec(&HookFile { format: FORMAT, told: digests })?)?;
         } else {

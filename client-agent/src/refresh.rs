@@ -104,7 +104,12 @@ pub async fn refresh(
         };
         let failed = asked.outcome != RefreshOutcome::Current;
         if failed {
-            tracing::warn!(asked.origin, outcome = ?asked.outcome, asked.detail, "an origin is passed over");
+            tracing::warn!(
+                asked.origin,
+                outcome = asked.outcome.as_str(),
+                asked.detail,
+                "an origin is passed over"
+            );
         }
         if let Some(note) = notes.iter_mut().find(|note| note.origin == asked.origin) {
             note.asked = Some(now);

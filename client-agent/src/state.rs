@@ -63,6 +63,9 @@ pub struct State {
     pub witness: Option<Witness>,
     /// The last run; its time is behind by up to an hour where runs change nothing.
     pub last_run: Option<LastRun>,
+    /// Why the last run verified no add-on, if it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass_problem: Option<String>,
     /// What a later agent wrote beside these, kept for its return: going back to this agent must not cost the state.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, serde_json::Value>,
@@ -142,6 +145,7 @@ impl State {
             waived: None,
             witness: None,
             last_run: None,
+            pass_problem: None,
             unknown: BTreeMap::new(),
         }
     }
@@ -152,7 +156,7 @@ impl State {
     /// There is none, it is of a later format, damaged, or the disk failed.
     pub fn load(disk: &dyn Disk) -> Result<Self, StateError> {
         let bytes = disk.read(FILE, MAX_BYTES)?.ok_or(StateError::Missing)?;
-        let limits = JsonLimits { bytes: bytes.len(), values: bytes.len(), ..JsonLimits::default() };
+        let limits = JsonLimits { bytes: bytes.len(), values: bytes.len().max(1), ..JsonLimits::default() };
         let value = json::parse(&bytes, &limits).map_err(|error| StateError::Damaged(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(found) if found > FORMAT => return Err(StateError::Newer { found }),

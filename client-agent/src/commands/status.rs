@@ -45,6 +45,8 @@ struct Report<'a> {
     clock_shifted: bool,
     clock: ClockReport,
     daemon: Option<Presence>,
+    /// Why a daemon that may run here says nothing.
+    daemon_problem: Option<String>,
     last_run: Option<Timestamp>,
     last_run_clock_shifted: bool,
     last_contact: Option<Timestamp>,
@@ -63,6 +65,8 @@ struct Report<'a> {
     /// Those that are disabled, and those that are enabled for another reason than an `ok` verdict.
     remarkable: Vec<AddonLine<'a>>,
     certificates: usize,
+    /// Why the last run verified no add-on.
+    pass_problem: Option<&'a str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -94,13 +98,13 @@ impl<'a> EnrolmentLine<'a> {
     }
 }
 
-/// Shows the state in a folder.
+/// Shows the state in a folder, and what a daemon there said, or why it said nothing.
 ///
 /// # Errors
 /// The folder holds none that this agent can read.
 pub fn run(
     disk: &dyn Disk,
-    daemon: Option<Presence>,
+    daemon: Result<Option<Presence>, String>,
     clock: &dyn Clock,
     limits: &Limits,
     output: Output,
@@ -110,12 +114,17 @@ pub fn run(
     let edition = load_trust(disk, limits)?.edition(limits);
     let run = state.last_run.as_ref();
     let trust = AddonTrust::from_enrolments(&state.enrolments, now);
+    let (daemon, daemon_problem) = match daemon {
+        Ok(daemon) => (daemon, None),
+        Err(problem) => (None, Some(problem)),
+    };
     let report = Report {
         format: FORMAT,
         now,
         clock_shifted: clock.is_shifted(),
         clock: ClockReport::of(edition.as_ref(), now),
         daemon,
+        daemon_problem,
         last_run: run.map(|run| run.at),
         last_run_clock_shifted: run.is_some_and(|run| run.clock_shifted),
         last_contact: state.last_contact,
@@ -136,6 +145,7 @@ pub fn run(
             .filter(|line| !line.enabled || line.verdict != "ok" || line.why == "kept-while-unreadable")
             .collect(),
         certificates: trust.installed().count(),
+        pass_problem: state.pass_problem.as_deref(),
     };
     show(&report, output)?;
     Ok(Exit::Yes)
@@ -149,7 +159,12 @@ impl fmt::Display for Report<'_> {
             writeln!(f, "Clock: started elsewhere (--clock-start); it shows {:.0}", self.now)?;
         }
         write!(f, "{}", self.clock)?;
-        write_daemon(f, self.daemon.as_ref())?;
+        match &self.daemon_problem {
+            Some(problem) => {
+                writeln!(f, "Daemon: one seems to run here, but gives no answer: {}", plain(problem))
+            }
+            None => write_daemon(f, self.daemon.as_ref()),
+        }?;
         let shifted = if self.last_run_clock_shifted { ", with a clock started elsewhere" } else { "" };
         writeln!(f, "Last run: {}{shifted}", or_never(self.last_run))?;
         writeln!(f, "Last contact: {}", or_never(self.last_contact))?;
@@ -207,6 +222,9 @@ impl fmt::Display for Report<'_> {
         }
         writeln!(f, "Last periodic verification: {}", or_never(self.last_full_pass))?;
         writeln!(f, "{}; {} installed certificates", self.addons, self.certificates)?;
+        if let Some(problem) = self.pass_problem {
+            writeln!(f, "The last run verified no add-on: {}", plain(problem))?;
+        }
         if !self.remarkable.is_empty() {
             let rows = self.remarkable.iter().map(|line| {
                 let enabled = if line.enabled { "enabled" } else { "disabled" };

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use mulberry_shared::answer::Lenient;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool, SignatureMemo};
@@ -92,11 +93,13 @@ pub fn run(args: &Args, now: Timestamp) -> Result<Exit, Failure> {
     if found.files.is_empty() {
         return Err(Failure::usage("no add-on found; folders are searched for .xpi and .zip files"));
     }
-    Ok(match (tally.refused, tally.unreadable + found.problems.len()) {
-        (_, 1..) => Exit::Usage,
-        (1.., 0) => Exit::No,
-        (0, 0) => Exit::Yes,
-    })
+    match tally.unreadable + found.problems.len() {
+        0 => Ok(if tally.refused > 0 { Exit::No } else { Exit::Yes }),
+        unread => Err(Failure::usage(format!(
+            "{unread} of what was named could not be read, as said above; {} add-ons were verified, {} refused",
+            tally.checked, tally.refused
+        ))),
+    }
 }
 
 /// Signature checks remembered: several for each intermediate and end entity of a large folder.
@@ -142,7 +145,7 @@ fn verify_all(files: &[PathBuf], context: &JudgeContext<'_>, at: Timestamp, json
             })
             .collect();
         bar.suspend(|| {
-            let mut out = io::BufWriter::new(io::stdout().lock());
+            let mut out = io::BufWriter::new(Lenient(io::stdout().lock()));
             for (path, result) in &results {
                 match result {
                     Ok(checked) => {
@@ -161,7 +164,7 @@ fn verify_all(files: &[PathBuf], context: &JudgeContext<'_>, at: Timestamp, json
     }
     bar.finish_and_clear();
     if !json {
-        print::summary(&mut io::stdout().lock(), tally.checked, tally.refused)?;
+        print::summary(&mut Lenient(io::stdout().lock()), tally.checked, tally.refused)?;
     }
     Ok(tally)
 }

@@ -176,8 +176,12 @@ async fn a_folder_that_cannot_be_listed_changes_no_add_on_and_stops_no_hold() {
     assert_eq!(status(&report, "replace"), Status::ApplyFailed);
     assert_eq!(status(&report, "hold"), Status::Applied);
     assert!(report.pass.problem.is_some());
+    assert_eq!(scene.state().pass_problem, report.pass.problem, "status tells it too");
     assert_eq!(scene.state().addons.len(), 2);
     assert!(scene.enabled("old.xpi"));
+    scene.addons.set_unlistable(false);
+    scene.run().await;
+    assert_eq!(scene.state().pass_problem, None);
 }
 
 #[tokio::test]

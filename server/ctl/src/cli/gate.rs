@@ -33,7 +33,7 @@ pub enum GateCommand {
 pub struct Open {
     /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
     pub recipe: RecipeName,
-    /// Share of the agents it is for, 0 to 100, at most two decimals
+    /// Share of the agents it is for: above 0, at most 100, at most two decimals
     #[arg(long, value_name = "N", value_parser = parse_percent)]
     pub percent: u16,
     /// Why, for the ledger and for people [default: asked on a terminal]
