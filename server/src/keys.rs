@@ -29,7 +29,8 @@ pub trait KeySource: Send + Sync {
     /// [`KeyError`] for the first role that this server cannot sign for.
     fn select(&self, root: &Root, targets: &Targets) -> Result<OnlineKeys, KeyError>;
 
-    /// New keys that are authorised take the place of those before them, which are put aside.
+    /// New keys that are authorised take the place of those before them, which are put aside. Tidiness only: no caller may
+    /// fail because of it.
     ///
     /// # Errors
     /// [`KeyError`]; whatever was done, the same keys are selected.
@@ -79,10 +80,15 @@ impl KeySource for KeyFolder {
             // A crash before this leaves the new key where `select` looks for it, too.
             std::fs::rename(&next, &now).map_err(|error| cannot(&next, &error))?;
         }
-        match std::fs::remove_dir(self.0.join(NEXT)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(cannot(&self.0.join(NEXT), &error))
+        let folder = self.0.join(NEXT);
+        match std::fs::remove_dir(&folder) {
+            // Not ours to delete: the rest of a `keys new` that was killed, or what an operator put there.
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                let folder = folder.display().to_string();
+                tracing::warn!(folder, "it holds a file that is no online key, and is left as it is");
+                Ok(())
             }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot(&folder, &error)),
             _ => Ok(()),
         }
     }

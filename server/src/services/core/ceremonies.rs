@@ -16,6 +16,7 @@ use mulberry_shared::operators::{
 use mulberry_shared::proposal::Role;
 use mulberry_shared::trust::{Next, Refresh, Reply, Root, Targets, TrustError, TrustState};
 
+use super::open::settle;
 use super::{Core, Done, Writer, internal};
 use crate::edition::{self, Edition, Work};
 use crate::event::Event;
@@ -138,8 +139,8 @@ impl Core {
         if Arc::ptr_eq(&writer.state, &before.0) {
             // Not recorded: what was authorised before still is.
             writer.keys = before.1;
-        } else if let Err(error) = self.keys.settle(&writer.state.root, &writer.state.targets) {
-            tracing::warn!(%error, "the new keys count, and could not be moved to the place of the old ones");
+        } else {
+            settle(&*self.keys, &writer.state);
         }
         held
     }

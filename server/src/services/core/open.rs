@@ -84,7 +84,7 @@ impl Core {
         };
         match &unsigned {
             Some(error) => tracing::error!(error, "this server cannot sign; what was signed last is served"),
-            None => keys.settle(&state.root, &state.targets)?,
+            None => settle(&*keys, &state),
         }
         let mut writer = Writer { ledger, state, edition, keys: selected, editions };
         let now = clock.now();
@@ -113,6 +113,13 @@ impl Core {
             clock,
             limits,
         })
+    }
+}
+
+/// Puts new keys that count in the place of those before them, where that can be done. They count wherever they lie.
+pub(super) fn settle(keys: &dyn KeySource, state: &State) {
+    if let Err(error) = keys.settle(&state.root, &state.targets) {
+        tracing::warn!(%error, "the keys that count are used from where they lie; what is beside them could not be put in order");
     }
 }
 

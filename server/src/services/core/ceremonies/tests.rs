@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use mulberry_shared::ceremony::{Ceremony, Lone, Step, plan};
 use mulberry_shared::operators::PublishRequest;
 use mulberry_shared::proposal::Role;
@@ -33,6 +35,17 @@ fn revoke(role: Role, number: u8) -> Step {
 fn online(numbers: [u8; 3]) -> Step {
     let roles = ["snapshot", "timestamp", "gates"].map(str::to_owned);
     Step::Online { keys: roles.into_iter().zip(numbers.map(|number| key(number).key().clone())).collect() }
+}
+
+/// The keys that the first metadata names, in files.
+fn key_folder(folder: &Path) -> KeyFolder {
+    let keys = KeyFolder(folder.join("keys"));
+    crate::files::private_folder(&keys.0).unwrap();
+    for (role, number) in crate::keys::ONLINE_ROLES.into_iter().zip([101, 102, 103]) {
+        let pem = key(number).to_pkcs8_pem().unwrap();
+        crate::files::write_private(&keys.0.join(format!("{role}.pem")), pem.as_bytes()).unwrap();
+    }
+    keys
 }
 
 #[tokio::test]
@@ -159,12 +172,7 @@ async fn after_a_rotation_of_the_online_keys_versions_fall_back_and_clients_foll
     let mut parts = Parts::initialised(MemoryStore::new()).await;
     // Two sets of keys, as a server has them that made new ones.
     let folder = tempfile::tempdir().unwrap();
-    let keys = KeyFolder(folder.path().join("keys"));
-    crate::files::private_folder(&keys.0).unwrap();
-    for (role, number) in crate::keys::ONLINE_ROLES.into_iter().zip([101, 102, 103]) {
-        let pem = key(number).to_pkcs8_pem().unwrap();
-        crate::files::write_private(&keys.0.join(format!("{role}.pem")), pem.as_bytes()).unwrap();
-    }
+    let keys = key_folder(folder.path());
     parts.keys = Arc::new(keys.clone());
     let core = parts.open().await.unwrap();
     let new = keys.make_next().unwrap();
@@ -198,6 +206,34 @@ async fn after_a_rotation_of_the_online_keys_versions_fall_back_and_clients_foll
     assert_eq!(std::fs::read(keys.0.join("retired/gates.pem")).unwrap(), old);
     assert!(!keys.0.join("next").exists());
     assert_eq!(parts.open().await.unwrap().served().edition.gates, served.edition.gates);
+}
+
+/// A `keys new` that was killed leaves a temporary file, and people put files where they like.
+#[tokio::test]
+async fn what_lies_beside_the_keys_keeps_no_server_from_starting() {
+    for stray in [".new-a1b2c3", "note.txt", "snapshot.pem"] {
+        let mut parts = Parts::initialised(MemoryStore::new()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = key_folder(folder.path());
+        parts.keys = Arc::new(keys.clone());
+        let next = keys.0.join("next");
+        crate::files::private_folder(&next).unwrap();
+        std::fs::write(next.join(stray), "no key").unwrap();
+        let core = parts.open().await.unwrap();
+        assert_eq!(core.troubles(), Vec::<String>::new());
+        assert_eq!(std::fs::read_to_string(next.join(stray)).unwrap(), "no key", "it is not ours to delete");
+        if stray == "snapshot.pem" {
+            continue;
+        }
+        // Nor does it stand in the way of new keys.
+        let new = keys.make_next().unwrap();
+        let ceremony = made(&core, &[Step::Online { keys: new }]);
+        hand_in(&core, signed(&core, &ceremony, &[1, 3, 11, 12])).await.unwrap();
+        drop(core);
+        assert!(keys.0.join("retired/gates.pem").exists() && !next.join("gates.pem").exists());
+        assert_eq!(parts.open().await.unwrap().troubles(), Vec::<String>::new());
+        assert_eq!(std::fs::read_dir(&next).unwrap().count(), 1);
+    }
 }
 
 /// The event was recorded and the server ended before it signed: the edition in store is of keys that count no more.
