@@ -184,6 +184,32 @@ fn a_changed_proposal_voids_signatures_and_an_overtaken_one_is_rebased() {
     assert_eq!(two.published(), ["fix 1", "other 1"]);
 }
 
+/// All three had to sign, and the third cannot: two are enough from now on, and both have signed.
+#[test]
+fn what_a_lower_threshold_completes_is_published_by_its_id() {
+    let two = Two::new();
+    let threshold = |threshold: &str| {
+        let [one, other] = ["1", "2"].map(|n| format!("../authority/people/person-{n}/targets.pem"));
+        let arguments = ["lanes", "threshold", threshold, "--role", "emergency", "--yes"];
+        let arguments = [&arguments[..], &["--key", &one, "--key", &other]].concat();
+        expect(&two.on(ALICE, &arguments).expect_code(0).unwrap(), &["Published: targets version"]);
+    };
+    threshold("3");
+    two.recipe("fix", 1, "Verify everything again");
+    let id = two.propose("fix", &[]);
+    two.sign(BOB, &id, &[]).expect_code(0).unwrap();
+    threshold("2");
+
+    let next = format!("mulberryctl submit {id}");
+    expect(&two.on(BOB, &["proposals"]).expect_code(0).unwrap(), &[": enough", &next]);
+    expect(&two.sign(BOB, &id, &[]).expect_code(1).unwrap(), &["Nobody is missing.", &next]);
+    assert!(two.published().is_empty());
+    expect(&two.on(BOB, &["submit", &id]).expect_code(0).unwrap(), &["Published: edition"]);
+    assert_eq!(two.published(), ["fix 1"]);
+    two.on(BOB, &["submit", &id]).expect_code(1).unwrap();
+    two.on(BOB, &["submit", "nothing"]).expect_code(2).unwrap();
+}
+
 #[test]
 fn a_machine_without_a_network_signs_a_file_both_ways() {
     let mut two = Two::new();

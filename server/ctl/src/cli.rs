@@ -109,7 +109,7 @@ pub enum Command {
     Propose(Propose),
     /// Sign a proposal, after reading what it changes
     Sign(Sign),
-    /// Hand the proposal or opening in a file to the server, with its signatures
+    /// Hand the proposal or opening in a file to the server, or publish a proposal that is complete
     Submit(Submit),
     /// What waits for whose signature
     Proposals(Proposals),

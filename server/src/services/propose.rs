@@ -99,7 +99,8 @@ pub fn make(
     Ok(Decision::about(&merged, events))
 }
 
-/// One person's signature. The very same one again changes nothing, so that a tool that lost the answer may ask again.
+/// One person's signature. The very same one again adds nothing, so that a tool that lost the answer may ask again; where
+/// fewer are needed since it was given, it publishes what is complete now.
 ///
 /// # Errors
 /// `unknown-proposal`, `proposal-overtaken`, `already-signed`, `signature-refused`; [`publish::decide`]'s for the last one.
@@ -129,12 +130,20 @@ pub fn sign(
         return refuse(&format!("it may not sign for the {} lane", kept.proposal.lane()));
     };
     if let Some(held) = kept.proposal.signatures().find(|held| public(&held.keyid) == Some(key)) {
+        let complete = is_complete(&kept.proposal, authority, limits)?;
         if held.keyid == keyid && held.sig == sig {
-            return Ok(Decision::about(&kept.proposal, vec![]));
+            let event = if complete { publication(state, &kept.proposal, now, limits)? } else { None };
+            return Ok(Decision::about(&kept.proposal, event.into_iter().collect()));
         }
         let holder = authority.keys.get(&keyid).map(proposal::signing::holder).unwrap_or_default();
-        let detail = format!("{holder} has signed proposal {} already", proposal::shown(&kept.id()));
-        return Err(Refusal::new(ProblemKind::AlreadySigned, detail, "let another person sign"));
+        let shown = proposal::shown(&kept.id());
+        let detail = format!("{holder} has signed proposal {shown} already");
+        let remedy = if complete {
+            format!("nobody is missing: `mulberryctl submit {shown}`")
+        } else {
+            "let another person sign".to_owned()
+        };
+        return Err(Refusal::new(ProblemKind::AlreadySigned, detail, remedy));
     }
     let signed = (*kept.proposal).clone().with_signature(proposals::signature(&keyid, &sig));
     if proposals::check_signatures(&signed, &state.targets, limits).is_err() {

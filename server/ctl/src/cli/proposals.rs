@@ -66,13 +66,15 @@ pub struct Sign {
 #[derive(Args, Debug)]
 #[command(
     after_help = "With enough signatures a proposal is published; otherwise it waits for the others, who may sign the file or the \
-                  proposal. An opening of a gate is carried out or refused.\n\n\
-                  Example:\n  mulberryctl submit fix.proposal\n  mulberryctl submit all.opening"
+                  proposal. One that waits on the server is published by its id, where fewer signatures are needed by now than \
+                  when it was signed. An opening of a gate is carried out or refused.\n\n\
+                  Example:\n  mulberryctl submit fix.proposal\n  mulberryctl submit all.opening\n  \
+                  mulberryctl submit 3f2a81c0aa17"
 )]
 pub struct Submit {
-    /// The file
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// The file, or the first digits of a proposal's id
+    #[arg(value_name = "PROPOSAL")]
+    pub proposal: String,
 }
 
 /// `proposals`

@@ -270,7 +270,7 @@ pub(super) async fn sign(
     in_file(&ceremony, file, &live, around)
 }
 
-/// `submit`, of a ceremony's file.
+/// `submit`, of a ceremony in a file or on the server.
 ///
 /// # Errors
 /// The server refuses.
@@ -354,7 +354,12 @@ pub(super) fn so_far(status: &CeremonyStatus) -> Vec<String> {
 pub(super) fn next(status: &CeremonyStatus) -> String {
     let unmet: BTreeSet<Role> =
         status.parts.iter().filter(|part| part.missing > 0).map(|part| part.role).collect();
-    format!("mulberryctl sign {}{}", proposal::shown(&status.id), key_options(&unmet))
+    let id = proposal::shown(&status.id);
+    if unmet.is_empty() {
+        // Another ceremony lowered a threshold since the last of them signed.
+        return format!("mulberryctl submit {id}");
+    }
+    format!("mulberryctl sign {id}{}", key_options(&unmet))
 }
 
 fn key_options(roles: &BTreeSet<Role>) -> String {

@@ -268,12 +268,20 @@ fn waiting(status: &ProposalStatus) -> String {
 pub(super) fn so_far(status: &ProposalStatus) -> String {
     let signed: Vec<&str> = status.signed.iter().map(|one| one.holder.as_str()).collect();
     let signed = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
-    format!("Signed by {signed}; missing {} of {}.", status.missing, status.may_sign.join(", "))
+    match status.missing {
+        0 => format!("Signed by {signed}: enough."),
+        missing => format!("Signed by {signed}; missing {missing} of {}.", status.may_sign.join(", ")),
+    }
 }
 
 /// The command that comes next.
 pub(super) fn next(status: &ProposalStatus) -> String {
-    format!("mulberryctl sign {} --key people/NAME/{}.pem", proposal::shown(&status.id), status.role)
+    let id = proposal::shown(&status.id);
+    match status.missing {
+        // A ceremony lowered the threshold since the last of them signed.
+        0 => format!("mulberryctl submit {id}"),
+        _ => format!("mulberryctl sign {id} --key people/NAME/{}.pem", status.role),
+    }
 }
 
 /// What the file holds, and what comes next.

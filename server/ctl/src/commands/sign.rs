@@ -128,7 +128,7 @@ pub async fn run(
     let id = proposal::shown(&proposal.id());
     publish::say(format, &format!("Proposal {id}, {}.", signing.describe()))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
-    signers::check_new(&keys, &signing, lane, &base.targets)?;
+    signers::check_new(&command.proposal, &keys, &signing, lane, &base.targets)?;
     publish::agree(command.yes, &format!("Sign proposal {id}?"), "signed")?;
     let signatures = publish::sign(&mut proposal, &keys, &base)?;
 

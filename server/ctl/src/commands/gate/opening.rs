@@ -170,7 +170,7 @@ pub(super) async fn sign_file(
     publish::say(format, &describe(&file, &meant, now))?;
     publish::say(format, &format!("Signed by {}.", names(&before.signed)))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
-    signers::check_new(&keys, &before, lane, &base.targets)?;
+    signers::check_new(&command.file.display().to_string(), &keys, &before, lane, &base.targets)?;
     publish::agree(command.yes, "Sign this opening?", "signed")?;
     add(&mut file, &keys, &base)?;
     write(&command.file, &file, Existing::Replace)?;

@@ -65,11 +65,12 @@ pub(in crate::commands) fn load(
     Ok(signers)
 }
 
-/// Makes sure that none of the signers' people has signed the proposal already, with this key or another.
+/// Makes sure that none of the signers' people has signed what they `named` already, with this key or another.
 ///
 /// # Errors
-/// `already-signed`, with who may sign instead.
+/// `already-signed`, with who may sign instead, or what comes next where nobody is missing.
 pub(in crate::commands) fn check_new(
+    named: &str,
     signers: &[PersonKey],
     signing: &Signing,
     lane: Lane,
@@ -84,14 +85,14 @@ pub(in crate::commands) fn check_new(
             other.public() == own.public() || (own.person().is_some() && other.person() == own.person())
         };
         if let Some(before) = signed.iter().find(same) {
+            let next = match signing.missing() {
+                0 => format!("Nobody is missing. Next: mulberryctl submit {named}"),
+                missing => format!("Missing: {missing} of {}.", names(&signing.others)),
+            };
+            let holder = holder(before);
             return Err(Failure::no(
                 ProblemKind::AlreadySigned,
-                format!(
-                    "{} has signed it already, and one person signs once. Missing: {} of {}.",
-                    holder(before),
-                    signing.missing(),
-                    names(&signing.others)
-                ),
+                format!("{holder} has signed it already, and one person signs once. {next}"),
             ));
         }
     }

@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use mulberry_shared::ceremony::{Ceremony, Lone, Step, plan};
-use mulberry_shared::operators::PublishRequest;
-use mulberry_shared::proposal::Role;
+use mulberry_shared::operators::{ProposalRequest, PublishRequest, SignatureRequest};
+use mulberry_shared::proposal::{Document, Role};
 use mulberry_shared::recipe::Lane;
 use mulberry_shared::trust::Signer;
 
@@ -26,6 +26,24 @@ fn signed(core: &Core, ceremony: &Ceremony, keys: &[u8]) -> CeremonyRequest {
 
 async fn hand_in(core: &Arc<Core>, request: CeremonyRequest) -> Result<CeremonyResponse, ProblemKind> {
     core.ceremony("mei".to_owned(), request).await.map_err(|refusal| refusal.kind)
+}
+
+/// The request to propose what a lane's people signed.
+fn proposed(lane: &Proposal) -> ProposalRequest {
+    let PublishRequest { metadata, recipes, withdraw } = lane.request();
+    let role = Role::from(lane.lane);
+    let proposal = Document { format: 1, role, metadata, recipes, withdraw, base: None };
+    ProposalRequest { proposal, replaces: None }
+}
+
+/// The signature of an emergency key over a proposal.
+fn signature(core: &Core, document: Document, number: u8) -> SignatureRequest {
+    let mut proposal =
+        mulberry_shared::proposal::Proposal::from_document(document, &Limits::default()).unwrap();
+    let state = core.served().state.clone();
+    let authority = state.targets.authority("emergency", "targets").unwrap();
+    let signature = proposal.sign(authority, &key(number)).unwrap();
+    SignatureRequest { keyid: signature.keyid.0, sig: signature.sig }
 }
 
 fn revoke(role: Role, number: u8) -> Step {
@@ -98,17 +116,7 @@ async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
         keys: vec![23],
         ..Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[])
     };
-    let PublishRequest { metadata, recipes, withdraw } = lane.request();
-    let document = mulberry_shared::proposal::Document {
-        format: 1,
-        role: Role::Emergency,
-        metadata,
-        recipes,
-        withdraw,
-        base: None,
-    };
-    let request = mulberry_shared::operators::ProposalRequest { proposal: document, replaces: None };
-    let waiting = core.propose("mei".into(), request).await.unwrap();
+    let waiting = core.propose("mei".into(), proposed(&lane)).await.unwrap();
     assert_eq!(waiting.proposal.unwrap().missing, 1);
     let ceremony = made(&core, &[revoke(Role::Emergency, 23)]);
     hand_in(&core, signed(&core, &ceremony, &[11, 12])).await.unwrap();
@@ -118,14 +126,45 @@ async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
 
     // It does not stand in the way of those that count.
     let shown = core.proposal(&one.id.to_string()).unwrap().proposal;
-    let mut proposal = mulberry_shared::proposal::Proposal::from_document(shown, &Limits::default()).unwrap();
-    let state = core.served().state.clone();
-    let authority = state.targets.authority("emergency", "targets").unwrap();
-    let signature = proposal.sign(authority, &key(21)).unwrap();
-    let request =
-        mulberry_shared::operators::SignatureRequest { keyid: signature.keyid.0, sig: signature.sig };
+    let request = signature(&core, shown, 21);
     let signed = core.sign_proposal("mei".into(), one.id.to_string(), request).await.unwrap();
     assert_eq!(signed.proposal.unwrap().missing, 1);
+}
+
+/// Three of three had to sign. The third leaves, and two are enough for what two have signed.
+#[tokio::test]
+async fn a_proposal_that_a_lower_threshold_completes_is_published_by_whoever_asks_again() {
+    let threshold = |threshold| Step::Threshold { role: Role::Emergency, threshold };
+    for sign_again in [true, false] {
+        let parts = Parts::initialised(MemoryStore::new()).await;
+        let core = parts.open().await.unwrap();
+        let ceremony = made(&core, &[threshold(3)]);
+        hand_in(&core, signed(&core, &ceremony, &[11, 12, 21, 22, 23])).await.unwrap();
+        let state = core.served().state.clone();
+        let lane = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
+        let waiting = core.propose("mei".into(), proposed(&lane)).await.unwrap().proposal.unwrap();
+        assert_eq!((waiting.missing, waiting.may_sign.as_slice()), (1, ["person-23".to_owned()].as_slice()));
+        let ceremony = made(&core, &[revoke(Role::Emergency, 23), threshold(2)]);
+        hand_in(&core, signed(&core, &ceremony, &[11, 12])).await.unwrap();
+        let [one] = &core.proposals().unwrap().proposals[..] else { panic!("one proposal") };
+        assert_eq!((one.missing, one.may_sign.len()), (0, 0), "{one:?}");
+
+        let id = one.id.to_string();
+        let genuine = signature(&core, proposed(&lane).proposal, 22);
+        let other = SignatureRequest { sig: "00".repeat(64), ..genuine.clone() };
+        let refused = core.sign_proposal("mei".into(), id.clone(), other).await.unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::AlreadySigned);
+        assert!(refused.remedy.contains(&format!("mulberryctl submit {}", &id[..12])), "{refused}");
+        let answer = if sign_again {
+            core.sign_proposal("mei".into(), id, genuine).await.unwrap()
+        } else {
+            core.propose("mei".into(), proposed(&lane)).await.unwrap()
+        };
+        assert_eq!(answer.outcome, ProposalOutcome::Published);
+        assert_eq!(core.served().state.recipes().count(), 1);
+        drop(core);
+        assert_eq!(parts.open().await.unwrap().served().state.recipes().count(), 1, "the fold agrees");
+    }
 }
 
 #[tokio::test]
