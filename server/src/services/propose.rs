@@ -38,7 +38,9 @@ impl Decision {
     }
 }
 
-/// A proposal is handed in. One that is kept gets the signatures that it lacks; one that is published changes nothing.
+/// A proposal is handed in. One that is kept gets the signatures that it lacks; one that is published changes nothing. The one
+/// whose place it takes is dropped whenever that is said, and need not be there where this one is known: the answer to an
+/// earlier request may have been lost.
 ///
 /// # Errors
 /// [`publish::examine`]'s and [`publish::decide`]'s; `malformed-request`, `too-large`, `proposal-refused`,
@@ -54,28 +56,39 @@ pub fn make(
         return Err(Refusal::new(ProblemKind::MalformedRequest, detail, "send it without `base`"));
     }
     let proposal = Proposal::from_document(request.proposal, limits).map_err(|error| unreadable(&error))?;
-    if is_live(state, proposal.lane(), &proposal.id(), limits) {
-        return Ok(Decision::about(&proposal, vec![]));
+    let kept = state.proposals.get(&proposal.id());
+    let published = is_live(state, proposal.lane(), &proposal.id(), limits);
+    let replaced = || match &request.replaces {
+        Some(prefix) => match search(state, prefix)? {
+            None if published || kept.is_some() => Ok(None),
+            None => Err(absent(prefix)),
+            Some(other) => replaceable(other, &proposal).map(Some),
+        },
+        None => Ok(None),
+    };
+    let shown = proposal::shown(&proposal.id());
+    let drop_for = |more: &str| {
+        let reason = format!("replaced by {shown}{more}");
+        move |id| Event::ProposalDropped { id, reason }
+    };
+    if published {
+        let dropped = replaced()?.map(drop_for(", which is published"));
+        return Ok(Decision::about(&proposal, dropped.into_iter().collect()));
     }
     let authority = authority(state, proposal.lane())?;
     proposals::check_signatures(&proposal, &state.targets, limits).map_err(|error| {
         let remedy = "hand in only signatures of distinct keys of the lane, over exactly this proposal";
         Refusal::new(ProblemKind::SignatureRefused, error.to_string(), remedy)
     })?;
-    let kept = state.proposals.get(&proposal.id());
     check_open(state, &proposal)?;
     let before = kept.map_or(&proposal, |kept| &kept.proposal);
     let merged = before.merged(&proposal, authority, limits).map_err(|error| unreadable(&error))?;
     let recipes = publish::examine(state, &merged, now, limits)?;
-    let replaced = match &request.replaces {
-        Some(prefix) => Some(replaceable(find(state, prefix)?, &proposal)?),
-        None => None,
-    };
+    let replaced = replaced()?;
     let mut events = Vec::new();
     if is_complete(&merged, authority, limits)? {
         events.extend(publication(state, &merged, now, limits)?);
-        let reason = format!("replaced by {}, which is published", proposal::shown(&merged.id()));
-        events.extend(replaced.map(|id| Event::ProposalDropped { id, reason }));
+        events.extend(replaced.map(drop_for(", which is published")));
         return Ok(Decision::about(&merged, events));
     }
     match kept {
@@ -94,6 +107,7 @@ pub fn make(
             events.extend(merged.signatures().filter(|one| !known(&one.keyid)).map(|one| {
                 Event::ProposalSigned { id: merged.id(), keyid: one.keyid.clone(), sig: one.sig.clone() }
             }));
+            events.extend(replaced.map(drop_for("")));
         }
     }
     Ok(Decision::about(&merged, events))
@@ -246,6 +260,17 @@ pub fn status(state: &State, kept: &Kept, limits: &Limits) -> Result<ProposalSta
 
 /// The one proposal whose id begins with `prefix`.
 fn find<'a>(state: &'a State, prefix: &str) -> Result<&'a Kept, Refusal> {
+    search(state, prefix)?.ok_or_else(|| absent(prefix))
+}
+
+fn absent(prefix: &str) -> Refusal {
+    let detail = format!("no proposal {} is kept", prefix.chars().take(64).collect::<String>());
+    let remedy = "look at `mulberryctl proposals`; it may have been published, replaced or dropped";
+    Refusal::new(ProblemKind::UnknownProposal, detail, remedy)
+}
+
+/// The same, or none. What is no prefix, or that of several, is refused.
+fn search<'a>(state: &'a State, prefix: &str) -> Result<Option<&'a Kept>, Refusal> {
     let unknown = |detail: String, remedy: &str| Refusal::new(ProblemKind::UnknownProposal, detail, remedy);
     let shown: String = prefix.chars().take(64).collect();
     if !proposal::is_prefix(prefix) {
@@ -254,14 +279,10 @@ fn find<'a>(state: &'a State, prefix: &str) -> Result<&'a Kept, Refusal> {
     }
     let mut found = state.proposals.iter().filter(|kept| kept.id().to_string().starts_with(prefix));
     match (found.next(), found.next()) {
-        (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => {
             Err(unknown(format!("several proposals begin with {shown}"), "give more digits of its id"))
         }
-        (None, _) => Err(unknown(
-            format!("no proposal {shown} is kept"),
-            "look at `mulberryctl proposals`; it may have been published, replaced or dropped",
-        )),
+        (one, _) => Ok(one),
     }
 }
 

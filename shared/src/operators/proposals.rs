@@ -15,6 +15,7 @@ pub struct ProposalRequest {
     /// The proposal, without `base`.
     pub proposal: Document,
     /// The id of the proposal whose place it takes, at least its first six digits: that one is dropped, with its signatures.
+    /// The same request again succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
 }

@@ -209,6 +209,51 @@ fn open_proposals_are_bounded_and_overtaken_ones_make_room() {
     assert_eq!(kind(make(&state, request(&a), start(), &limits)), ProblemKind::ProposalRefused);
 }
 
+/// The answer to the first request may have been lost, and a proposal may have been handed in before without a word of another.
+#[test]
+fn replacing_may_be_asked_again_and_later() {
+    let state = initial_state();
+    let (old, new) = (made(&state, "a", 1, &[21]), made(&state, "b", 1, &[21]));
+    let state = after(&state, propose_on(&state, &old).unwrap());
+    let ask = |state: &State, made: &Made, replaces: &str| {
+        let asked = ProposalRequest { replaces: Some(replaces.to_owned()), ..request(made) };
+        make(state, asked, start(), &Limits::default())
+    };
+    let ids = |state: &State| state.proposals.iter().map(|kept| kept.id().to_string()).collect::<Vec<_>>();
+    let replaced = after(&state, ask(&state, &new, &id_of(&old)[..12]).unwrap());
+    assert_eq!(ids(&replaced), [id_of(&new)]);
+    assert_eq!(ask(&replaced, &new, &id_of(&old)[..12]).unwrap().events, [], "it is done");
+
+    let both = after(&state, propose_on(&state, &new).unwrap());
+    assert_eq!(ids(&both).len(), 2);
+    let signed = Made { keys: vec![22], ..made(&state, "b", 1, &[]) };
+    let decision = ask(&both, &signed, &id_of(&old)[..12]).unwrap();
+    assert!(matches!(
+        decision.events.as_slice(),
+        [Event::LanePublished { .. }, Event::ProposalDropped { .. }]
+    ));
+    let decision = ask(&both, &new, &id_of(&old)[..12]).unwrap();
+    let [Event::ProposalDropped { id, reason }] = decision.events.as_slice() else { panic!("{decision:?}") };
+    assert_eq!((id.to_string(), reason), (id_of(&old), &format!("replaced by {}", &id_of(&new)[..12])));
+    assert_eq!(ids(&after(&both, decision)), [id_of(&new)]);
+
+    // The publication was recorded, and the server ended before the other was dropped.
+    let published = after(&both, sign_on(&both, &id_of(&new), &signature(&new, 22)).unwrap());
+    assert_eq!(ids(&published), [id_of(&old)]);
+    let published = after(&published, ask(&published, &new, &id_of(&old)).unwrap());
+    assert_eq!(ids(&published).len(), 0);
+    assert_eq!(ask(&published, &new, &id_of(&old)).unwrap().events, []);
+
+    // What names nothing, or itself, is a slip all the same.
+    for (replaces, expected) in [
+        ("abc", ProblemKind::UnknownProposal),
+        ("zzzzzz", ProblemKind::UnknownProposal),
+        (&id_of(&new)[..12], ProblemKind::ProposalRefused),
+    ] {
+        assert_eq!(kind(ask(&both, &new, replaces)), expected, "{replaces}");
+    }
+}
+
 #[test]
 fn a_proposal_is_given_up_with_a_reason() {
     let state = initial_state();
