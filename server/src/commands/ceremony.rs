@@ -84,3 +84,114 @@ async fn publish(
     keys.settle(&next.root, &next.targets)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use mulberry_shared::ceremony::{Lone, Step, plan};
+    use mulberry_shared::exit::Exit;
+
+    use super::*;
+    use crate::clock::SetClock;
+    use crate::commands::ledger::verify::verify;
+    use crate::config::{StateArgs, VerifyArgs};
+    use crate::edition::store::EditionFile;
+    use crate::keys::ONLINE_ROLES;
+    use crate::ledger::Ledger;
+    use crate::services::core::Core;
+    use crate::state::State;
+    use crate::test_support::{Proposal, initial_state, initialised, key, start};
+
+    /// A state folder of a server that has run, and its new keys.
+    struct Place {
+        folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        async fn new() -> Self {
+            let place = Self { folder: tempfile::tempdir().unwrap() };
+            files::private_folder(&place.state().state).unwrap();
+            let layout = place.layout();
+            files::private_folder(&layout.keys()).unwrap();
+            for (role, number) in ONLINE_ROLES.into_iter().zip([101, 102, 103]) {
+                let pem = key(number).to_pkcs8_pem().unwrap();
+                files::write_private(&layout.keys().join(format!("{role}.pem")), pem.as_bytes()).unwrap();
+            }
+            let store = Arc::new(SledStore::open(&layout.ledger()).unwrap());
+            let (mut ledger, ..) = fold(store.clone(), &Limits::default()).await.unwrap();
+            ledger.append(start(), "init", initialised()).await.unwrap();
+            store.close();
+            place.serve(|_| None).await;
+            place.ceremony(&initial_state());
+            place
+        }
+
+        fn layout(&self) -> Layout {
+            Layout::existing(&self.state().state).unwrap()
+        }
+
+        fn state(&self) -> StateArgs {
+            StateArgs { state: self.folder.path().join("state") }
+        }
+
+        /// Starts a server, which may publish something, and stops it.
+        async fn serve(&self, publish: impl FnOnce(&State) -> Option<Proposal>) {
+            let layout = self.layout();
+            let store = Arc::new(SledStore::open(&layout.ledger()).unwrap());
+            let (editions, keys) =
+                (Arc::new(EditionFile(layout.edition())), Arc::new(KeyFolder(layout.keys())));
+            let clock = Arc::new(SetClock::at(start()));
+            let core = Core::open(store.clone(), editions, keys, clock, Limits::default()).await.unwrap();
+            let core = Arc::new(core);
+            if let Some(proposal) = publish(&core.served().state) {
+                core.publish("mei".to_owned(), proposal.lane, proposal.request()).await.unwrap();
+            }
+            drop(core);
+            store.close();
+        }
+
+        /// People sign the server's new keys, into a file.
+        fn ceremony(&self, state: &State) {
+            let keys = KeyFolder(self.layout().keys()).make_next().unwrap();
+            let live = state.live();
+            let mut made =
+                plan::make(&live, &[Step::Online { keys }], Lone::Refuse, start(), &Limits::default())
+                    .unwrap();
+            [1, 2, 11, 12].iter().for_each(|number| drop(made.sign(&live, &key(*number)).unwrap()));
+            std::fs::write(self.file(), made.write().unwrap()).unwrap();
+        }
+
+        fn file(&self) -> std::path::PathBuf {
+            self.folder.path().join("new.ceremony")
+        }
+
+        async fn hold(&self) -> Result<(), CommandError> {
+            let args = CeremonyArgs { file: self.file(), state: self.state(), json: true };
+            hold(&args, &SetClock::at(start()), &Limits::default()).await
+        }
+
+        async fn events(&self) -> u64 {
+            let store = Arc::new(SledStore::open(&self.layout().ledger()).unwrap());
+            let ledger = Ledger::open::<crate::ledger::LedgerError>(store.clone(), |_, _| Ok(())).await;
+            store.close();
+            ledger.unwrap().head().sequence
+        }
+
+        async fn verify(&self) -> Exit {
+            let args = VerifyArgs { file: None, state: self.state(), json: false };
+            verify(&args, &Limits::default()).await.unwrap()
+        }
+    }
+
+    /// What was signed last is of the keys before, until a server runs.
+    #[tokio::test]
+    async fn a_ledger_whose_last_event_changed_the_online_keys_is_sound() {
+        let place = Place::new().await;
+        assert_eq!(place.verify().await, Exit::Yes);
+        place.hold().await.unwrap();
+        assert_eq!((place.events().await, place.verify().await), (2, Exit::Yes));
+        place.hold().await.unwrap();
+        assert_eq!(place.events().await, 2, "the same again changes nothing");
+        place.serve(|_| None).await;
+        assert_eq!(place.verify().await, Exit::Yes);
+    }
+}

@@ -13,10 +13,9 @@ use serde_json::json;
 use super::{Source, server_went_away};
 use crate::commands::{CommandError, Layout, answer};
 use crate::config::VerifyArgs;
-use crate::edition::Edition;
 use crate::edition::store::{EditionFile, EditionStore as _};
 use crate::ledger::{self, LedgerError};
-use crate::services::core::fold;
+use crate::services::core::{OpenError, check_edition, fold};
 use crate::state::{self, FoldError, Stamp, State};
 use mulberry_shared::ledger::export::{ExportError, ExportReader};
 
@@ -118,9 +117,11 @@ async fn verify_folder(layout: &Layout, limits: &Limits) -> Result<Sound, Flaw> 
         }
     };
     if let Some(edition) = edition {
-        let edition = Edition::from_bytes(&edition, &sound.state, limits)
-            .map_err(|error| Flaw::Bad { sequence: None, why: error.to_string() })?;
-        ledger::check_witness(edition.ledger(), &sound.heads).map_err(FoldError::from)?;
+        check_edition(&edition, &sound.state, &sound.heads, limits).map_err(|error| match error {
+            OpenError::Edition(error) => Flaw::Bad { sequence: None, why: error.to_string() },
+            OpenError::Fold(error) => error.into(),
+            error => unreadable(error.into()),
+        })?;
     }
     Ok(sound)
 }

@@ -61,21 +61,10 @@ impl Core {
         let (ledger, state, heads) = fold(store.clone(), &limits).await?;
         let state = Arc::new(state.ok_or(OpenError::NotInitialised)?);
         let stored = editions.load()?;
-        let edition =
-            match stored.as_deref().map(|bytes| (bytes, Edition::from_bytes(bytes, &state, &limits))) {
-                None => None,
-                Some((_, Ok(edition))) => {
-                    ledger::check_witness(edition.ledger(), &heads).map_err(FoldError::from)?;
-                    Some(Arc::new(edition))
-                }
-                Some((bytes, Err(error @ StoredEditionError::Refused(_)))) => {
-                    // The keys that signed it were changed by people, and it was the last thing that happened.
-                    let head = edition::outdated(bytes, &state, &limits).ok_or(error)?;
-                    ledger::check_witness(head, &heads).map_err(FoldError::from)?;
-                    None
-                }
-                Some((_, Err(error))) => return Err(error.into()),
-            };
+        let edition = match stored {
+            None => None,
+            Some(bytes) => check_edition(&bytes, &state, &heads, &limits)?.map(Arc::new),
+        };
         let (selected, unsigned) = match (keys.select(&state.root, &state.targets), &edition) {
             (Ok(selected), _) => (Some(selected), None),
             (Err(error), None) => return Err(error.into()),
@@ -114,6 +103,31 @@ impl Core {
             limits,
         })
     }
+}
+
+/// The edition that was signed last, checked against the ledger: a ledger that was cut off at its end shows nowhere else.
+/// `None` where keys signed it that people have changed since, and that was the last thing that happened.
+///
+/// # Errors
+/// [`OpenError::Edition`]; [`OpenError::Fold`] when the ledger does not hold the event that it names.
+pub fn check_edition(
+    bytes: &[u8],
+    state: &State,
+    heads: &[LedgerHead],
+    limits: &Limits,
+) -> Result<Option<Edition>, OpenError> {
+    let (edition, head) = match Edition::from_bytes(bytes, state, limits) {
+        Ok(edition) => {
+            let head = edition.ledger();
+            (Some(edition), head)
+        }
+        Err(error @ StoredEditionError::Refused(_)) => {
+            (None, edition::outdated(bytes, state, limits).ok_or(error)?)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    ledger::check_witness(head, heads).map_err(FoldError::from)?;
+    Ok(edition)
 }
 
 /// Puts new keys that count in the place of those before them, where that can be done. They count wherever they lie.
