@@ -11,21 +11,23 @@ use serde_json::json;
 use super::{CommandError, Layout, answer};
 use crate::clock::Clock;
 use crate::config::CeremonyArgs;
+use crate::edition::store::{EditionFile, EditionStore as _};
 use crate::event::Event;
 use crate::files;
 use crate::keys::{KeyFolder, KeySource as _};
 use crate::services::ceremony;
-use crate::services::core::{ceremonies::rehearse, fold};
+use crate::services::core::{ceremonies::rehearse, check_edition, fold, settle};
 use crate::state;
 use crate::store::sled::SledStore;
 
 /// The ledger's actor of this command.
 const ACTOR: &str = "mulberry-server ceremony";
 
-/// Checks it as a running server does, and records it.
+/// Checks it as a server does that starts and takes it, and records it.
 ///
 /// # Errors
-/// [`CommandError`]; nothing was recorded then.
+/// [`CommandError`]; nothing was recorded then, unless the store failed or standard output takes no more: the same again says
+/// whether it was published.
 pub async fn hold(args: &CeremonyArgs, clock: &dyn Clock, limits: &Limits) -> Result<(), CommandError> {
     let most = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
     let bytes = files::read(&args.file, most)?;
@@ -62,8 +64,13 @@ async fn publish(
     limits: &Limits,
 ) -> Result<bool, CommandError> {
     let refused = |what: &dyn std::fmt::Display| CommandError::refused(what.to_string());
-    let (mut ledger, state, _) = fold(store, limits).await?;
+    let (mut ledger, state, heads) = fold(store, limits).await?;
     let state = state.ok_or_else(|| CommandError::usage("the state folder was never initialised"))?;
+    // An event after the end of a ledger that was cut off would be another history than the one that was signed.
+    let edition = match EditionFile(layout.edition()).load()? {
+        Some(bytes) => check_edition(&bytes, &state, &heads, limits)?,
+        None => None,
+    };
     let (now, keys) = (clock.now(), KeyFolder(layout.keys()));
     let request = CeremonyRequest { ceremony: ceremony.document() };
     let event = match ceremony::make(&state, request, now, limits).map_err(|refusal| refused(&refusal))?.event
@@ -79,22 +86,25 @@ async fn publish(
     };
     let next = state::apply(Some(&state), &event, state.head, limits)?;
     let selected = keys.select(&next.root, &next.targets)?;
-    rehearse((&state, None), &next, &selected, now, limits).map_err(|refusal| refused(&refusal))?;
+    rehearse((&state, edition.as_ref()), &next, &selected, now, limits)
+        .map_err(|refusal| refused(&refusal))?;
     ledger.append(now, ACTOR, event).await?;
-    keys.settle(&next.root, &next.targets)?;
+    settle(&keys, &next);
     Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use mulberry_shared::ceremony::{Lone, Step, plan};
     use mulberry_shared::exit::Exit;
+    use mulberry_shared::recipe::Lane;
 
     use super::*;
     use crate::clock::SetClock;
     use crate::commands::ledger::verify::verify;
     use crate::config::{StateArgs, VerifyArgs};
-    use crate::edition::store::EditionFile;
     use crate::keys::ONLINE_ROLES;
     use crate::ledger::Ledger;
     use crate::services::core::Core;
@@ -193,5 +203,44 @@ mod tests {
         assert_eq!(place.events().await, 2, "the same again changes nothing");
         place.serve(|_| None).await;
         assert_eq!(place.verify().await, Exit::Yes);
+    }
+
+    /// Nor does the tolerance hide that the end is missing.
+    #[tokio::test]
+    async fn nothing_is_added_to_a_ledger_that_was_cut_off() {
+        let place = Place::new().await;
+        let (ledger, older) = (place.layout().ledger(), place.folder.path().join("older"));
+        copy(&ledger, &older);
+        place
+            .serve(|state| Some(Proposal::new(state, Lane::Emergency, &[("emergency/a.json", 1)], &[])))
+            .await;
+        std::fs::remove_dir_all(&ledger).unwrap();
+        std::fs::rename(&older, &ledger).unwrap();
+        let refused = place.hold().await.unwrap_err();
+        assert_eq!(refused.exit, Exit::TrustRefused);
+        assert!(refused.sentence.contains("event 2 is missing, but the last signed timestamp"), "{refused}");
+        assert_eq!((place.events().await, place.verify().await), (1, Exit::No));
+    }
+
+    #[tokio::test]
+    async fn what_is_recorded_is_no_failure_because_of_the_old_keys() {
+        let place = Place::new().await;
+        // Others may read it, so nothing is put beside it.
+        std::fs::write(place.layout().keys().join("retired"), "").unwrap();
+        place.hold().await.unwrap();
+        assert_eq!(place.events().await, 2);
+        place.serve(|_| None).await;
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                std::fs::copy(entry.path(), to).unwrap();
+            }
+        }
     }
 }

@@ -33,7 +33,7 @@ use crate::store::Store;
 use commit::Writer;
 
 pub use commit::SignError;
-pub use open::{OpenError, check_edition, fold};
+pub use open::{OpenError, check_edition, fold, settle};
 
 /// How many exports over the network run at once; each holds a few megabytes.
 const EXPORTS: usize = 2;

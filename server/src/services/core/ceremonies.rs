@@ -16,8 +16,7 @@ use mulberry_shared::operators::{
 use mulberry_shared::proposal::Role;
 use mulberry_shared::trust::{Next, Refresh, Reply, Root, Targets, TrustError, TrustState};
 
-use super::open::settle;
-use super::{Core, Done, Writer, internal};
+use super::{Core, Done, Writer, internal, settle};
 use crate::edition::{self, Edition, Work};
 use crate::event::Event;
 use crate::keys::OnlineKeys;

@@ -131,7 +131,7 @@ pub fn check_edition(
 }
 
 /// Puts new keys that count in the place of those before them, where that can be done. They count wherever they lie.
-pub(super) fn settle(keys: &dyn KeySource, state: &State) {
+pub fn settle(keys: &dyn KeySource, state: &State) {
     if let Err(error) = keys.settle(&state.root, &state.targets) {
         tracing::warn!(%error, "the keys that count are used from where they lie; what is beside them could not be put in order");
     }
