@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use mulberry_shared::answer::{self, Existing, Occupied};
 use tempfile::NamedTempFile;
 
+/// How often a lock file may be removed under who takes it. One that goes more often than this is in use.
+const LOCK_TRIES: usize = 16;
+
 /// A file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -205,13 +208,44 @@ fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// [`FileError::Io`].
 pub fn lock(path: &Path) -> Result<Option<File>, FileError> {
+    lock_after(path, &mut || ())
+}
+
+/// `opened` is told when the file was opened and not yet locked.
+fn lock_after(path: &Path, opened: &mut dyn FnMut()) -> Result<Option<File>, FileError> {
     let io = |error| FileError::io(path, error);
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(io(error)),
+    for _ in 0..LOCK_TRIES {
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(io)?;
+        opened();
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(io(error)),
+        }
+        // A lock on a file that was removed since it was opened keeps out nobody.
+        if names(path, &file).map_err(io)? {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes the lock file `path` while `held`, its lock, is still held: whoever took it in between would lose it.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn remove_lock(path: &Path, held: &File) -> Result<(), FileError> {
+    let io = |error| FileError::io(path, error);
+    if names(path, held).map_err(io)? { fs::remove_file(path).map_err(io) } else { Ok(()) }
+}
+
+/// Whether the open `file` is the one at `path`.
+fn names(path: &Path, file: &File) -> io::Result<bool> {
+    let own = file.metadata()?;
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|found| (found.dev(), found.ino()) == (own.dev(), own.ino())),
     }
 }
 
@@ -300,5 +334,27 @@ mod tests {
         assert!(lock(&path).unwrap().is_none());
         drop(held);
         assert!(lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_file_that_is_removed_never_gives_two_holders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let mut first = lock(&path).unwrap();
+        // The second has opened it when the first removes it and goes.
+        let second = lock_after(&path, &mut || {
+            if let Some(held) = first.take() {
+                remove_lock(&path, &held).unwrap();
+                assert!(!path.exists());
+            }
+        });
+        let second = second.unwrap().unwrap();
+        assert!(lock(&path).unwrap().is_none(), "what the second holds is the lock");
+        // Nor is it another's lock that goes.
+        let stale = File::create(folder.path().join("other")).unwrap();
+        remove_lock(&path, &stale).unwrap();
+        assert!(path.exists());
+        remove_lock(&path, &second).unwrap();
+        assert!(!path.exists());
     }
 }
