@@ -4,7 +4,7 @@
 //! without it nothing is a server, so there is either nothing or a whole one, whatever goes wrong.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,12 +46,16 @@ pub(super) async fn make(
     fill: impl AsyncFnOnce(Arc<SledStore>) -> Result<State, CommandError>,
 ) -> Result<State, CommandError> {
     let existed = is_there(target, keys)?;
-    let (layout, lock) = take(target)?;
-    let restored = build(keys, &layout, fill).await;
+    files::private_folder(target)?;
+    let layout = Layout::existing(target)?;
+    let lock = layout.take_lock()?;
+    let restored = match clear(target) {
+        Ok(()) => build(keys, &layout, fill).await,
+        Err(error) => Err(error),
+    };
     if restored.is_err() {
         // As it was. That something cannot be removed is less than what went wrong before.
-        drop(lock);
-        let _ = std::fs::remove_file(layout.lock());
+        let _ = files::remove_lock(&layout.lock(), &lock);
         if existed == Existed::No {
             let _ = std::fs::remove_dir(target);
         }
@@ -91,11 +95,8 @@ fn is_there(target: &Path, keys: Option<&Path>) -> Result<Existed, CommandError>
     Ok(Existed::Empty)
 }
 
-/// Makes the folder private and ours, and removes what a killed restore left in it.
-fn take(target: &Path) -> Result<(Layout, File), CommandError> {
-    files::private_folder(target)?;
-    let layout = Layout::existing(target)?;
-    let lock = layout.take_lock()?;
+/// Removes what a killed restore left in the folder.
+fn clear(target: &Path) -> Result<(), CommandError> {
     let unreadable = |error: std::io::Error| CommandError::usage(format!("{}: {error}", target.display()));
     for entry in std::fs::read_dir(target).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -103,7 +104,7 @@ fn take(target: &Path) -> Result<(Layout, File), CommandError> {
             std::fs::remove_dir_all(entry.path()).map_err(unreadable)?;
         }
     }
-    Ok((layout, lock))
+    Ok(())
 }
 
 /// Builds everything beside, and moves it into `layout`'s folder.
@@ -127,13 +128,29 @@ async fn build(
         // Where there are some already, they are the same.
         if !layout.keys().exists() {
             keys::copy(keys, &built.keys())?;
-            std::fs::rename(built.keys(), layout.keys()).map_err(cannot)?;
         }
     }
-    // Last, so that what it needs is there.
-    std::fs::rename(built.ledger(), layout.ledger()).map_err(cannot)?;
-    File::open(&layout.folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    place(&built, layout).map_err(cannot)?;
     Ok(state)
+}
+
+/// Moves the keys, if any were built, and the ledger from `built` to their places, or neither: what cannot be whole goes back to
+/// where it is removed, private keys above all.
+fn place(built: &Layout, layout: &Layout) -> io::Result<()> {
+    let mut moved = Vec::new();
+    let mut done = Ok(());
+    // The ledger last, so that what it needs is there.
+    for (from, to) in [(built.keys(), layout.keys()), (built.ledger(), layout.ledger())] {
+        if done.is_ok() && from.exists() {
+            done = std::fs::rename(&from, &to);
+            moved.extend(done.is_ok().then_some((from, to)));
+        }
+    }
+    done.and_then(|()| File::open(&layout.folder)?.sync_all()).inspect_err(|_| {
+        for (from, to) in moved.iter().rev() {
+            let _ = std::fs::rename(to, from);
+        }
+    })
 }
 
 /// Appends every event of an export to an empty store, and folds it on the way.
@@ -332,6 +349,21 @@ mod tests {
         files::private_folder(&place.at("state")).unwrap();
         assert_eq!(place.restore().await.unwrap_err().exit, Exit::Usage);
         assert_eq!(std::fs::read_dir(place.at("state")).unwrap().count(), 0);
+    }
+
+    /// Somebody put something in the ledger's place while it was built.
+    #[tokio::test]
+    async fn what_cannot_be_moved_to_its_place_leaves_no_keys_behind() {
+        let (place, bytes) = Place::new().await;
+        let (state, keys) = (place.at("state"), place.at("keys"));
+        let fill = async |store: Arc<SledStore>| {
+            std::fs::create_dir_all(state.join("ledger/other")).unwrap();
+            replay(bytes.as_slice(), &*store, &Limits::default()).await
+        };
+        assert_eq!(make(&state, Some(&keys), fill).await.unwrap_err().exit, Exit::No);
+        let left: Vec<_> =
+            std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["ledger"], "what is not ours");
     }
 
     /// Hashes hold, but an event was never accepted by a server: somebody wrote a chain of their own.
