@@ -196,6 +196,9 @@ impl From<FoldError> for CommandError {
     fn from(error: FoldError) -> Self {
         match error {
             FoldError::Ledger(LedgerError::Store(error)) => error.into(),
+            FoldError::Ledger(LedgerError::TooLarge { .. } | LedgerError::Unwritable { .. }) => {
+                Self::failed(error.to_string())
+            }
             _ => Self::refused(error.to_string()),
         }
     }

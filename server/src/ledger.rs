@@ -13,7 +13,7 @@ use mulberry_shared::ledger::chain::{BrokenChain, Chain};
 use mulberry_shared::operators::LedgerHead;
 
 use crate::event::{Event, FORMAT, Record, SALT_BYTES, UnreadableRecord};
-use crate::store::{Store, StoreError};
+use crate::store::{MAX_RECORD_BYTES, Store, StoreError};
 
 pub use mulberry_shared::ledger::chain::EMPTY;
 
@@ -38,6 +38,26 @@ pub enum LedgerError {
         sequence: u64,
         /// The sentence.
         unreadable: UnreadableRecord,
+    },
+    /// An event is larger than a record may be. Nothing was written.
+    #[error(
+        "ledger: event {sequence} would have {bytes} bytes, and the most are {most}; nothing was changed"
+    )]
+    TooLarge {
+        /// The event.
+        sequence: u64,
+        /// Its bytes in the store.
+        bytes: usize,
+        /// The most.
+        most: usize,
+    },
+    /// An event has no form in which it could be written. Nothing was written.
+    #[error("ledger: event {sequence} cannot be written down: {why}; nothing was changed")]
+    Unwritable {
+        /// The event.
+        sequence: u64,
+        /// What is wrong with it.
+        why: String,
     },
     /// An earlier append failed half way, so it is unknown what the store holds.
     #[error(
@@ -99,7 +119,8 @@ impl Ledger {
     /// Appends an event; when it returns, the event is durable.
     ///
     /// # Errors
-    /// [`LedgerError`]; after any of them the ledger takes no more events, since the store may or may not hold this one.
+    /// [`LedgerError::TooLarge`] and [`LedgerError::Unwritable`] before the store is asked, and the ledger goes on. After any
+    /// other it takes no more events, since the store may or may not hold this one, or holds one of another writer.
     pub async fn append(&mut self, at: Timestamp, actor: &str, event: Event) -> Result<Record, LedgerError> {
         if self.uncertain {
             return Err(LedgerError::Uncertain);
@@ -107,14 +128,17 @@ impl Ledger {
         let sequence = next_of(self.head);
         let (actor, salt) = (actor.to_owned(), Some(hex::encode(rand::random::<[u8; SALT_BYTES]>())));
         let record = Record { format: FORMAT, sequence, previous: self.head.head, at, actor, salt, event };
-        let bytes = record.to_bytes().map_err(|error| LedgerError::Broken {
-            sequence,
-            wrong: format!("cannot be written: {error}"),
-        })?;
+        let bytes = record
+            .to_bytes()
+            .map_err(|error| LedgerError::Unwritable { sequence, why: error.to_string() })?;
         let hash = Sha256Digest::of(&bytes);
+        let entry = [hash.0.as_slice(), &bytes].concat();
+        if entry.len() > MAX_RECORD_BYTES {
+            return Err(LedgerError::TooLarge { sequence, bytes: entry.len(), most: MAX_RECORD_BYTES });
+        }
         // Set before the write and cleared after it, so that a caller who gives up in between leaves it set.
         self.uncertain = true;
-        self.store.append(sequence, [hash.0.as_slice(), &bytes].concat()).await?;
+        self.store.append(sequence, entry).await?;
         self.uncertain = false;
         self.head = LedgerHead { sequence, head: hash };
         Ok(record)
@@ -257,6 +281,35 @@ mod tests {
             let (ledger, _) = open(inner).await.unwrap();
             assert_eq!(ledger.head().sequence, if failure == Failure::Before { 2 } else { 3 });
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_refused_and_nothing_else_is_the_worse_for_it() {
+        let store = Arc::new(Flaky::new(filled(2).await, Failure::Before));
+        let (mut ledger, _) = open(store.clone()).await.unwrap();
+        let reason = "x".repeat(MAX_RECORD_BYTES);
+        let id = Sha256Digest::of(b"");
+        let large = Event::ProposalDropped { id, reason };
+        let refused = ledger.append(Timestamp::UNIX_EPOCH, "mei", large).await.unwrap_err();
+        assert!(matches!(refused, LedgerError::TooLarge { sequence: 3, .. }), "{refused}");
+        assert!(!refused.to_string().contains("restore"), "{refused}");
+        assert_eq!((store.appends(), ledger.is_uncertain()), (0, false));
+        ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await.unwrap();
+        assert_eq!(ledger.head().sequence, 3);
+    }
+
+    /// Somebody else's event is where the next one would be: what we know of the ledger is not what it is.
+    #[tokio::test]
+    async fn beside_another_writer_nothing_more_is_accepted() {
+        let store = filled(2).await;
+        let (mut ledger, _) = open(store.clone()).await.unwrap();
+        let (mut other, _) = open(store.clone()).await.unwrap();
+        other.append(Timestamp::UNIX_EPOCH, "eve", event(3)).await.unwrap();
+        let refused = ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await.unwrap_err();
+        let conflict = StoreError::Conflict { sequence: 3, next: 4 };
+        assert_eq!(refused, LedgerError::Store(conflict));
+        let again = ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await;
+        assert_eq!(again, Err(LedgerError::Uncertain));
     }
 
     proptest! {

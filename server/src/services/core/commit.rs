@@ -16,7 +16,7 @@ use crate::edition::{self, Edition, Work};
 use crate::event::{Event, Record};
 use crate::files::FileError;
 use crate::keys::OnlineKeys;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::served::Served;
 use crate::services::Refusal;
 use crate::state::{self, Stamp, State};
@@ -121,6 +121,11 @@ impl Core {
         let what = event.describe();
         let record = match writer.ledger.append(now, actor, event).await {
             Ok(record) => record,
+            Err(LedgerError::TooLarge { bytes, most, .. }) => {
+                let detail = format!("it would take {bytes} bytes of the ledger, and the most are {most}");
+                return Err(Refusal::new(ProblemKind::TooLarge, detail, "change less at once"));
+            }
+            Err(error @ LedgerError::Unwritable { .. }) => return Err(internal(&error.to_string())),
             Err(error) => {
                 self.failing.store(true, Ordering::SeqCst);
                 tracing::error!(%error, "an event could not be recorded");
