@@ -348,11 +348,14 @@ pub struct LedgerLimits {
     pub continues_bytes: usize,
     /// Bytes of a continuation's file: the roots of a refresh of 10 KiB each, in Base64.
     pub continuation_file_bytes: usize,
+    /// Bytes of the record that a rebuild of what is published would take: [`LEDGER_RECORD_BYTES`], which stores and exports go by.
+    pub record_bytes: usize,
 }
 
 impl Default for LedgerLimits {
     fn default() -> Self {
         Self {
+            record_bytes: LEDGER_RECORD_BYTES,
             page_bytes: 20 << 10,
             pages: 256,
             continues_bytes: 128 << 10,

@@ -12,7 +12,9 @@ use mulberry_shared::trust::{Targets, TrustError, TrustErrorKind};
 
 use super::Refusal;
 use crate::event::Event;
-use crate::state::{Published, State};
+use crate::state::State;
+
+mod size;
 
 /// The event that the request asks for; `None` when exactly this metadata is already published, so that a tool that lost
 /// the answer may ask again.
@@ -48,6 +50,7 @@ pub fn decide(
     let change = write::verify_lane(published, lane, &request.metadata.0, &withdraw, now, limits)
         .map_err(|error| refused(state, lane, &withdraw, &error))?;
     check_recipes(state, lane, &change.metadata, &change.difference, &mut recipes, limits)?;
+    size::check_rebuild(state, lane, &change.metadata, request.metadata.0.len(), limits)?;
     Ok(Some(Event::LanePublished { lane, metadata: request.metadata.clone(), recipes, withdrawn: withdraw }))
 }
 
@@ -71,6 +74,7 @@ pub fn examine(
     let difference = write::compare_lane(published, lane, proposal.body(), &withdraw, now, limits)
         .map_err(|error| refused(state, lane, &withdraw, &error))?;
     check_recipes(state, lane, proposal.body(), &difference, &mut recipes, limits)?;
+    size::check_rebuild(state, lane, proposal.body(), proposal.metadata().len(), limits)?;
     Ok(recipes)
 }
 
@@ -100,7 +104,7 @@ fn check_recipes(
     for path in difference.added.iter().chain(&difference.changed) {
         check_revision(state, path, next.get(path).map_or(0, |published| published.recipe.revision))?;
     }
-    check_size(state, lane, &next, limits)?;
+    size::check_client(state, lane, &next, limits)?;
     recipes.retain(|path, _| difference.added.contains(path) || difference.changed.contains(path));
     Ok(())
 }
@@ -116,26 +120,6 @@ fn check_revision(state: &State, path: &RecipePath, revision: u64) -> Result<(),
         )),
         _ => Ok(()),
     }
-}
-
-/// Clients hold all recipes in memory and refuse an edition beyond this size, so it must not be published.
-fn check_size(
-    state: &State,
-    lane: Lane,
-    next: &BTreeMap<RecipePath, Published>,
-    limits: &Limits,
-) -> Result<(), Refusal> {
-    let others = state.lanes.iter().filter(|(other, _)| **other != lane);
-    let recipes = others.flat_map(|(_, content)| content.recipes.values()).chain(next.values());
-    let bytes = recipes.fold(0_u64, |sum, recipe| sum.saturating_add(recipe.bytes.len() as u64));
-    if bytes <= limits.trust.edition_bytes {
-        return Ok(());
-    }
-    let detail = format!(
-        "all recipes together would have {bytes} bytes, more than the {} a client takes",
-        limits.trust.edition_bytes
-    );
-    Err(Refusal::new(ProblemKind::RecipeRefused, detail, "withdraw recipes that are over"))
 }
 
 fn malformed(text: &str, error: &dyn std::fmt::Display) -> Refusal {
@@ -301,19 +285,6 @@ mod tests {
             |revision| Proposal::new(&without, Lane::Emergency, &[("emergency/b.json", revision)], &[]);
         assert_eq!(refusal(&without, &again(4)).0, ProblemKind::NotNewer);
         assert_eq!(after(&without, &again(5)).recipes().count(), 2);
-    }
-
-    #[test]
-    fn more_than_a_client_takes_is_refused() {
-        let state = published();
-        let proposal = Proposal::new(&state, Lane::Routine, &[("routine/c.json", 1)], &[]);
-        let mut limits = Limits::default();
-        let held: usize = state.recipes().map(|(_, recipe)| recipe.bytes.len()).sum();
-        let ask = |limits: &Limits| decide(&state, Lane::Routine, &proposal.request(), start(), limits);
-        limits.trust.edition_bytes = (held + recipe("routine/c.json", 1).len()) as u64;
-        assert!(ask(&limits).is_ok());
-        limits.trust.edition_bytes -= 1;
-        assert_eq!(ask(&limits).unwrap_err().kind, ProblemKind::RecipeRefused);
     }
 
     #[test]
