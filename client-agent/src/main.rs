@@ -133,7 +133,7 @@ fn tell_scripts(exit: Exit, sentence: &str) {
 fn dispatch(command: Command, clock: &SystemClock) -> Result<Exit, Failure> {
     let limits = Limits::default();
     match command {
-        Command::Init(args) => init::run(&args, &limits),
+        Command::Init(args) => init::run(&args, clock.now(), &limits),
         Command::Once(args) => once(*args, clock, &limits),
         Command::Import(args) => import::run(*args, clock, &limits),
         Command::Run(args) => run::run(*args, *clock, limits),
