@@ -6,25 +6,16 @@
 //! fetched are no alarm: the check is made later, from the same head on.
 
 use std::fmt;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mulberry_shared::answer::plain;
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::ledger::continuation::{self, Continuations};
-use mulberry_shared::ledger::links::{self, Page, WitnessHead};
-use mulberry_shared::ledger::witness::{Check, Verdict};
-use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{Root, TrustState};
+use mulberry_shared::ledger::links::WitnessHead;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{Clock, Fetched, Transport};
+pub mod judge;
 
-/// A head that could not be checked is tried again after this, or when another one comes.
-const AGAIN: SignedDuration = SignedDuration::from_hours(1);
-
-/// No origin is asked for more links after this in one run.
-const LONGEST: Duration = Duration::from_secs(60);
+pub use judge::Means;
 
 /// What the agent remembers of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,166 +103,6 @@ impl Witness {
         }
         *self = Self::first(shown);
         Ok(())
-    }
-}
-
-/// What a check came to.
-enum Found {
-    /// The ledger's own links.
-    Of(Verdict),
-    /// Another ledger, which people say continues the one that was seen.
-    Continued(Continued),
-}
-
-/// With what a check is made.
-pub struct Means<'a> {
-    /// Who is asked, in this order, for links, and only where they are needed; the first gave the edition.
-    pub origins: Vec<&'a dyn Transport>,
-    /// The trust that was verified.
-    pub trust: &'a TrustState,
-    /// The one instant of the run.
-    pub now: Timestamp,
-    /// For measuring how long it takes.
-    pub clock: &'a dyn Clock,
-    /// Ceilings.
-    pub limits: &'a Limits,
-}
-
-impl Means<'_> {
-    /// Looks at the head that the timestamp held now names.
-    pub async fn observe(&self, witness: &mut Option<Witness>) {
-        let named = self.trust.trusted().timestamp().and_then(|timestamp| timestamp.ledger);
-        let Some(shown) = named.and_then(|ledger| ledger.witness()) else { return };
-        let Some(held) = witness else {
-            *witness = Some(Witness::first(shown));
-            return;
-        };
-        if let Some(rewritten) = &mut held.rewritten {
-            rewritten.shown = shown;
-            return;
-        }
-        let waits = held.unchecked.as_ref().is_some_and(|unchecked| {
-            unchecked.head == shown && self.now.duration_since(unchecked.tried).abs() < AGAIN
-        });
-        if waits || (held.unchecked.is_none() && held.checked == shown) {
-            return;
-        }
-        let known = match &held.unchecked {
-            // One of another ledger is compared with nothing yet.
-            Some(unchecked) if unchecked.head.ledger == held.checked.ledger => {
-                vec![held.checked, unchecked.head]
-            }
-            _ => vec![held.checked],
-        };
-        match self.judge(&known, shown).await {
-            Found::Of(Verdict::Follows) => {
-                *held = Witness { continued: held.continued.take(), ..Witness::first(shown) }
-            }
-            Found::Of(Verdict::Rewritten(detail)) => {
-                tracing::error!(
-                    seen = %held.checked, %shown, detail,
-                    "THE LEDGER'S HISTORY WAS REWRITTEN: what is applied is still what people signed; tell those who run the server"
-                );
-                let origin =
-                    self.origins.first().map_or_else(String::new, |origin| origin.origin().to_owned());
-                held.unchecked = None;
-                held.rewritten = Some(Rewritten { at: self.now, origin, seen: held.checked, shown, detail });
-            }
-            Found::Of(Verdict::Unknown(why)) => {
-                tracing::info!(%shown, why, "the ledger could not be checked; it is tried again later");
-                let since = held.unchecked.as_ref().map_or(self.now, |unchecked| unchecked.since);
-                held.unchecked = Some(Unchecked { head: shown, since, tried: self.now, why });
-            }
-            Found::Continued(continued) => {
-                tracing::warn!(ended = %continued.ended, reason = continued.reason, "the ledger continues a lost one, as people signed");
-                *held = Witness { continued: Some(continued), ..Witness::first(shown) };
-            }
-        }
-    }
-
-    async fn judge(&self, known: &[WitnessHead], shown: WitnessHead) -> Found {
-        if known.iter().any(|head| head.ledger != shown.ledger) {
-            return self.judge_other(known, shown).await;
-        }
-        let at_once = Check::start(known, shown, self.limits);
-        if at_once.next().is_none() {
-            return Found::Of(at_once.verdict());
-        }
-        let started = self.clock.steady();
-        let mut verdict = Verdict::Unknown("no origin was asked for it".to_owned());
-        for origin in &self.origins {
-            let mut check = Check::start(known, shown, self.limits);
-            while let Some(fetch) = check.next() {
-                if self.clock.steady().saturating_sub(started) >= LONGEST {
-                    let seconds = LONGEST.as_secs();
-                    check
-                        .supply(Fetched::Failed(format!("not asked for: the check took {seconds} s")).into());
-                    continue;
-                }
-                check.supply(origin.get(&fetch.path, fetch.max_bytes).await.into());
-            }
-            verdict = check.verdict();
-            if !matches!(verdict, Verdict::Unknown(_)) {
-                break;
-            }
-        }
-        Found::Of(verdict)
-    }
-
-    /// Another ledger: either people signed that it continues the one that was seen, or history was rewritten. Only an origin that
-    /// answers can tell.
-    async fn judge_other(&self, known: &[WitnessHead], shown: WitnessHead) -> Found {
-        let mut unknown = "another ledger is shown, and no origin was asked why".to_owned();
-        let mut unexplained = None;
-        for origin in &self.origins {
-            let most = self.limits.ledger.continues_bytes as u64;
-            let list = match origin.get(continuation::PATH, most).await {
-                Fetched::Bytes(bytes) => {
-                    Continuations::read(&bytes, self.limits).map_err(|error| error.to_string())
-                }
-                // A mirror without anything of the ledger says nothing by having no word of people either.
-                Fetched::Absent if !self.has_links(*origin, &shown).await => {
-                    unknown = "another ledger is shown, and the origin has nothing of it that would say why"
-                        .to_owned();
-                    continue;
-                }
-                Fetched::Absent => Ok(Continuations::default()),
-                Fetched::TooLong => Err("the list of continuations is too long".to_owned()),
-                Fetched::NotModified => Err("the origin answered a question it was not asked".to_owned()),
-                Fetched::Failed(why) => {
-                    unknown = format!("another ledger is shown, and the origin cannot be asked why: {why}");
-                    continue;
-                }
-            };
-            let root = self.trust.trusted().root();
-            match list.and_then(|list| self.taken(&list, known, root)) {
-                Ok(continued) => return Found::Continued(continued),
-                Err(why) => unexplained = Some(why),
-            }
-        }
-        Found::Of(match unexplained {
-            Some(why) => Verdict::Rewritten(format!("another ledger is shown, {}: {why}", shown.ledger)),
-            None => Verdict::Unknown(unknown),
-        })
-    }
-
-    async fn has_links(&self, origin: &dyn Transport, shown: &WitnessHead) -> bool {
-        let most = self.limits.ledger.page_bytes as u64;
-        let page = origin.get(&links::path(&shown.ledger, 0), most).await;
-        matches!(page, Fetched::Bytes(bytes) if Page::read(&bytes, &shown.ledger, 0, self.limits).is_ok())
-    }
-
-    fn taken(&self, list: &Continuations, known: &[WitnessHead], root: &Root) -> Result<Continued, String> {
-        let one = list.explains(known, root, self.limits)?;
-        let signing = one.signing(root, self.limits).map_err(|error| error.to_string())?;
-        let seen = known.last().copied().unwrap_or(one.statement.previous);
-        Ok(Continued {
-            at: self.now,
-            seen,
-            ended: one.statement.previous,
-            reason: one.statement.reason.clone(),
-            signed_by: signing.signed.into_iter().map(|key| key.holder).collect(),
-        })
     }
 }
 

@@ -3,13 +3,18 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::continuation;
 use mulberry_shared::ledger::links::{self, Links};
+use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::metadata::LedgerHead;
 use mulberry_shared::trust::{Next, Refresh, Reply, TrustState};
 
+use super::judge::AGAIN;
 use super::*;
 use crate::ports::doubles::{MemoryOrigin, SetClock};
+use crate::ports::{Fetched, Transport};
 use crate::scene::server::Server;
 
 /// Serves links, and remembers what it was asked for.
