@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::ledger::continuation::{self, Continuations};
+use mulberry_shared::ledger::continuation::{self, Continuations, Unexplained};
 use mulberry_shared::ledger::links::{self, Page, WitnessHead};
 use mulberry_shared::ledger::witness::{Check, Verdict};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{Root, TrustState};
+use mulberry_shared::trust::{Reply, TrustState};
 
 use super::{Continued, Rewritten, Unchecked, Witness};
 use crate::ports::{Clock, Fetched, Transport};
@@ -81,7 +81,11 @@ impl Means<'_> {
                 held.rewritten = Some(Rewritten { at: self.now, origin, seen: held.checked, shown, detail });
             }
             Found::Of(Verdict::Unknown(why)) => {
-                tracing::info!(%shown, why, "the ledger could not be checked; it is tried again later");
+                if shown.ledger == held.checked.ledger {
+                    tracing::info!(%shown, why, "the ledger could not be checked; it is tried again later");
+                } else {
+                    tracing::warn!(%shown, why, "another ledger could not be checked; it is tried again later");
+                }
                 let since = held.unchecked.as_ref().map_or(self.now, |unchecked| unchecked.since);
                 held.unchecked = Some(Unchecked { head: shown, since, tried: self.now, why });
             }
@@ -121,40 +125,40 @@ impl Means<'_> {
         Found::Of(verdict)
     }
 
-    /// Another ledger: either people signed that it continues the one that was seen, or history was rewritten. Only an origin that
-    /// answers can tell.
+    /// Another ledger: either people signed that it continues the one that was seen, or history was rewritten. The list of what
+    /// people signed is signed by nobody as a whole. So that there is no word counts only of an origin that has the links of the new ledger
+    /// and would have the word, too; one whose answer is no list has said nothing.
     async fn judge_other(&self, known: &[WitnessHead], shown: WitnessHead) -> Found {
-        let mut unknown = "another ledger is shown, and no origin was asked why".to_owned();
+        let mut unknown = "no origin was asked why".to_owned();
         let mut unexplained = None;
         for origin in &self.origins {
             let most = self.limits.ledger.continues_bytes as u64;
-            let list = match origin.get(continuation::PATH, most).await {
-                Fetched::Bytes(bytes) => {
+            let list = match origin.get(continuation::PATH, most).await.into() {
+                Reply::Bytes(bytes) => {
                     Continuations::read(&bytes, self.limits).map_err(|error| error.to_string())
                 }
-                // A mirror without anything of the ledger says nothing by having no word of people either.
-                Fetched::Absent if !self.has_links(*origin, &shown).await => {
-                    unknown = "another ledger is shown, and the origin has nothing of it that would say why"
-                        .to_owned();
-                    continue;
-                }
-                Fetched::Absent => Ok(Continuations::default()),
-                Fetched::TooLong => Err("the list of continuations is too long".to_owned()),
-                Fetched::NotModified => Err("the origin answered a question it was not asked".to_owned()),
-                Fetched::Failed(why) => {
-                    unknown = format!("another ledger is shown, and the origin cannot be asked why: {why}");
+                Reply::Absent => Ok(Continuations::default()),
+                Reply::TooLong => Err("it is longer than any".to_owned()),
+                Reply::Failed(why) => Err(why),
+            };
+            let list = match list {
+                Ok(list) => list,
+                Err(why) => {
+                    unknown = format!("the origin's list of continuations would say why: {why}");
                     continue;
                 }
             };
-            let root = self.trust.trusted().root();
-            match list.and_then(|list| self.taken(&list, known, root)) {
+            match self.taken(&list, known) {
                 Ok(continued) => return Found::Continued(continued),
+                Err(Unexplained::Absent) if !self.has_links(*origin, &shown).await => {
+                    unknown = "the origin has nothing of it that would say why".to_owned();
+                }
                 Err(why) => unexplained = Some(why),
             }
         }
         Found::Of(match unexplained {
             Some(why) => Verdict::Rewritten(format!("another ledger is shown, {}: {why}", shown.ledger)),
-            None => Verdict::Unknown(unknown),
+            None => Verdict::Unknown(format!("another ledger is shown, {}, and {unknown}", shown.ledger)),
         })
     }
 
@@ -164,9 +168,10 @@ impl Means<'_> {
         matches!(page, Fetched::Bytes(bytes) if Page::read(&bytes, &shown.ledger, 0, self.limits).is_ok())
     }
 
-    fn taken(&self, list: &Continuations, known: &[WitnessHead], root: &Root) -> Result<Continued, String> {
+    fn taken(&self, list: &Continuations, known: &[WitnessHead]) -> Result<Continued, Unexplained> {
+        let root = self.trust.trusted().root();
         let one = list.explains(known, root, self.limits)?;
-        let signing = one.signing(root, self.limits).map_err(|error| error.to_string())?;
+        let signing = one.signing(root, self.limits).map_err(Unexplained::Refused)?;
         let seen = known.last().copied().unwrap_or(one.statement.previous);
         Ok(Continued {
             at: self.now,

@@ -21,8 +21,34 @@ use crate::scene::server::Server;
 #[derive(Default)]
 struct Pages {
     files: Mutex<BTreeMap<String, Arc<[u8]>>>,
+    /// What it answers without looking.
+    answers: Mutex<BTreeMap<String, Fetched>>,
     asked: Mutex<Vec<String>>,
     fails: Mutex<bool>,
+}
+
+impl Pages {
+    /// The pages of `links` and nothing else.
+    fn serve(&self, links: &Links) {
+        let ledger = links.head().unwrap().ledger;
+        let mut files = self.files.lock().unwrap();
+        files.clear();
+        let pages = links.full().iter().cloned().chain(links.growing());
+        files.extend((0..).zip(pages).map(|(n, page)| (links::path(&ledger, n), page)));
+    }
+
+    fn clear(&self) {
+        self.files.lock().unwrap().clear();
+    }
+
+    /// What people say of a lost ledger.
+    fn say(&self, list: &[u8]) {
+        self.files.lock().unwrap().insert(continuation::PATH.into(), list.into());
+    }
+
+    fn answer(&self, path: &str, answer: Fetched) {
+        self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
 }
 
 #[async_trait]
@@ -31,6 +57,9 @@ impl Transport for Pages {
         self.asked.lock().unwrap().push(path.to_owned());
         if *self.fails.lock().unwrap() {
             return Fetched::Failed("timed out".into());
+        }
+        if let Some(answer) = self.answers.lock().unwrap().get(path) {
+            return answer.clone();
         }
         let found = self.files.lock().unwrap().get(path).map(|bytes| bytes.to_vec());
         found.map_or(Fetched::Absent, Fetched::Bytes)
@@ -55,6 +84,8 @@ struct Stage {
     server: Server,
     trust: TrustState,
     pages: Pages,
+    /// A second origin.
+    other: Option<Pages>,
     witness: Option<Witness>,
     now: Timestamp,
 }
@@ -64,7 +95,7 @@ impl Stage {
         let now: Timestamp = "2019-05-04T00:00:00Z".parse().unwrap();
         let server = Server::new(now);
         let trust = TrustState::pinned(server.root(), &Limits::default()).unwrap();
-        Self { server, trust, pages: Pages::default(), witness: None, now }
+        Self { server, trust, pages: Pages::default(), other: None, witness: None, now }
     }
 
     /// The server's ledger is `links` now; its pages are served, too, if `serves`.
@@ -84,19 +115,18 @@ impl Stage {
             refresh.supply(files.get(&fetch.path).map_or(Reply::Absent, |bytes| Reply::Bytes(bytes.clone())));
         }
         self.trust = refresh.finish().0;
-        let mut files = self.pages.files.lock().unwrap();
-        files.clear();
-        if serves {
-            let pages = links.full().iter().cloned().chain(links.growing());
-            files.extend((0..).zip(pages).map(|(n, page)| (links::path(&head.ledger, n), page)));
+        match serves {
+            true => self.pages.serve(links),
+            false => self.pages.clear(),
         }
     }
 
     /// One run: what it asked for.
     async fn run(&mut self) -> Vec<String> {
         let (clock, limits) = (SetClock::at(&self.now.to_string()), Limits::default());
+        let origins = [Some(&self.pages), self.other.as_ref()];
         let means = Means {
-            origins: vec![&self.pages],
+            origins: origins.into_iter().flatten().map(|pages| pages as &dyn Transport).collect(),
             trust: &self.trust,
             now: self.now,
             clock: &clock,
@@ -108,6 +138,12 @@ impl Stage {
 
     fn witness(&self) -> &Witness {
         self.witness.as_ref().unwrap()
+    }
+
+    fn why_unchecked(&self) -> &str {
+        let witness = self.witness();
+        assert_eq!(witness.rewritten, None);
+        &witness.unchecked.as_ref().unwrap().why
     }
 }
 
@@ -215,7 +251,7 @@ async fn another_ledger_that_people_signed_for_is_taken() {
     stage.run().await;
     stage.show(&new, true);
     let list = stage.server.continuation(old.head().unwrap(), stage.now);
-    stage.pages.files.lock().unwrap().insert(continuation::PATH.into(), list.into());
+    stage.pages.say(&list);
     stage.run().await;
     let witness = stage.witness();
     assert_eq!((witness.checked, &witness.rewritten), (new.head().unwrap(), &None));
@@ -226,4 +262,77 @@ async fn another_ledger_that_people_signed_for_is_taken() {
     assert!(stage.witness().rewritten.is_some());
     let kept = serde_json::to_string(stage.witness()).unwrap();
     assert_eq!(serde_json::from_str::<Witness>(&kept).unwrap(), *stage.witness());
+}
+
+/// A stage where the ledger that was seen, of 3 events, gave way to another one, whose links the origin has.
+async fn lost() -> (Stage, Links, Links) {
+    let mut stage = Stage::new();
+    let (old, new) = (history(3, NEVER), history(9, 1));
+    stage.show(&old, true);
+    stage.run().await;
+    stage.show(&new, true);
+    (stage, old, new)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_proves_nothing_and_the_word_is_taken_once_it_comes() {
+    let page = b"<!doctype html><title>Not found</title>".to_vec();
+    for answer in [
+        Fetched::Bytes(page.clone()),
+        Fetched::Bytes(br#"{"continues":[],"format":2}"#.to_vec()),
+        Fetched::TooLong,
+        Fetched::NotModified,
+        Fetched::Failed("timed out".into()),
+    ] {
+        let (mut stage, old, new) = lost().await;
+        stage.pages.answer(continuation::PATH, answer.clone());
+        assert_eq!(stage.run().await, [continuation::PATH]);
+        assert!(stage.why_unchecked().contains("another ledger is shown"), "{answer:?}");
+        assert!(stage.witness().to_string().contains("Ledger not checked since"));
+        assert_eq!(stage.run().await, Vec::<String>::new(), "not at every poll");
+        // Another origin has it.
+        let list = stage.server.continuation(old.head().unwrap(), stage.now);
+        let other = Pages::default();
+        other.say(&list);
+        stage.other = Some(other);
+        stage.now += AGAIN;
+        stage.run().await;
+        assert_eq!(stage.witness().checked, new.head().unwrap(), "{answer:?}");
+    }
+    // It keeps no other origin from telling that there is none.
+    let (mut stage, _, new) = lost().await;
+    stage.pages.answer(continuation::PATH, Fetched::Bytes(page));
+    let other = Pages::default();
+    other.serve(&new);
+    stage.other = Some(other);
+    stage.run().await;
+    assert!(stage.witness().rewritten.as_ref().unwrap().detail.contains("no continuation"));
+}
+
+#[tokio::test]
+async fn an_old_list_says_no_more_than_none() {
+    let (mut stage, _, new) = lost().await;
+    let elsewhere = WitnessHead { ledger: Sha256Digest([7; 32]), ..new.head().unwrap() };
+    stage.pages.clear();
+    stage.pages.say(&stage.server.continuation(elsewhere, stage.now));
+    assert_eq!(stage.run().await.len(), 2);
+    assert!(stage.why_unchecked().contains("nothing of it"));
+    // An origin that has the links of the new one speaks for it.
+    stage.pages.serve(&new);
+    stage.pages.say(&stage.server.continuation(elsewhere, stage.now));
+    stage.now += AGAIN;
+    stage.run().await;
+    assert!(stage.witness().rewritten.as_ref().unwrap().detail.contains("no continuation"));
+}
+
+#[tokio::test]
+async fn people_who_signed_another_end_than_was_seen_are_evidence_by_themselves() {
+    let (mut stage, _, _) = lost().await;
+    // The first event is the same, so it is the same ledger.
+    let told = history(3, 3).head().unwrap();
+    stage.pages.clear();
+    stage.pages.say(&stage.server.continuation(told, stage.now));
+    stage.run().await;
+    let detail = &stage.witness().rewritten.as_ref().unwrap().detail;
+    assert!(detail.contains("another link after event 3"), "{detail}");
 }

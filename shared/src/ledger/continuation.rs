@@ -20,7 +20,7 @@ pub mod file;
 pub mod list;
 
 pub use file::ContinuationFile;
-pub use list::Continuations;
+pub use list::{Continuations, Unexplained};
 
 /// Where the public list of continuations stands.
 pub const PATH: &str = "ledger/continues.json";

@@ -7,7 +7,24 @@ use super::{BadContinuation, Continuation, FORMAT};
 use crate::json::{self, JsonError};
 use crate::ledger::links::WitnessHead;
 use crate::limits::{JsonLimits, Limits};
-use crate::trust::Root;
+use crate::trust::{Root, TrustError};
+
+/// Why no continuation explains another ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unexplained {
+    /// None speaks of the ledger that was seen. The list is signed by nobody, so this says something of who gave it only.
+    #[error("no continuation of the ledger that was seen is published")]
+    Absent,
+    /// One does, and not enough people of this root have signed it. So it is nobody's word.
+    #[error("its continuation is refused: {0}")]
+    Refused(TrustError),
+    /// Enough people of this root have signed that the ledger had another link than was seen. That is evidence, whoever gave it.
+    #[error("its continuation names another link after event {sequence}")]
+    Contradicts {
+        /// The event.
+        sequence: u64,
+    },
+}
 
 /// All continuations of a ledger that was lost more than once, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,18 +67,18 @@ impl Continuations {
         json::canonical(&json!({"format": FORMAT, "continues": continues}))
     }
 
-    /// The continuation that explains to a witness of `known` why another ledger is shown: signed by enough people of this
-    /// root, and not at odds with what was seen.
+    /// The continuation that explains to a witness of `known`, heads of one ledger, why another ledger is shown: signed by enough
+    /// people of this root, and not at odds with what was seen.
     ///
     /// # Errors
-    /// A sentence: why none does.
+    /// [`Unexplained`]: of all that speak of that ledger, what weighs most.
     pub fn explains(
         &self,
         known: &[WitnessHead],
         root: &Root,
         limits: &Limits,
-    ) -> Result<&Continuation, String> {
-        let mut why = "no continuation of the ledger that was seen is published".to_owned();
+    ) -> Result<&Continuation, Unexplained> {
+        let mut why = Unexplained::Absent;
         for one in &self.0 {
             let previous = one.statement.previous;
             if known.iter().any(|head| head.ledger != previous.ledger) {
@@ -69,12 +86,11 @@ impl Continuations {
             }
             let odd =
                 known.iter().find(|head| head.sequence == previous.sequence && head.link != previous.link);
-            match (odd, one.check(root, limits)) {
-                (None, Ok(_)) => return Ok(one),
-                (Some(head), _) => {
-                    why = format!("its continuation names another link after event {}", head.sequence);
-                }
-                (None, Err(error)) => why = format!("its continuation is refused: {error}"),
+            match (one.check(root, limits), odd) {
+                (Ok(_), None) => return Ok(one),
+                (Ok(_), Some(head)) => why = Unexplained::Contradicts { sequence: head.sequence },
+                (Err(error), _) if why == Unexplained::Absent => why = Unexplained::Refused(error),
+                (Err(_), _) => {}
             }
         }
         Err(why)
@@ -108,7 +124,7 @@ mod tests {
         for (n, key) in keys[..needed].iter().enumerate() {
             assert_eq!(one.check(root, &limits).unwrap_err().kind, TrustErrorKind::Threshold, "{n}");
             let list = Continuations(vec![one.clone()]);
-            assert!(list.explains(&[seen], root, &limits).unwrap_err().contains("refused"));
+            assert!(list.explains(&[seen], root, &limits).unwrap_err().to_string().contains("refused"));
             one.sign(authority, &signer(*key)).unwrap();
             one.sign(authority, &signer(*key)).unwrap();
         }
@@ -120,7 +136,7 @@ mod tests {
         for (other, why) in
             [(head(2, 7, 7), "no continuation"), (head(1, 7, 8), "another link after event 7")]
         {
-            assert!(list.explains(&[other], root, &limits).unwrap_err().contains(why));
+            assert!(list.explains(&[other], root, &limits).unwrap_err().to_string().contains(why));
         }
         // Another statement under the same signatures.
         let moved = Statement { previous: head(2, 7, 7), ..one.statement.clone() };
