@@ -267,7 +267,7 @@ impl fmt::Display for RunReport {
         }
         write!(f, "{}", self.clock)?;
         // A run tells of what is wrong; status tells all.
-        if let Some(witness) = self.witness.as_ref().filter(|witness| witness.rewritten.is_some()) {
+        if let Some(witness) = self.witness.as_ref().filter(|witness| witness.asks_for_people()) {
             write!(f, "{witness}")?;
         }
         write!(f, "{}", recipes_table(&self.recipes))?;

@@ -87,15 +87,25 @@ impl Witness {
         Self { checked: head, unchecked: None, rewritten: None, continued: None }
     }
 
-    /// Takes a rewritten history as the one to go on from, if it is the one that `shown` names.
+    /// Whether only people can settle it: the history was rewritten, or another ledger is shown and nothing says why.
+    #[must_use]
+    pub fn asks_for_people(&self) -> bool {
+        let another = |unchecked: &Unchecked| unchecked.head.ledger != self.checked.ledger;
+        self.rewritten.is_some() || self.unchecked.as_ref().is_some_and(another)
+    }
+
+    /// Takes what is shown, a rewritten history or what could not be checked, as the one to go on from, if it is the one that is named.
     ///
     /// # Errors
     /// A sentence: there is none, or another one.
     pub fn acknowledge(&mut self, sequence: u64, link: Sha256Digest) -> Result<(), String> {
-        let Some(rewritten) = &self.rewritten else {
-            return Err("no rewritten history is remembered, so there is nothing to acknowledge".to_owned());
+        let rewritten = self.rewritten.as_ref().map(|rewritten| rewritten.shown);
+        let Some(shown) = rewritten.or(self.unchecked.as_ref().map(|unchecked| unchecked.head)) else {
+            return Err(
+                "no rewritten history is remembered and none that could not be checked, so there is nothing to acknowledge"
+                    .to_owned(),
+            );
         };
-        let shown = rewritten.shown;
         if (shown.sequence, shown.link) != (sequence, link) {
             return Err(format!(
                 "the history that is shown now ends with {shown}; look at status again, and acknowledge that"
@@ -112,6 +122,12 @@ impl fmt::Display for Witness {
         writeln!(f, "Ledger followed to: {}", self.checked)?;
         if let Some(Unchecked { head, since, why, .. }) = &self.unchecked {
             writeln!(f, "Ledger not checked since {since:.0}: it is now at {head}; {}", plain(why))?;
+            if self.asks_for_people() {
+                writeln!(
+                    f,
+                    "  Ask those who run the server. When it is explained: mulberry-agent acknowledge {head}"
+                )?;
+            }
         }
         if let Some(Continued { at, ended, reason, signed_by, .. }) = &self.continued {
             let (reason, people) = (plain(reason), plain(&signed_by.join(", ")));

@@ -17,7 +17,8 @@ use crate::state::State;
 #[command(after_help = "\
 When the server's ledger does not go on from what this agent saw of it, status says so until somebody acknowledges it. Fixes
 are applied all the same: people's signatures decide that. Acknowledge it when those who run the server have explained it; the
-agent then watches the history that is shown now.
+agent then watches the history that is shown now. A history that could not be checked can be acknowledged, too: what was seen
+before is then compared with nothing any more.
 
 A running daemon holds the state folder: stop it, acknowledge, and start it again.
 

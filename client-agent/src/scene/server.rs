@@ -18,6 +18,10 @@ use crate::ports::doubles::MemoryOrigin;
 pub(crate) struct Server {
     keys: Vec<Ed25519Signer>,
     root: Vec<u8>,
+    /// The newest root, where the keys of targets have changed.
+    newest: Option<Vec<u8>>,
+    /// Who signs targets now.
+    targets_key: usize,
     targets: Vec<u8>,
     version: u64,
     /// The ledger's head in the timestamps from now on.
@@ -30,30 +34,43 @@ const TIMESTAMP: usize = 3;
 const EMERGENCY: usize = 4;
 const ROUTINE: usize = 5;
 const GATES: usize = 6;
+const NEW_TARGETS: usize = 7;
+
+fn holders(keys: &[Ed25519Signer], targets: usize) -> RootHolders {
+    let one = |n: usize| Holders::one(keys[n].key());
+    RootHolders { root: one(0), targets: one(targets), snapshot: one(SNAPSHOT), timestamp: one(TIMESTAMP) }
+}
 
 impl Server {
     pub(crate) fn new(now: Timestamp) -> Self {
-        let keys: Vec<_> = (0..7_u8).map(|n| Ed25519Signer::from_seed(&[n + 1; 32]).unwrap()).collect();
+        let keys: Vec<_> = (0..8_u8).map(|n| Ed25519Signer::from_seed(&[n + 1; 32]).unwrap()).collect();
         let one = |n: usize| Holders::one(keys[n].key());
-        let holders = RootHolders {
-            root: one(0),
-            targets: one(TARGETS),
-            snapshot: one(SNAPSHOT),
-            timestamp: one(TIMESTAMP),
-        };
         let lanes = LaneHolders { emergency: one(EMERGENCY), routine: one(ROUTINE), gates: one(GATES) };
-        let root = sign(&root(1, Life::Offline.from(now), &holders), &[&keys[0]]).unwrap();
+        let root = sign(&root(1, Life::Offline.from(now), &holders(&keys, TARGETS)), &[&keys[0]]).unwrap();
         let targets = sign(&targets(1, Life::Offline.from(now), &lanes), &[&keys[TARGETS]]).unwrap();
-        Self { keys, root, targets, version: 0, ledger: None }
+        let (newest, targets_key) = (None, TARGETS);
+        Self { keys, root, newest, targets_key, targets, version: 0, ledger: None }
     }
 
-    /// The public list in which people say that the ledger goes on from `previous`.
+    /// The next edition has a root that gives targets to another key; the content of targets stays.
+    pub(crate) fn rotate_targets(&mut self, now: Timestamp) {
+        self.targets_key = NEW_TARGETS;
+        let next = root(2, Life::Offline.from(now), &holders(&self.keys, NEW_TARGETS));
+        self.newest = Some(sign(&next, &[&self.keys[0]]).unwrap());
+        let one = |n: usize| Holders::one(self.keys[n].key());
+        let lanes = LaneHolders { emergency: one(EMERGENCY), routine: one(ROUTINE), gates: one(GATES) };
+        let next = targets(2, Life::Offline.from(now), &lanes);
+        self.targets = sign(&next, &[&self.keys[NEW_TARGETS]]).unwrap();
+    }
+
+    /// The public list in which those who hold targets now say that the ledger goes on from `previous`.
     pub(crate) fn continuation(&self, previous: WitnessHead, at: Timestamp) -> Vec<u8> {
         let limits = Limits::default();
-        let root = TrustState::pinned(&self.root, &limits).unwrap().trusted().root().clone();
+        let newest = self.newest.as_ref().unwrap_or(&self.root);
+        let root = TrustState::pinned(newest, &limits).unwrap().trusted().root().clone();
         let statement = Statement { previous, reason: "it burnt down".into(), at };
         let mut one = Continuation::new(statement, &limits).unwrap();
-        one.sign(root.authority("targets").unwrap(), &self.keys[TARGETS]).unwrap();
+        one.sign(root.authority("targets").unwrap(), &self.keys[self.targets_key]).unwrap();
         Continuations(vec![one]).write()
     }
 
@@ -85,10 +102,13 @@ impl Server {
         let emergency = lane(Lane::Emergency, emergency, EMERGENCY);
         let routine = lane(Lane::Routine, routine, ROUTINE);
         origin.put(&location::file("gates.json", Some(&Sha256Digest::of(gates_json))), gates_json);
+        if let Some(newest) = &self.newest {
+            origin.put(&location::metadata("root", Some(2)), newest);
+        }
         let gates = gates(version, Life::Online.from(now), gates_json);
         let gates = sign(&gates, &[&self.keys[GATES]]).unwrap();
         let roles = [
-            ("targets", 1, self.targets.as_slice()),
+            ("targets", if self.newest.is_some() { 2 } else { 1 }, self.targets.as_slice()),
             ("emergency", version, &emergency),
             ("routine", version, &routine),
             ("gates", version, &gates),

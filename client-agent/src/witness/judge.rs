@@ -153,6 +153,15 @@ impl Means<'_> {
                 Err(Unexplained::Absent) if !self.has_links(*origin, &shown).await => {
                     unknown = "the origin has nothing of it that would say why".to_owned();
                 }
+                // Whoever was robbed of keys changed them for that: with them a thief of the server would explain a rewriting away. But
+                // what was signed honestly looks the same once the keys have changed.
+                Err(Unexplained::Refused(error)) => {
+                    unknown = format!(
+                        "the word of people that it continues the one seen is not signed by enough of those who hold keys of {} now \
+                         (keys that were changed since count no more): {error}",
+                        continuation::ROLE
+                    );
+                }
                 Err(why) => unexplained = Some(why),
             }
         }

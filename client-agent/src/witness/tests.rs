@@ -336,3 +336,40 @@ async fn people_who_signed_another_end_than_was_seen_are_evidence_by_themselves(
     let detail = &stage.witness().rewritten.as_ref().unwrap().detail;
     assert!(detail.contains("another link after event 3"), "{detail}");
 }
+
+#[tokio::test]
+async fn a_word_of_former_holders_is_not_taken_and_no_alarm_either() {
+    let (mut stage, old, new) = lost().await;
+    let former = stage.server.continuation(old.head().unwrap(), stage.now);
+    stage.server.rotate_targets(stage.now);
+    stage.show(&new, true);
+    stage.pages.say(&former);
+    stage.run().await;
+    let why = stage.why_unchecked();
+    assert!(why.contains("who hold keys of targets now") && why.contains("0 of the 1"), "{why}");
+    let checked = old.head().unwrap();
+    assert_eq!((stage.witness().checked, &stage.witness().continued), (checked, &None));
+    let head = new.head().unwrap();
+    assert!(stage.witness().asks_for_people());
+    assert!(stage.witness().to_string().contains(&format!("mulberry-agent acknowledge {head}")));
+    // It does not keep another origin, or the same one without it, from telling.
+    let told = stage.witness.clone();
+    let other = Pages::default();
+    other.serve(&new);
+    stage.other = Some(other);
+    stage.now += AGAIN;
+    stage.run().await;
+    assert!(stage.witness().rewritten.is_some());
+    // A person takes it, or those who hold the keys now sign.
+    stage.other = None;
+    let mut acknowledged = told.clone().unwrap();
+    assert!(acknowledged.acknowledge(checked.sequence, checked.link).is_err());
+    acknowledged.acknowledge(head.sequence, head.link).unwrap();
+    assert_eq!(acknowledged, Witness::first(head));
+    stage.witness = told;
+    stage.pages.say(&stage.server.continuation(checked, stage.now));
+    stage.now += AGAIN;
+    stage.run().await;
+    assert_eq!((stage.witness().checked, &stage.witness().unchecked), (head, &None));
+    assert_eq!(stage.witness().continued.as_ref().unwrap().ended, checked);
+}
