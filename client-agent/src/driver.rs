@@ -248,9 +248,9 @@ impl Agent<'_> {
             None => None,
         };
         // Last: what a witness finds keeps no fix waiting.
-        let before = state.witness.clone();
+        let before = (state.witness.clone(), state.waiting_heads.clone());
         self.observe(&mut state, &trusted, now).await;
-        if state.witness != before {
+        if (&state.witness, &state.waiting_heads) != (&before.0, &before.1) {
             state.save(self.disk).map_err(disk("state.json"))?;
         }
         let problem = state.pass_problem.clone();
@@ -268,8 +268,9 @@ impl Agent<'_> {
         if origins.first().is_none_or(|origin| origin.origin() != gave) {
             origins.clear();
         }
-        let means = Means { origins, trust, now, clock: self.clock, limits: &self.limits };
-        means.observe(&mut state.witness).await;
+        let (client_id, clock, limits) = (&state.client_id, self.clock, &self.limits);
+        let means = Means { origins, trust, client_id, now, clock, limits };
+        means.observe(&mut state.witness, &mut state.waiting_heads).await;
     }
 }
 

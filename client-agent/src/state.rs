@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{Disk, Stamp};
 use crate::store::replace;
-use crate::witness::Witness;
+use crate::witness::{Waiting, Witness};
 
 pub use notes::{LastRun, OriginNote, RecipeResult, RefreshOutcome, Refreshed, WaivedImport};
 
@@ -61,6 +61,9 @@ pub struct State {
     /// What was seen of the server's ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<Witness>,
+    /// The heads of it that were shown and could not be compared. At this level, because an agent that does not know them must still start.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting_heads: Waiting,
     /// The last run; its time is behind by up to an hour where runs change nothing.
     pub last_run: Option<LastRun>,
     /// Why the last run verified no add-on, if it could not.
@@ -144,6 +147,7 @@ impl State {
             last_contact: None,
             waived: None,
             witness: None,
+            waiting_heads: Waiting::default(),
             last_run: None,
             pass_problem: None,
             unknown: BTreeMap::new(),

@@ -1,9 +1,9 @@
 //! The agent as a witness of the server's ledger.
 //!
 //! Each verified timestamp names the head of the ledger. The agent remembers the one up to which it has followed the links, and
-//! checks of each new one that it goes on from there. A history that does not is reported, and remembered until a person
-//! acknowledges it; it never keeps a fix from being applied, since people's signatures decide that. Links that cannot be
-//! fetched are no alarm: the check is made later, from the same head on.
+//! checks of each new one that it goes on from there, and from every head that was shown meanwhile and could not be checked. A
+//! history that does not is reported, and remembered until a person acknowledges it; it never keeps a fix from being applied, since
+//! people's signatures decide that. Links that cannot be fetched are no alarm: the check is made later, from the same heads on.
 
 use std::fmt;
 
@@ -14,8 +14,10 @@ use mulberry_shared::ledger::links::WitnessHead;
 use serde::{Deserialize, Serialize};
 
 pub mod judge;
+pub mod waiting;
 
 pub use judge::Means;
+pub use waiting::Waiting;
 
 /// What the agent remembers of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ pub use judge::Means;
 pub struct Witness {
     /// The head up to which the ledger was followed.
     pub checked: WitnessHead,
-    /// A later head, where it could not be told yet whether it goes on from there.
+    /// The last head that was shown, where it could not be told yet whether it goes on from there. [`Waiting`] has those before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<Unchecked>,
     /// Set once the history was found rewritten, until a person acknowledges it.

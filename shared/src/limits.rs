@@ -344,6 +344,9 @@ pub struct LedgerLimits {
     pub page_bytes: usize,
     /// Pages fetched for one check: 65,536 events, which take 4.5 MB. A server that sets gates all day has 50 events.
     pub pages: u64,
+    /// Heads that a witness keeps for later where it cannot compare them, at least 2. They are written with its state: 64 have 12 KiB, and
+    /// agents whose mirror has no links hold them for ever.
+    pub waiting_heads: usize,
     /// Bytes of the list of continuations: one has a kilobyte, and few servers are lost more than once.
     pub continues_bytes: usize,
     /// Bytes of a continuation's file: the roots of a refresh of 10 KiB each, in Base64.
@@ -358,6 +361,7 @@ impl Default for LedgerLimits {
             record_bytes: LEDGER_RECORD_BYTES,
             page_bytes: 20 << 10,
             pages: 256,
+            waiting_heads: 64,
             continues_bytes: 128 << 10,
             continuation_file_bytes: 4 << 20,
         }

@@ -65,6 +65,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let witness = state.witness.as_mut().ok_or_else(|| no("this agent has seen no ledger yet".to_owned()))?;
     witness.acknowledge(args.head.sequence, args.head.link).map_err(no)?;
     let watching = witness.checked;
+    state.waiting_heads.clear();
     state.save(&folder).map_err(Failure::usage)?;
     show(&Acknowledged { format: FORMAT, watching }, args.output.into())?;
     Ok(Exit::Yes)

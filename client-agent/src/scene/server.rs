@@ -63,15 +63,19 @@ impl Server {
         self.targets = sign(&next, &[&self.keys[NEW_TARGETS]]).unwrap();
     }
 
-    /// The public list in which those who hold targets now say that the ledger goes on from `previous`.
-    pub(crate) fn continuation(&self, previous: WitnessHead, at: Timestamp) -> Vec<u8> {
+    /// The public list in which those who hold targets now say of each of these that a ledger goes on from it.
+    pub(crate) fn continuation(&self, ended: &[WitnessHead], at: Timestamp) -> Vec<u8> {
         let limits = Limits::default();
         let newest = self.newest.as_ref().unwrap_or(&self.root);
         let root = TrustState::pinned(newest, &limits).unwrap().trusted().root().clone();
-        let statement = Statement { previous, reason: "it burnt down".into(), at };
-        let mut one = Continuation::new(statement, &limits).unwrap();
-        one.sign(root.authority("targets").unwrap(), &self.keys[self.targets_key]).unwrap();
-        Continuations(vec![one]).write()
+        let authority = root.authority("targets").unwrap();
+        let each = ended.iter().map(|previous| {
+            let statement = Statement { previous: *previous, reason: "it burnt down".into(), at };
+            let mut one = Continuation::new(statement, &limits).unwrap();
+            one.sign(authority, &self.keys[self.targets_key]).unwrap();
+            one
+        });
+        Continuations(each.collect()).write()
     }
 
     pub(crate) fn root(&self) -> &[u8] {

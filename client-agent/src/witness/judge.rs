@@ -9,7 +9,7 @@ use mulberry_shared::ledger::witness::{Check, Verdict};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{Reply, TrustState};
 
-use super::{Continued, Rewritten, Unchecked, Witness};
+use super::{Continued, Rewritten, Unchecked, Waiting, Witness};
 use crate::ports::{Clock, Fetched, Transport};
 
 /// A head that could not be checked is tried again after this, or when another one comes.
@@ -26,12 +26,36 @@ enum Found {
     Continued(Continued),
 }
 
+/// What was seen of a ledger that is not the one shown, and what origins say of it.
+struct Other {
+    heads: Vec<WitnessHead>,
+    continued: Option<Continued>,
+    unexplained: Option<Unexplained>,
+}
+
+impl Other {
+    /// One for each ledger, in the order in which they were seen.
+    fn each(known: &[WitnessHead]) -> Vec<Self> {
+        let mut others: Vec<Self> = Vec::new();
+        for head in known {
+            let same = |other: &&mut Self| other.heads.iter().any(|seen| seen.ledger == head.ledger);
+            match others.iter_mut().find(same) {
+                Some(other) => other.heads.push(*head),
+                None => others.push(Self { heads: vec![*head], continued: None, unexplained: None }),
+            }
+        }
+        others
+    }
+}
+
 /// With what a check is made.
 pub struct Means<'a> {
     /// Who is asked, in this order, for links, and only where they are needed; the first gave the edition.
     pub origins: Vec<&'a dyn Transport>,
     /// The trust that was verified.
     pub trust: &'a TrustState,
+    /// The client's id, by which it draws which heads it keeps.
+    pub client_id: &'a str,
     /// The one instant of the run.
     pub now: Timestamp,
     /// For measuring how long it takes.
@@ -41,14 +65,19 @@ pub struct Means<'a> {
 }
 
 impl Means<'_> {
-    /// Looks at the head that the timestamp held now names.
-    pub async fn observe(&self, witness: &mut Option<Witness>) {
+    /// Looks at the head that the timestamp held now names. What could not be compared before is in `waiting`.
+    pub async fn observe(&self, witness: &mut Option<Witness>, waiting: &mut Waiting) {
         let named = self.trust.trusted().timestamp().and_then(|timestamp| timestamp.ledger);
         let Some(shown) = named.and_then(|ledger| ledger.witness()) else { return };
         let Some(held) = witness else {
             *witness = Some(Witness::first(shown));
             return;
         };
+        match &held.unchecked {
+            // An agent that does not keep them may have worked here meanwhile: what it settled is settled, and it knows one head.
+            None => waiting.clear(),
+            Some(unchecked) => self.keep(waiting, unchecked.head),
+        }
         if let Some(rewritten) = &mut held.rewritten {
             rewritten.shown = shown;
             return;
@@ -59,14 +88,13 @@ impl Means<'_> {
         if waits || (held.unchecked.is_none() && held.checked == shown) {
             return;
         }
-        let known = match &held.unchecked {
-            // One of another ledger is compared with nothing yet.
-            Some(unchecked) if unchecked.head.ledger == held.checked.ledger => {
-                vec![held.checked, unchecked.head]
-            }
-            _ => vec![held.checked],
-        };
-        match self.judge(&known, shown).await {
+        let known = [&[held.checked], waiting.heads()].concat();
+        let found = self.judge(&known, shown).await;
+        match &found {
+            Found::Of(Verdict::Unknown(_)) => self.keep(waiting, shown),
+            _ => waiting.clear(),
+        }
+        match found {
             Found::Of(Verdict::Follows) => {
                 *held = Witness { continued: held.continued.take(), ..Witness::first(shown) }
             }
@@ -81,7 +109,7 @@ impl Means<'_> {
                 held.rewritten = Some(Rewritten { at: self.now, origin, seen: held.checked, shown, detail });
             }
             Found::Of(Verdict::Unknown(why)) => {
-                if shown.ledger == held.checked.ledger {
+                if known.iter().all(|head| head.ledger == shown.ledger) {
                     tracing::info!(%shown, why, "the ledger could not be checked; it is tried again later");
                 } else {
                     tracing::warn!(%shown, why, "another ledger could not be checked; it is tried again later");
@@ -96,13 +124,35 @@ impl Means<'_> {
         }
     }
 
+    fn keep(&self, waiting: &mut Waiting, head: WitnessHead) {
+        waiting.keep(head, self.client_id, self.limits.ledger.waiting_heads);
+    }
+
+    /// Whether one history has all `known` heads and then the one that is shown: those of its own ledger by the links, each other
+    /// ledger by the word of people.
     async fn judge(&self, known: &[WitnessHead], shown: WitnessHead) -> Found {
-        if known.iter().any(|head| head.ledger != shown.ledger) {
-            return self.judge_other(known, shown).await;
+        let (own, others): (Vec<_>, Vec<_>) = known.iter().partition(|head| head.ledger == shown.ledger);
+        // Heads that contradict each other by themselves need no word and no page.
+        if let proven @ Verdict::Rewritten(_) = Check::start(&own, shown, self.limits).verdict() {
+            return Found::Of(proven);
         }
+        let word = match others.is_empty() {
+            true => None,
+            false => match self.judge_others(&others, shown).await {
+                Found::Continued(word) => Some(word),
+                found => return found,
+            },
+        };
+        match (word, self.judge_links(&own, shown).await) {
+            (Some(word), Verdict::Follows) => Found::Continued(word),
+            (_, verdict) => Found::Of(verdict),
+        }
+    }
+
+    async fn judge_links(&self, known: &[WitnessHead], shown: WitnessHead) -> Verdict {
         let at_once = Check::start(known, shown, self.limits);
         if at_once.next().is_none() {
-            return Found::Of(at_once.verdict());
+            return at_once.verdict();
         }
         let started = self.clock.steady();
         let mut verdict = Verdict::Unknown("no origin was asked for it".to_owned());
@@ -122,53 +172,77 @@ impl Means<'_> {
                 break;
             }
         }
-        Found::Of(verdict)
+        verdict
     }
 
-    /// Another ledger: either people signed that it continues the one that was seen, or history was rewritten. The list of what
-    /// people signed is signed by nobody as a whole. So that there is no word counts only of an origin that has the links of the new ledger
-    /// and would have the word, too; one whose answer is no list has said nothing.
-    async fn judge_other(&self, known: &[WitnessHead], shown: WitnessHead) -> Found {
+    /// Heads of other ledgers: either people signed that each of these was lost and went on, or history was rewritten. The list of what
+    /// people signed is signed by nobody as a whole. So that there is no word counts only of an origin that has the links of the ledger
+    /// shown and would have the word, too; one whose answer is no list has said nothing.
+    async fn judge_others(&self, known: &[WitnessHead], shown: WitnessHead) -> Found {
         let mut unknown = "no origin was asked why".to_owned();
-        let mut unexplained = None;
+        let mut others = Other::each(known);
         for origin in &self.origins {
-            let most = self.limits.ledger.continues_bytes as u64;
-            let list = match origin.get(continuation::PATH, most).await.into() {
-                Reply::Bytes(bytes) => {
-                    Continuations::read(&bytes, self.limits).map_err(|error| error.to_string())
-                }
-                Reply::Absent => Ok(Continuations::default()),
-                Reply::TooLong => Err("it is longer than any".to_owned()),
-                Reply::Failed(why) => Err(why),
-            };
-            let list = match list {
+            if others.iter().all(|other| other.continued.is_some()) {
+                break;
+            }
+            let list = match self.list(*origin).await {
                 Ok(list) => list,
                 Err(why) => {
                     unknown = format!("the origin's list of continuations would say why: {why}");
                     continue;
                 }
             };
-            match self.taken(&list, known) {
-                Ok(continued) => return Found::Continued(continued),
-                Err(Unexplained::Absent) if !self.has_links(*origin, &shown).await => {
-                    unknown = "the origin has nothing of it that would say why".to_owned();
+            let mut has_links = None;
+            for other in others.iter_mut().filter(|other| other.continued.is_none()) {
+                match self.taken(&list, &other.heads) {
+                    Ok(continued) => other.continued = Some(continued),
+                    // Whoever was robbed of keys changed them for that: with them a thief of the server would explain a rewriting
+                    // away. But what was signed honestly looks the same once the keys have changed.
+                    Err(Unexplained::Refused(error)) => {
+                        unknown = format!(
+                            "the word of people that it continues the one seen is not signed by enough of those who hold keys of \
+                             {} now (keys that were changed since count no more): {error}",
+                            continuation::ROLE
+                        );
+                    }
+                    Err(why @ Unexplained::Contradicts { .. }) => other.unexplained = Some(why),
+                    Err(why @ Unexplained::Absent) => {
+                        let has_links = match has_links {
+                            Some(has_links) => has_links,
+                            None => *has_links.insert(self.has_links(*origin, &shown).await),
+                        };
+                        match has_links {
+                            true => other.unexplained = Some(why),
+                            false => unknown = "the origin has nothing of it that would say why".to_owned(),
+                        }
+                    }
                 }
-                // Whoever was robbed of keys changed them for that: with them a thief of the server would explain a rewriting away. But
-                // what was signed honestly looks the same once the keys have changed.
-                Err(Unexplained::Refused(error)) => {
-                    unknown = format!(
-                        "the word of people that it continues the one seen is not signed by enough of those who hold keys of {} now \
-                         (keys that were changed since count no more): {error}",
-                        continuation::ROLE
-                    );
-                }
-                Err(why) => unexplained = Some(why),
             }
         }
-        Found::Of(match unexplained {
-            Some(why) => Verdict::Rewritten(format!("another ledger is shown, {}: {why}", shown.ledger)),
-            None => Verdict::Unknown(format!("another ledger is shown, {}, and {unknown}", shown.ledger)),
-        })
+        let told = |other: &Other, why: String| {
+            let seen = other.heads.first().unwrap_or(&shown).ledger;
+            format!("another ledger is shown, {}, than {seen} that was seen: {why}", shown.ledger)
+        };
+        let left = || others.iter().filter(|other| other.continued.is_none());
+        let proven = left().find_map(|other| Some(told(other, other.unexplained.as_ref()?.to_string())));
+        match (proven, left().next(), others.last().and_then(|other| other.continued.clone())) {
+            (Some(sentence), ..) => Found::Of(Verdict::Rewritten(sentence)),
+            (None, None, Some(continued)) => Found::Continued(continued),
+            (None, Some(other), _) => Found::Of(Verdict::Unknown(told(other, unknown))),
+            (None, None, None) => Found::Of(Verdict::Unknown(unknown)),
+        }
+    }
+
+    async fn list(&self, origin: &dyn Transport) -> Result<Continuations, String> {
+        let most = self.limits.ledger.continues_bytes as u64;
+        match origin.get(continuation::PATH, most).await.into() {
+            Reply::Bytes(bytes) => {
+                Continuations::read(&bytes, self.limits).map_err(|error| error.to_string())
+            }
+            Reply::Absent => Ok(Continuations::default()),
+            Reply::TooLong => Err("it is longer than any".to_owned()),
+            Reply::Failed(why) => Err(why),
+        }
     }
 
     async fn has_links(&self, origin: &dyn Transport, shown: &WitnessHead) -> bool {
