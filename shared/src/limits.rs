@@ -68,6 +68,9 @@ pub struct TrustLimits {
     pub delegations: usize,
     /// Bytes of a file of any repository, which is held in memory while it is checked. Installers have up to a few hundred megabytes.
     pub target_bytes: u64,
+    /// Bytes of the path patterns in a role's delegations, each counted with 16 more, where a whole lane is looked up: every recipe
+    /// is held against every pattern. Ours has three of 16 bytes.
+    pub pattern_bytes: usize,
     /// Signatures of one file. Each costs at most one check, and only when its key counts for the role.
     pub signatures: usize,
 }
@@ -85,6 +88,7 @@ impl Default for TrustLimits {
             rotations: 256,
             delegations: 32,
             target_bytes: 512 << 20,
+            pattern_bytes: 16 << 10,
             signatures: 64,
         }
     }
@@ -154,6 +158,9 @@ pub struct X509Limits {
     pub certificate_bytes: usize,
     /// Extensions in one certificate. Real ones have about ten.
     pub extensions: usize,
+    /// Attributes in one part of a name (a SET). Real ones have one, seldom two; the library that decodes them takes time that grows
+    /// with the square of their number.
+    pub name_part: usize,
     /// Bytes of one PEM document, which may hold several certificates.
     pub pem_bytes: usize,
     /// Certificates in one PEM document.
@@ -168,7 +175,8 @@ pub struct X509Limits {
     pub signature_checks: usize,
     /// Steps of the search among genuine certificates for one end entity. Real ones take fewer than ten.
     pub search_steps: usize,
-    /// Comparisons of a name with a name constraint for one end entity (webpki's figure).
+    /// Work of comparing names with name constraints for one end entity: a comparison, and each 32 bytes of the shorter of the two,
+    /// count one. Real chains need a few hundred.
     pub name_comparisons: usize,
 }
 
@@ -177,13 +185,14 @@ impl Default for X509Limits {
         Self {
             certificate_bytes: 16 << 10,
             extensions: 64,
+            name_part: 16,
             pem_bytes: 4 << 20,
             pem_certificates: 256,
             embedded: 256,
             intermediates: 6,
             signature_checks: 8 * 256,
             search_steps: 10_000,
-            name_comparisons: 250_000,
+            name_comparisons: 25_000,
         }
     }
 }
@@ -228,8 +237,25 @@ pub struct XpiLimits {
     pub identity_bytes: usize,
     /// Bytes of an id and of a version: they are stored and shown for every add-on. Real ones stay below 100.
     pub identity_text: usize,
-    /// XML nodes of `install.rdf`.
-    pub xml_nodes: u32,
+    /// `install.rdf` as XML.
+    pub xml: XmlLimits,
+}
+
+/// Ceilings of an XML document, which is read as a stream. Its work is its bytes times these, and they are small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XmlLimits {
+    /// Elements within each other. Real ones nest 6 deep.
+    pub depth: usize,
+    /// Attributes of one element, declarations of namespaces included. Real ones have a dozen, where all is said in attributes.
+    pub attributes: usize,
+    /// Declarations of namespaces in force at once. Real ones have two or three.
+    pub namespaces: usize,
+}
+
+impl Default for XmlLimits {
+    fn default() -> Self {
+        Self { depth: 64, attributes: 128, namespaces: 32 }
+    }
 }
 
 impl Default for XpiLimits {
@@ -251,7 +277,7 @@ impl Default for XpiLimits {
             signer_candidates: 16,
             identity_bytes: 512 << 10,
             identity_text: 255,
-            xml_nodes: 20_000,
+            xml: XmlLimits::default(),
         }
     }
 }

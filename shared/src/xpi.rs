@@ -35,7 +35,7 @@ pub fn memory_ceiling(archive_len: u64, limits: &XpiLimits) -> u64 {
     const MANIFESTS: u64 = 3 * 4;
     /// PKCS#7: bytes, parts, certificates. COSE: CBOR values of 32 bytes where an item has one.
     const SIGNATURES: u64 = 4 + 40;
-    /// `manifest.json` and `install.rdf` as text, both at once, and tree.
+    /// `manifest.json` and `install.rdf` as text, both at once, and what is read of them.
     const IDENTITY: u64 = 5;
     let at_most = |ceiling: usize, ratio: u64| archive_len.saturating_mul(ratio).min(ceiling as u64);
     BUFFERS
