@@ -43,5 +43,5 @@ pub use intern::CertificateMemo;
 pub use memo::SignatureMemo;
 pub use path::{EndEntityTime, Path, PathBuilder};
 pub use pool::{Anchors, Pool};
-pub(crate) use structure::{elements, pair};
+pub(crate) use structure::{elements, has_larger_set, pair};
 pub use usage::Usage;

@@ -119,7 +119,8 @@ pub fn check(root: &Root, targets: &Targets) -> Result<(), RuleError> {
         }
     }
     let used = |keys: &BTreeMap<KeyId, Key>, roles: &[&RoleKeys]| {
-        keys.keys().all(|id| roles.iter().any(|role| role.keyids.contains(id)))
+        let named: BTreeSet<&KeyId> = roles.iter().flat_map(|role| &role.keyids).collect();
+        keys.keys().all(|id| named.contains(id))
     };
     let top: Vec<&RoleKeys> = root.roles.values().collect();
     let delegations = targets.delegations.as_ref();

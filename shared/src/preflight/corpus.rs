@@ -129,19 +129,19 @@ pub(super) fn signed_by(
 
 /// The embedded CAs that are, by name, issuers of the end entity, of its issuers, and so on.
 fn above(end_entity: &Certificate, embedded: &[Certificate]) -> Vec<Certificate> {
-    let mut names = BTreeSet::from([end_entity.issuer_der()]);
-    let mut rest: Vec<&Certificate> = embedded.iter().filter(|c| c.is_ca() && !c.is_self_issued()).collect();
-    let mut reached = Vec::new();
-    loop {
-        let (next, others): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|c| names.contains(c.subject_der()));
-        if next.is_empty() {
-            return reached;
-        }
-        names.extend(next.iter().map(|c| c.issuer_der()));
-        reached.extend(next.into_iter().cloned());
-        rest = others;
+    let mut by_subject: BTreeMap<&[u8], Vec<&Certificate>> = BTreeMap::new();
+    for candidate in embedded.iter().filter(|c| c.is_ca() && !c.is_self_issued()) {
+        by_subject.entry(candidate.subject_der()).or_default().push(candidate);
     }
+    let mut names = vec![end_entity.issuer_der()];
+    let mut reached = Vec::new();
+    while let Some(name) = names.pop() {
+        for issuer in by_subject.remove(name).into_iter().flatten() {
+            names.push(issuer.issuer_der());
+            reached.push(issuer.clone());
+        }
+    }
+    reached
 }
 
 /// Whether an anchor vouches for it, dates aside.

@@ -34,12 +34,12 @@ impl Signing {
     #[must_use]
     pub fn of(authority: Authority<'_>, counted: &[KeyId]) -> Self {
         let public = |keyid: &KeyId| authority.keys.get(keyid).and_then(Key::public);
-        let mut seen: Vec<&PublicKey> = counted.iter().filter_map(public).collect();
+        let mut seen: std::collections::BTreeSet<&PublicKey> = counted.iter().filter_map(public).collect();
         let mut others = Vec::new();
         for keyid in &authority.role_keys.keyids {
-            let Some(key) = public(keyid).filter(|key| !seen.contains(key)) else { continue };
-            seen.push(key);
-            others.push(keyid.clone());
+            if public(keyid).is_some_and(|key| seen.insert(key)) {
+                others.push(keyid.clone());
+            }
         }
         Self {
             needed: authority.role_keys.threshold,

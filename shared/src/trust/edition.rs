@@ -149,10 +149,11 @@ impl TrustState {
         limits: &Limits,
     ) -> BTreeMap<RecipePath, Result<(), TrustError>> {
         let gates = gates.and_then(|gates| Gates::read(&gates.bytes, limits).ok()).unwrap_or_default();
+        let listed: BTreeMap<&RecipePath, &LaneRecipe> =
+            lanes.values().flat_map(|lane| &lane.recipes).map(|listed| (&listed.path, listed)).collect();
         let check = |(path, gate): (RecipePath, Gate)| {
             let approval = gate.approval?;
-            let listed = lanes.get(&path.lane)?.recipes.iter().find(|listed| listed.path == path)?;
-            let sha256 = listed.content.as_ref().ok()?.sha256;
+            let sha256 = listed.get(&path)?.content.as_ref().ok()?.sha256;
             let authority = self.trusted().targets("targets")?.authority(path.lane.as_str(), "targets");
             let opening = approval.opening(&path, gate.revision, sha256);
             let checked =

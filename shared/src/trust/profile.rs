@@ -1,6 +1,9 @@
 //! Mulberry's rules above TUF: what targets delegates to, and what lanes and gates may say.
 
+use std::collections::BTreeMap;
+
 use super::error::{TrustError, TrustErrorKind};
+use super::key::PublicKey;
 use super::lookup::{Found, Lookup};
 use super::metadata::{Root, TargetFile, Targets};
 use super::threshold::Authority;
@@ -64,39 +67,46 @@ pub fn patterns(role: &str) -> Vec<String> {
 /// `against-profile`.
 pub fn check_keys(targets: &Targets, root: &Root) -> Result<(), TrustError> {
     let top = |role: &'static str| root.authority(role);
-    let delegations = targets.delegations.iter().flat_map(|delegations| &delegations.roles);
-    let delegated = delegations.map(|delegation| targets.authority(&delegation.name, "targets"));
-    let mut alike = vec![top("targets")?];
-    alike.extend(delegated.collect::<Result<Vec<_>, _>>()?);
+    let delegated = targets.delegations.iter().flat_map(|delegations| {
+        let keys = &delegations.keys;
+        delegations.roles.iter().map(move |delegation| Authority {
+            role: &delegation.name,
+            keys,
+            role_keys: &delegation.role_keys,
+        })
+    });
+    let alike: Vec<Authority<'_>> = std::iter::once(top("targets")?).chain(delegated).collect();
     let is_online = |authority: &&Authority<'_>| authority.role == GATES;
-    let online = [top("snapshot")?, top("timestamp")?];
-    let people: Vec<_> =
-        alike.iter().filter(|authority| !is_online(authority)).copied().chain([top("root")?]).collect();
-    for (index, one) in alike.iter().enumerate() {
-        for other in alike.iter().skip(index.saturating_add(1)) {
-            disjoint(*one, *other)?;
+    let mut holders: BTreeMap<&PublicKey, &str> = BTreeMap::new();
+    for authority in &alike {
+        for key in authority.distinct_keys() {
+            if let Some(other) = holders.insert(key, authority.role) {
+                return Err(shared(key, other, authority.role));
+            }
         }
     }
-    for machine in alike.iter().filter(is_online).chain(&online) {
-        for person in &people {
-            disjoint(*machine, *person)?;
+    let mut people: BTreeMap<&PublicKey, &str> = BTreeMap::new();
+    for person in alike.iter().filter(|authority| !is_online(authority)).chain([&top("root")?]) {
+        people.extend(person.distinct_keys().into_iter().map(|key| (key, person.role)));
+    }
+    for machine in alike.iter().filter(is_online).chain(&[top("snapshot")?, top("timestamp")?]) {
+        for key in machine.distinct_keys() {
+            if let Some(person) = people.get(key) {
+                return Err(shared(key, machine.role, person));
+            }
         }
     }
     Ok(())
 }
 
-fn disjoint(one: Authority<'_>, other: Authority<'_>) -> Result<(), TrustError> {
-    let (keys, others) = (one.distinct_keys(), other.distinct_keys());
-    let Some(key) = keys.intersection(&others).next() else { return Ok(()) };
+fn shared(key: &PublicKey, one: &str, other: &str) -> TrustError {
     let fingerprint: String = key.fingerprint().to_string().chars().take(12).collect();
     let sentence = format!(
-        "the roles {} and {} share the {} key with fingerprint {fingerprint}, so what is signed for one could be served as \
-         the other's; sign targets that gives each role keys of its own",
-        one.role,
-        other.role,
+        "the roles {one} and {other} share the {} key with fingerprint {fingerprint}, so what is signed for one could be served \
+         as the other's; sign targets that gives each role keys of its own",
         key.algorithm()
     );
-    Err(TrustError::new(TrustErrorKind::AgainstProfile, "targets", sentence))
+    TrustError::new(TrustErrorKind::AgainstProfile, "targets", sentence)
 }
 
 /// Checks what a delegated role says as a whole. Single recipes that a lane should not list are refused alone, by
@@ -131,10 +141,14 @@ pub fn check(role: &str, targets: &Targets, limits: &Limits) -> Result<(), Trust
 pub fn list(lane: Lane, trusted: &Trusted, limits: &Limits) -> Listing {
     let mut listing = Listing::default();
     let Some(metadata) = trusted.targets(lane.as_str()) else { return listing };
+    let too_many = trusted.targets("targets").and_then(|targets| too_many_patterns(targets, limits));
     for (path, file) in &metadata.targets {
         match path.parse::<RecipePath>() {
             Ok(parsed) if parsed.lane == lane => {
-                let listed = listed(&parsed, path, file, trusted, limits);
+                let listed = match &too_many {
+                    Some(error) => Err(error.clone()),
+                    None => listed(&parsed, path, file, trusted, limits),
+                };
                 listing.recipes.push((parsed, listed));
             }
             _ => {
@@ -145,6 +159,16 @@ pub fn list(lane: Lane, trusted: &Trusted, limits: &Limits) -> Listing {
         }
     }
     listing
+}
+
+/// Why no recipe of a lane is looked up: each would be held against all patterns.
+fn too_many_patterns(targets: &Targets, limits: &Limits) -> Option<TrustError> {
+    let delegations = targets.delegations.iter().flat_map(|delegations| &delegations.roles);
+    let patterns = delegations.flat_map(|delegation| [&delegation.paths, &delegation.path_hash_prefixes]);
+    let bytes = patterns.flatten().flatten().map(|pattern| pattern.len().saturating_add(16));
+    let (bytes, most) = (bytes.fold(0, usize::saturating_add), limits.trust.pattern_bytes);
+    let sentence = || format!("its delegations have patterns of {bytes} bytes, more than the {most} allowed");
+    (bytes > most).then(|| TrustError::new(TrustErrorKind::TooMany, "targets", sentence()))
 }
 
 fn listed(

@@ -15,7 +15,7 @@ use x509_cert::name::{Name, RelativeDistinguishedName};
 use super::Certificate;
 use super::certificate::directory_string;
 
-/// How many comparisons may still be made. They are the product of names and subtrees, both chosen by others.
+/// How much comparing may still be done. It is the product of names and subtrees, both chosen by others.
 #[derive(Debug)]
 pub(super) struct Comparisons(usize);
 
@@ -46,6 +46,7 @@ pub(super) fn allow(
     let subtrees = permitted.len().saturating_add(excluded.len());
     // Most constraints are of host names, which subjects are none of: they count as compared, and need not be decoded.
     let compared = |base| matches!(base, &GeneralName::DirectoryName(_) | &GeneralName::Rfc822Name(_));
+    let weights: Vec<usize> = permitted.iter().chain(excluded).map(|subtree| weight(&subtree.base)).collect();
     let own = if permitted.iter().chain(excluded).any(|subtree| compared(&subtree.base)) {
         own_names(subject, alternative.is_empty())
     } else {
@@ -53,7 +54,8 @@ pub(super) fn allow(
         Vec::new()
     };
     for name in alternative.iter().chain(&own) {
-        comparisons.spend(subtrees)?;
+        let longest = weight(name);
+        comparisons.spend(weights.iter().map(|weight| 1 + (*weight).min(longest) / 32).sum())?;
         for subtree in excluded {
             if same_form(&subtree.base, name) && matches(&subtree.base, name, Side::Excluded) != Some(false) {
                 return Some(false);
@@ -82,6 +84,21 @@ fn own_names(subject: &Certificate, mail: bool) -> Vec<GeneralName> {
         .collect();
     names.push(GeneralName::DirectoryName(name));
     names
+}
+
+/// Bytes that comparing a name looks at.
+fn weight(name: &GeneralName) -> usize {
+    /// An attribute's type, and what it costs to look at it.
+    const ATTRIBUTE: usize = 16;
+    match name {
+        GeneralName::DirectoryName(name) => {
+            let attributes = name.0.iter().flat_map(|part| part.0.iter());
+            attributes.map(|attribute| ATTRIBUTE + attribute.value.value().len()).sum()
+        }
+        GeneralName::DnsName(text) | GeneralName::UniformResourceIdentifier(text) => text.as_str().len(),
+        GeneralName::Rfc822Name(text) => text.as_str().len(),
+        _ => 0,
+    }
 }
 
 fn same_form(a: &GeneralName, b: &GeneralName) -> bool {

@@ -68,7 +68,9 @@ pub(super) fn certificate(der: &[u8], limits: &X509Limits) -> Result<Parsed, Cer
         ));
     }
     let outer = Outer::read(der).map_err(CertificateError::malformed)?;
-    let tbs = Tbs::read(outer.tbs).map_err(CertificateError::malformed)?;
+    let tbs = Tbs::read(outer.tbs, limits.name_part).map_err(|error| {
+        check_names(outer.tbs, limits).err().unwrap_or_else(|| CertificateError::malformed(error))
+    })?;
     if outer.signature_algorithm != tbs.signature_algorithm {
         return Err(CertificateError::malformed("its two signature algorithms differ"));
     }
@@ -123,6 +125,16 @@ fn timestamp(time: Time) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// Refuses names that would take too long to decode.
+fn check_names(der: &[u8], limits: &X509Limits) -> Result<(), CertificateError> {
+    if !structure::has_larger_set(der, limits.name_part) {
+        return Ok(());
+    }
+    let sentence =
+        format!("the certificate has a name of which one part has more than {} attributes", limits.name_part);
+    Err(CertificateError::new(CertificateErrorKind::TooLarge, sentence))
+}
+
 fn extensions(list: &[u8], limits: &X509Limits) -> Result<Extensions, CertificateError> {
     let mut found = Extensions::default();
     let mut seen = Vec::new();
@@ -139,6 +151,9 @@ fn extensions(list: &[u8], limits: &X509Limits) -> Result<Extensions, Certificat
             return Err(CertificateError::malformed(format_args!("extension {id} occurs twice")));
         }
         seen.push(id);
+        if matches!(id, oid::ID_CE_NAME_CONSTRAINTS | oid::ID_CE_SUBJECT_ALT_NAME) {
+            check_names(extension.value, limits)?;
+        }
         let known = found
             .read(&extension)
             .map_err(|e| CertificateError::malformed(format_args!("extension {id}: {e}")))?;

@@ -49,15 +49,16 @@ pub(super) struct Tbs<'a> {
 }
 
 impl<'a> Tbs<'a> {
-    pub(super) fn read(der: &'a [u8]) -> der::Result<Self> {
+    /// `name_part` is the most attributes that one part of a name may have.
+    pub(super) fn read(der: &'a [u8], name_part: usize) -> der::Result<Self> {
         let mut reader = SliceReader::new(sequence(der)?)?;
         let version = ContextSpecific::<Version>::decode_explicit(&mut reader, TagNumber::N0)?;
         let serial = SerialNumber::decode(&mut reader)?;
         let signature_algorithm = reader.tlv_bytes()?;
         AlgorithmIdentifierRef::from_der(signature_algorithm)?;
-        let issuer = Name::read(reader.tlv_bytes()?)?;
+        let issuer = Name::read(reader.tlv_bytes()?, name_part)?;
         let validity = Validity::decode(&mut reader)?;
-        let subject = Name::read(reader.tlv_bytes()?)?;
+        let subject = Name::read(reader.tlv_bytes()?, name_part)?;
         let key = Key::read(reader.tlv_bytes()?)?;
         for unique_id in [TagNumber::N1, TagNumber::N2] {
             ContextSpecific::<BitStringRef<'_>>::decode_implicit(&mut reader, unique_id)?;
@@ -87,7 +88,7 @@ pub(super) struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    fn read(der: &'a [u8]) -> der::Result<Self> {
+    fn read(der: &'a [u8], name_part: usize) -> der::Result<Self> {
         let parts = sequence(der)?;
         let mut common_name = None;
         let mut see = |(kind, value): (ObjectIdentifier, AnyRef<'_>)| {
@@ -102,6 +103,7 @@ impl<'a> Name<'a> {
             let mut attributes = elements(set.value());
             match (attributes.next(), attributes.next()) {
                 (Some(attribute), None) => see(pair(attribute?)?),
+                _ if elements(set.value()).nth(name_part).is_some() => return Err(Tag::Set.value_error()),
                 // Sets have an order in DER.
                 _ => RelativeDistinguishedName::from_der(part)?
                     .0
@@ -163,6 +165,25 @@ pub(crate) fn elements(bytes: &[u8]) -> impl Iterator<Item = der::Result<&[u8]>>
     })
 }
 
+/// Whether a SET of more than `most` elements stands anywhere in `der`, as deep as names stand in extensions. To be asked before
+/// `x509-cert` decodes a name: it sorts sets in time that grows with the square of their elements.
+pub(crate) fn has_larger_set(der: &[u8], most: usize) -> bool {
+    const DEEPEST: usize = 8;
+    let mut open = vec![(der, 0)];
+    while let Some((bytes, depth)) = open.pop() {
+        // What is no DER is refused by whoever decodes it, before it comes to what follows.
+        for element in elements(bytes).map_while(|element| AnyRef::from_der(element.ok()?).ok()) {
+            if element.tag() == Tag::Set && elements(element.value()).nth(most).is_some() {
+                return true;
+            }
+            if element.tag().is_constructed() && depth < DEEPEST {
+                open.push((element.value(), depth + 1));
+            }
+        }
+    }
+    false
+}
+
 /// A SEQUENCE of what something is and what it says.
 pub(crate) fn pair(der: &[u8]) -> der::Result<(ObjectIdentifier, AnyRef<'_>)> {
     let mut reader = SliceReader::new(sequence(der)?)?;
@@ -218,6 +239,8 @@ mod tests {
         extensions: Vec<(ObjectIdentifier, bool, Vec<u8>)>,
     }
 
+    const NAME_PART: usize = 16;
+
     /// Certificates whose two signature algorithms differ are refused before they are used.
     fn same<T: PartialEq>(outer: &T, inner: &T) -> der::Result<()> {
         if outer == inner { Ok(()) } else { Err(Tag::Sequence.value_error()) }
@@ -225,7 +248,7 @@ mod tests {
 
     fn ours(der: &[u8]) -> der::Result<Read> {
         let outer = Outer::read(der)?;
-        let tbs = Tbs::read(outer.tbs)?;
+        let tbs = Tbs::read(outer.tbs, NAME_PART)?;
         same(&outer.signature_algorithm, &tbs.signature_algorithm)?;
         let extensions = elements(tbs.extensions.unwrap_or_default())
             .map(|extension| Extension::read(extension?).map(|e| (e.id, e.critical, e.value.to_vec())))
@@ -290,7 +313,7 @@ mod tests {
         let name = |parts: &[Vec<u8>]| {
             let der = AnyRef::new(Tag::Sequence, &parts.concat()).unwrap().to_der().unwrap();
             let theirs = RdnSequence::from_der(&der);
-            let ours = Name::read(&der).map(|name| name.common_name);
+            let ours = Name::read(&der, NAME_PART).map(|name| name.common_name);
             assert_eq!(ours.is_ok(), theirs.is_ok(), "{der:x?}");
             ours.ok().flatten()
         };
@@ -305,6 +328,21 @@ mod tests {
         }
         assert_eq!(name(&[set(&[&a, &a])]), None);
         assert_eq!(name(&[set(&[&unit, &b])]).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_part_of_a_name_has_few_attributes() {
+        let attribute = |n: u8| [0x30, 8, 6, 3, 0x55, 4, 3, 12, 1, b'a' + n].to_vec();
+        let name = |count: u8| {
+            let set = AnyRef::new(Tag::Set, &(0..count).flat_map(attribute).collect::<Vec<_>>())
+                .unwrap()
+                .to_der()
+                .unwrap();
+            AnyRef::new(Tag::Sequence, &set).unwrap().to_der().unwrap()
+        };
+        assert!(Name::read(&name(16), NAME_PART).is_ok() && !has_larger_set(&name(16), NAME_PART));
+        assert!(Name::read(&name(17), NAME_PART).is_err() && has_larger_set(&name(17), NAME_PART));
+        assert!(RdnSequence::from_der(&name(17)).is_ok());
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use crate::sampling::BasisPoints;
 use crate::status::Status;
 use crate::targeting::Targeting;
 use crate::version::VersionRange;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, has_larger_set};
 
 /// Reads a recipe, wherever it stands.
 pub(super) fn recipe(value: Value, limits: &Limits) -> Result<Recipe, Unreadable> {
@@ -276,7 +276,7 @@ fn action(name: &str, arguments: &mut Fields, limits: &Limits) -> Result<Action,
                 return Err("arguments.by is not a list".to_owned());
             };
             number(entries.len(), limits)?;
-            let by = entries.into_iter().map(|entry| distrust_entry(entry, &limits.recipe));
+            let by = entries.into_iter().map(|entry| distrust_entry(entry, limits));
             Ok(Action::DistrustCertificates { by: by.collect::<Result<_, _>>()? })
         }
         // The caller has looked the name up in the list of actions.
@@ -295,19 +295,21 @@ fn certificate(text: &str, limits: &Limits) -> Result<Certificate, Wrong> {
     Certificate::parse_der(&from_base64(text).map_err(wrong)?, &limits.x509).map_err(|e| wrong(e.to_string()))
 }
 
-fn distrust_entry(entry: Value, limits: &RecipeLimits) -> Result<DistrustEntry, Wrong> {
+fn distrust_entry(entry: Value, limits: &Limits) -> Result<DistrustEntry, Wrong> {
+    let RecipeLimits { issuer: longest_issuer, serial: longest_serial, .. } = limits.recipe;
     let mut fields = Fields::of(entry, "an entry of arguments.by", "arguments.by.")?;
     let entry = if fields.has("spki_sha256") {
         DistrustEntry::Spki(fields.parsed("spki_sha256")?)
     } else {
         let issuer = from_base64(&fields.text("issuer")?)?;
-        if issuer.len() > limits.issuer || Name::from_der(&issuer).is_err() {
+        let too_large = issuer.len() > longest_issuer || has_larger_set(&issuer, limits.x509.name_part);
+        if too_large || Name::from_der(&issuer).is_err() {
             return Err("arguments.by.issuer is not a name in DER".to_owned());
         }
         let serial = fields.text("serial")?;
         let bytes = hex::decode(&serial).map_err(|_| "arguments.by.serial is not hexadecimal".to_owned())?;
-        if bytes.is_empty() || bytes.len() > limits.serial || hex::encode(&bytes) != serial {
-            return Err(format!("arguments.by.serial is not 1 to {} bytes, lower-case", limits.serial));
+        if bytes.is_empty() || bytes.len() > longest_serial || hex::encode(&bytes) != serial {
+            return Err(format!("arguments.by.serial is not 1 to {longest_serial} bytes, lower-case"));
         }
         DistrustEntry::IssuerSerial { issuer, serial: bytes }
     };

@@ -31,12 +31,15 @@ pub(super) enum Need {
 pub(super) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
+    /// Where each line of the file ends: a file of mistakes has as many problems as lines.
+    line_ends: Vec<usize>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, problems: Vec::new() }
+        let line_ends = text.match_indices('\n').map(|(end, _)| end).collect();
+        Self { file, text, line_ends, problems: Vec::new() }
     }
 
     pub(super) fn is_clean(&self) -> bool {
@@ -51,10 +54,10 @@ impl<'a> Reader<'a> {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        let before = at.and_then(|span| self.text.get(..span.start)).unwrap_or_default();
+        let start = at.map_or(0, |span| span.start);
         self.problems.push(Problem {
             file: self.file.to_owned(),
-            line: 1 + before.matches('\n').count(),
+            line: 1 + self.line_ends.partition_point(|end| *end < start),
             key: key.to_owned(),
             kind,
             what: what.into(),

@@ -160,7 +160,9 @@ pub fn compare_lane(
             Some(_) => difference.changed.push(parsed),
         }
     }
-    for slug in withdraw {
+    let withdraw: BTreeSet<&Slug> = withdraw.iter().collect();
+    for slug in &withdraw {
+        let slug = *slug;
         let path = RecipePath { lane, slug: slug.clone() };
         if !before.contains_key(&path.to_string()) {
             return Err(not_listed(&path.to_string(), lane));

@@ -94,9 +94,11 @@ impl<'a> Graph<'a> {
             memo: builder.memo,
             budget: builder.limits.signature_checks,
         };
-        let mut embedded: Vec<&Certificate> = embedded.iter().collect();
-        embedded.sort_unstable();
-        embedded.dedup();
+        let embedded: BTreeSet<&Certificate> = embedded.iter().collect();
+        let mut by_subject: HashMap<&[u8], Vec<&Certificate>> = HashMap::new();
+        for certificate in embedded {
+            by_subject.entry(certificate.subject_der()).or_default().push(certificate);
+        }
         let mut known = BTreeSet::from([target.sha256()]);
         let mut names = VecDeque::from([target.issuer_der().to_vec()]);
         let mut asked = BTreeSet::new();
@@ -105,8 +107,8 @@ impl<'a> Graph<'a> {
             let anchors = builder.anchors.by_subject(&name).iter().map(|c| (c, Role::Anchor));
             let pool = builder.pool.by_subject(&name).iter();
             let local = anchors.chain(pool.map(|c| (c, Role::Intermediate)));
-            let unsigned =
-                embedded.iter().filter(|c| c.subject_der() == name).map(|c| (*c, Role::Intermediate));
+            let unsigned = by_subject.get(name.as_slice()).into_iter().flatten();
+            let unsigned = unsigned.map(|c| (*c, Role::Intermediate));
             for (certificate, role) in local.chain(unsigned) {
                 if !known.insert(certificate.sha256()) {
                     continue;
@@ -173,19 +175,17 @@ impl<'a> Graph<'a> {
         if !self.nodes.iter().any(|node| node.role == Role::Anchor) {
             return Ok(None);
         }
-        for position in 0..self.nodes.len() {
-            let Some(node) = self.node(position) else { continue };
-            let mut issuers = self
-                .nodes
-                .iter()
-                .filter(|candidate| !candidate.role.is_target())
-                .filter(|candidate| candidate.certificate.subject_der() == node.certificate.issuer_der());
-            if node.role == Role::Anchor
-                || issuers.next().is_none()
-                || signature::is_accepted(&node.certificate)
-            {
-                continue;
-            }
+        let candidates = self.nodes.iter().filter(|candidate| !candidate.role.is_target());
+        let names: BTreeSet<&[u8]> =
+            candidates.map(|candidate| candidate.certificate.subject_der()).collect();
+        let is_suspect = |node: &Node| {
+            node.role != Role::Anchor
+                && names.contains(node.certificate.issuer_der())
+                && !signature::is_accepted(&node.certificate)
+        };
+        let suspects: Vec<usize> =
+            self.nodes.iter().enumerate().filter(|(_, node)| is_suspect(node)).map(|(at, _)| at).collect();
+        for position in suspects {
             if position == TARGET || self.check(TARGET, position)? == Checked::Holds {
                 return Ok(Some(position));
             }
