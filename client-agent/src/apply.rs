@@ -218,7 +218,7 @@ impl Run<'_> {
                     Content::Unreadable(problem) => Some(problem.clone()),
                     Content::Read { .. } | Content::TooLarge(_) => None,
                 },
-                Err(_) => gaps.iter().find(|gap| gap.hides(path)).map(|gap| gap.problem.clone()),
+                Err(_) => gaps.over(path).map(|gap| gap.problem.clone()),
             }
         };
         let mut unread = self

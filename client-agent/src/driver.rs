@@ -50,7 +50,7 @@ use crate::ports::{AddonFolder, Clock, Disk, Hook};
 use crate::projections::Projections;
 use crate::refresh::{Origins, refresh};
 use crate::report::{PassReport, RunReport};
-use crate::state::{LastRun, RefreshOutcome, Refreshed, State, StateError};
+use crate::state::{LastRun, LeftOut, RefreshOutcome, Refreshed, State, StateError};
 use crate::store::trust::TrustFilesError;
 use crate::witness::Means;
 
@@ -230,6 +230,10 @@ impl Agent<'_> {
             }
         };
 
+        // Where the folder could not be listed, the problem of the pass says so.
+        if let Ok(gaps) = bench.gaps() {
+            state.left_out = LeftOut::of(&gaps);
+        }
         state.last_run = Some(LastRun {
             at: now,
             clock_shifted: self.clock.is_shifted(),

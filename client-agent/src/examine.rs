@@ -11,7 +11,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::recipe::Action;
 use mulberry_shared::xpi::Verdict;
 
-use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, Stamp};
+use crate::ports::{AddonFolder, Gaps, ListedAddon, Listing, Stamp};
 
 mod archives;
 mod remembered;
@@ -130,7 +130,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// The folder cannot be listed.
-    pub fn gaps(&mut self) -> Result<Vec<Gap>, String> {
+    pub fn gaps(&mut self) -> Result<Gaps, String> {
         self.listing().map(|listing| listing.gaps.clone())
     }
 

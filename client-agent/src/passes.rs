@@ -100,10 +100,11 @@ pub fn make(
         .iter()
         .filter_map(|addon| records.get(&addon.path).map(|record| (addon.path.clone(), record.clone())))
         .collect();
-    for gap in bench.gaps()? {
-        for (path, record) in records.iter().filter(|(path, _)| gap.hides(path)) {
+    let gaps = bench.gaps()?;
+    for (path, record) in records {
+        if let (false, Some(gap)) = (next.contains_key(path), gaps.over(path)) {
             let hidden = AddonRecord { unreadable: Some(gap.problem.clone()), ..record.clone() };
-            next.entry(path.clone()).or_insert(hidden);
+            next.insert(path.clone(), hidden);
         }
     }
     if wanted.is_empty() {

@@ -151,25 +151,57 @@ pub struct ListedAddon {
 pub struct Listing {
     /// The add-on files, sorted by path.
     pub addons: Vec<ListedAddon>,
-    /// Where nobody could look, sorted by path.
-    pub gaps: Vec<Gap>,
+    /// Where nobody could look.
+    pub gaps: Gaps,
 }
 
 /// A file or folder below the add-ons folder that could not be looked at. Of add-ons there nothing is known, which is not the
 /// same as "no add-ons".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Path relative to the add-ons folder, with `/`.
+    /// Path relative to the add-ons folder, with `/`; empty where nobody could look at all of it.
     pub path: String,
     /// What the system said.
     pub problem: String,
 }
 
-impl Gap {
-    /// Whether the add-on at this path is it, or lies in it.
+/// All gaps of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps(Vec<Gap>);
+
+impl Gaps {
+    /// These gaps, in any order.
     #[must_use]
-    pub fn hides(&self, addon: &str) -> bool {
-        addon.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    pub fn new(mut gaps: Vec<Gap>) -> Self {
+        gaps.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Self(gaps)
+    }
+
+    /// The gaps, sorted by path.
+    pub fn iter(&self) -> impl Iterator<Item = &Gap> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The gap that the add-on at this path is, or lies in. Costs a search for each folder on its path, however many gaps there are.
+    #[must_use]
+    pub fn over(&self, addon: &str) -> Option<&Gap> {
+        let folders = addon.match_indices('/').map(|(end, _)| addon.get(..end).unwrap_or_default());
+        [""].into_iter().chain(folders).chain([addon]).find_map(|path| {
+            let found = self.0.binary_search_by(|gap| gap.path.as_str().cmp(path)).ok()?;
+            self.0.get(found)
+        })
     }
 }
 

@@ -13,7 +13,9 @@ use serde::Serialize;
 
 use crate::passes::{Pass, Records};
 use crate::ports::HookEnd;
-use crate::state::{LastRun, OriginNote, RecipeResult, RefreshOutcome, Refreshed, State, WaivedImport};
+use crate::state::{
+    LastRun, LeftOut, OriginNote, RecipeResult, RefreshOutcome, Refreshed, State, WaivedImport,
+};
 use crate::witness::Witness;
 
 /// The format of the JSON reports.
@@ -70,7 +72,7 @@ impl RunReport {
             recipes: run.map_or_else(Vec::new, |run: &LastRun| run.recipes.clone()),
             pass,
             last_full_pass: state.last_full_pass,
-            addons: AddonCounts::of(&state.addons),
+            addons: AddonCounts::of(&state.addons, state.left_out.as_ref()),
             hook,
         }
     }
@@ -220,19 +222,22 @@ pub struct AddonCounts {
     pub disabled: usize,
     /// By the last verdict.
     pub verdicts: BTreeMap<String, usize>,
+    /// What none of these counts, because nobody could look there.
+    pub left_out: Option<LeftOut>,
 }
 
 impl AddonCounts {
     /// Counts.
     #[must_use]
-    pub fn of(addons: &Records) -> Self {
+    pub fn of(addons: &Records, left_out: Option<&LeftOut>) -> Self {
         let mut verdicts = BTreeMap::new();
         for record in addons.values() {
             let verdict = record.state.as_ref().map_or("unreadable", |state| state.verdict.as_str());
             *verdicts.entry(verdict.to_owned()).or_insert(0) += 1;
         }
         let enabled = addons.values().filter(|record| record.enabled()).count();
-        Self { total: addons.len(), enabled, disabled: addons.len() - enabled, verdicts }
+        let left_out = left_out.cloned();
+        Self { total: addons.len(), enabled, disabled: addons.len() - enabled, verdicts, left_out }
     }
 }
 
@@ -283,6 +288,9 @@ impl fmt::Display for RunReport {
             }
         }
         writeln!(f, "{}", self.addons)?;
+        if let Some(left_out) = &self.addons.left_out {
+            writeln!(f, "{left_out}")?;
+        }
         match &self.hook {
             None => Ok(()),
             Some(HookEnd::Exited { code: Some(0) }) => writeln!(f, "The hook has taken note"),
@@ -375,7 +383,7 @@ mod tests {
                 disabled: Vec::new(),
             },
             last_full_pass: None,
-            addons: AddonCounts { total: 0, enabled: 0, disabled: 0, verdicts: BTreeMap::new() },
+            addons: AddonCounts::of(&BTreeMap::new(), None),
             hook: Some(hook),
         };
         assert!(report.to_string().contains("The hook failed (it ended with exit code 3); it is run again"));

@@ -20,7 +20,7 @@ use crate::ports::{Disk, Stamp};
 use crate::store::replace;
 use crate::witness::{Waiting, Witness};
 
-pub use notes::{LastRun, OriginNote, RecipeResult, RefreshOutcome, Refreshed, WaivedImport};
+pub use notes::{LastRun, LeftOut, OriginNote, RecipeResult, RefreshOutcome, Refreshed, WaivedImport};
 
 /// The file's name in the state folder.
 pub const FILE: &str = "state.json";
@@ -69,6 +69,9 @@ pub struct State {
     /// Why the last run verified no add-on, if it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass_problem: Option<String>,
+    /// Where nobody could look for add-ons in the last run, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// What a later agent wrote beside these, kept for its return: going back to this agent must not cost the state.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, serde_json::Value>,
@@ -150,6 +153,7 @@ impl State {
             waiting_heads: Waiting::default(),
             last_run: None,
             pass_problem: None,
+            left_out: None,
             unknown: BTreeMap::new(),
         }
     }

@@ -137,7 +137,7 @@ pub fn run(
         last_full_pass: state.last_full_pass,
         enrolments: state.enrolments.iter().map(|enrolment| EnrolmentLine::of(enrolment, now)).collect(),
         recipes: run.map_or(&[], |run: &LastRun| &run.recipes),
-        addons: AddonCounts::of(&state.addons),
+        addons: AddonCounts::of(&state.addons, state.left_out.as_ref()),
         remarkable: state
             .addons
             .iter()
@@ -222,6 +222,9 @@ impl fmt::Display for Report<'_> {
         }
         writeln!(f, "Last periodic verification: {}", or_never(self.last_full_pass))?;
         writeln!(f, "{}; {} installed certificates", self.addons, self.certificates)?;
+        if let Some(left_out) = &self.addons.left_out {
+            writeln!(f, "{left_out}")?;
+        }
         if let Some(problem) = self.pass_problem {
             writeln!(f, "The last run verified no add-on: {}", plain(problem))?;
         }

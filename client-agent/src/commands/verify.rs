@@ -47,7 +47,7 @@ pub struct Args {
     /// Print JSON Lines: one document for each add-on, as they are judged
     #[arg(long)]
     pub json: bool,
-    /// Add-ons, or folders of .xpi and .zip files (searched recursively, links not followed)
+    /// Add-ons, or folders of .xpi and .zip files (searched recursively, links followed)
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }

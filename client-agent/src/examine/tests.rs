@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::io::folder::RealAddons;
-use crate::ports::OpenAddon;
+use crate::ports::{Gaps, OpenAddon};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -82,7 +82,7 @@ impl AddonFolder for Files {
     fn list(&self) -> std::io::Result<Listing> {
         let listed =
             |(path, (_, stamp)): (&String, &(_, Stamp))| ListedAddon { path: path.clone(), stamp: *stamp };
-        Ok(Listing { addons: self.files.iter().map(listed).collect(), gaps: Vec::new() })
+        Ok(Listing { addons: self.files.iter().map(listed).collect(), gaps: Gaps::default() })
     }
 
     fn now_ns(&self) -> i64 {

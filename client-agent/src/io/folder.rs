@@ -3,104 +3,60 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mulberry_host::addons::{self, LeftOut};
 use mulberry_shared::xpi::ReadAt;
 use nix::fcntl::OFlag;
 
-use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, OpenAddon, Stamp};
+use crate::ports::{AddonFolder, Gap, Gaps, ListedAddon, Listing, OpenAddon, Stamp};
 
-/// The most add-ons in a folder; profiles hold tens, fleets of shared installations hundreds. The state has room for as many.
-const MAX_ADDONS: usize = 50_000;
-/// The deepest folder looked into.
-const MAX_DEPTH: usize = 16;
+/// How many of the places that were left out the log names in one run.
+const NAMED: usize = 5;
 
-/// A folder searched recursively for `.xpi` and `.zip` files; links are not followed.
+/// A folder searched recursively for `.xpi` and `.zip` files; links are followed.
 #[derive(Debug)]
 pub struct RealAddons {
     root: PathBuf,
+    limits: addons::Limits,
 }
 
 impl RealAddons {
     /// Looks at `root`; nothing is read yet.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
-    }
-}
-
-impl RealAddons {
-    /// Adds what lies directly in one folder, and the folders in it to `folders`.
-    fn look_into(
-        &self,
-        folder: &str,
-        depth: usize,
-        found: &mut Listing,
-        folders: &mut Vec<(String, usize)>,
-    ) -> io::Result<()> {
-        for entry in fs::read_dir(self.root.join(folder))? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
-                tracing::warn!(path = ?entry.path(), "left out: its name is not UTF-8");
-                continue;
-            };
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            // Of the entry itself: a link is neither file nor folder here.
-            let kind = match entry.file_type() {
-                Ok(kind) => kind,
-                Err(error) => {
-                    found.gaps.push(gap(path, &error));
-                    continue;
-                }
-            };
-            if kind.is_dir() && depth < MAX_DEPTH {
-                folders.push((path, depth + 1));
-            } else if kind.is_dir() {
-                let problem = format!("it lies deeper than {MAX_DEPTH} folders");
-                found.gaps.push(Gap { path, problem });
-            } else if kind.is_file() && is_addon(&path) {
-                match entry.metadata() {
-                    Ok(metadata) => found.addons.push(ListedAddon { path, stamp: stamp(&metadata) }),
-                    // Removed since it was listed: as if it had not been there.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => found.gaps.push(gap(path, &error)),
-                }
-            }
-            if found.addons.len() > MAX_ADDONS {
-                break;
-            }
-        }
-        Ok(())
+        Self { root, limits: addons::Limits::default() }
     }
 }
 
 impl AddonFolder for RealAddons {
     fn list(&self) -> io::Result<Listing> {
-        let mut found = Listing::default();
-        let mut folders = vec![(String::new(), 0)];
-        while let Some((path, depth)) = folders.pop() {
-            match self.look_into(&path, depth, &mut found, &mut folders) {
-                Ok(()) => {}
-                Err(error) if depth == 0 => return Err(error),
-                // Removed since it was listed: as if it had not been there. The root itself must be.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => found.gaps.push(gap(path, &error)),
-            }
-            if found.addons.len() > MAX_ADDONS {
-                return Err(io::Error::other(format!("more than {MAX_ADDONS} add-ons")));
+        let found = addons::search(&self.root, &self.limits)?;
+        let (mut listed, mut gaps) = (Vec::new(), Vec::new());
+        for addon in found.addons {
+            match addon.path.into_os_string().into_string() {
+                Ok(path) => listed.push(ListedAddon { path, stamp: stamp(&addon.metadata) }),
+                Err(name) => {
+                    let path = name.to_string_lossy().into_owned();
+                    gaps.push(Gap { path, problem: "its name is not UTF-8".into() });
+                }
             }
         }
-        found.addons.sort_by(|a, b| a.path.cmp(&b.path));
-        found.gaps.sort_by(|a, b| a.path.cmp(&b.path));
-        for gap in &found.gaps {
-            tracing::warn!(
-                path = gap.path,
-                problem = gap.problem,
-                "not looked at: what is there stays as it is"
-            );
+        for LeftOut { path, why } in found.left_out.into_iter().filter(|left| left.why.may_hide_addons()) {
+            gaps.push(Gap { path: path.to_string_lossy().into_owned(), problem: why.to_string() });
         }
-        Ok(found)
+        // By the bytes of the whole path, which differs from the order of its parts.
+        listed.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let gaps = Gaps::new(gaps);
+        for gap in gaps.iter().take(NAMED) {
+            let (path, problem) = (&gap.path, &gap.problem);
+            tracing::warn!(path, problem, "left out: what was decided of add-ons there stays");
+        }
+        if gaps.len() > NAMED {
+            tracing::warn!(more = gaps.len() - NAMED, "left out as well");
+        }
+        Ok(Listing { addons: listed, gaps })
     }
 
     fn now_ns(&self) -> i64 {
@@ -112,26 +68,20 @@ impl AddonFolder for RealAddons {
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenAddon>> {
-        // A link is not followed, and a pipe does not wait for a writer. What was opened is asked what it is, not the path:
-        // something else may lie there by now.
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let file = File::options().read(true).custom_flags(flags.bits()).open(self.root.join(path))?;
+        let not_a_file = || io::Error::other("not a regular file");
+        let path = self.root.join(path);
+        // Asked before opening: opening a device may do something. What was opened is asked again: something else may lie there
+        // by now, and a pipe must not wait for a writer.
+        if !fs::metadata(&path)?.is_file() {
+            return Err(not_a_file());
+        }
+        let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
+            return Err(not_a_file());
         }
         Ok(Box::new(Opened { stamp: stamp(&metadata), file }))
     }
-}
-
-fn gap(path: String, error: &io::Error) -> Gap {
-    Gap { path, problem: format!("it cannot be looked at: {error}") }
-}
-
-fn is_addon(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|extension| {
-        extension.eq_ignore_ascii_case("xpi") || extension.eq_ignore_ascii_case("zip")
-    })
 }
 
 fn stamp(metadata: &Metadata) -> Stamp {
@@ -182,41 +132,56 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_add_ons_below_it_sorted_and_follows_no_link() {
-        let folder = tempfile::tempdir().unwrap();
+    fn lists_add_ons_below_it_sorted_and_follows_links() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = folder.path();
         fs::create_dir(root.join("b")).unwrap();
-        for name in ["z.xpi", "b/a.ZIP", "readme.txt"] {
+        for name in ["z.xpi", "b/a.ZIP", "b.xpi", "readme.txt", "._z.xpi"] {
             fs::write(root.join(name), name).unwrap();
         }
-        symlink(root.join("z.xpi"), root.join("link.xpi")).unwrap();
+        fs::write(store.path().join("linked.xpi"), "linked").unwrap();
+        symlink(store.path().join("linked.xpi"), root.join("a-link.xpi")).unwrap();
+        symlink(store.path(), root.join("store")).unwrap();
         symlink(root, root.join("b/loop")).unwrap();
+        symlink("nowhere", root.join("gone.xpi")).unwrap();
         let addons = RealAddons::new(root.to_path_buf());
         let Listing { addons: listed, gaps } = addons.list().unwrap();
-        assert_eq!(gaps, []);
-        assert_eq!(listed.iter().map(|addon| addon.path.as_str()).collect::<Vec<_>>(), ["b/a.ZIP", "z.xpi"]);
-        assert!(addons.open("link.xpi").is_err());
-        let opened = addons.open("b/a.ZIP").unwrap();
-        assert_eq!(opened.stamp().unwrap(), listed[0].stamp);
-        let mut bytes = [0; 3];
-        opened.archive().read_exact_at(&mut bytes, 2).unwrap();
-        assert_eq!(&bytes, b"a.Z");
-        fs::write(root.join("b/a.ZIP"), "something longer").unwrap();
-        assert_ne!(opened.stamp().unwrap(), listed[0].stamp);
+        let paths: Vec<_> = listed.iter().map(|addon| addon.path.as_str()).collect();
+        assert_eq!(paths, ["a-link.xpi", "b.xpi", "b/a.ZIP", "store/linked.xpi", "z.xpi"]);
+        assert_eq!(gaps.iter().map(|gap| gap.path.as_str()).collect::<Vec<_>>(), ["gone.xpi"]);
+        for (path, content) in
+            [("a-link.xpi", "linked"), ("b/a.ZIP", "b/a.ZIP"), ("store/linked.xpi", "linked")]
+        {
+            let opened = addons.open(path).unwrap();
+            let stamp = listed.iter().find(|addon| addon.path == path).unwrap().stamp;
+            assert_eq!(opened.stamp().unwrap(), stamp);
+            let mut bytes = vec![0; content.len()];
+            opened.archive().read_exact_at(&mut bytes, 0).unwrap();
+            assert_eq!(bytes, content.as_bytes());
+        }
+        // What a link leads to may change without the link.
+        let before = addons.list().unwrap().addons[0].stamp;
+        fs::write(store.path().join("linked.xpi"), "something longer").unwrap();
+        assert_ne!(addons.list().unwrap().addons[0].stamp, before);
     }
 
     #[test]
     fn what_took_the_place_of_a_file_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.xpi"), b"add-on").unwrap();
-        symlink("a.xpi", folder.path().join("link.xpi")).unwrap();
         nix::unistd::mkfifo(&folder.path().join("pipe.xpi"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         fs::create_dir(folder.path().join("folder.xpi")).unwrap();
+        symlink("pipe.xpi", folder.path().join("link.xpi")).unwrap();
+        symlink("/dev/null", folder.path().join("device.xpi")).unwrap();
+        symlink("nowhere", folder.path().join("gone.xpi")).unwrap();
         let addons = RealAddons::new(folder.path().to_owned());
         assert_eq!(addons.open("a.xpi").unwrap().opened().size, 6);
-        for other in ["link.xpi", "pipe.xpi", "folder.xpi"] {
+        for other in ["pipe.xpi", "folder.xpi", "link.xpi", "device.xpi", "gone.xpi"] {
             assert!(addons.open(other).is_err(), "{other}");
         }
+        let gaps = addons.list().unwrap().gaps;
+        let paths: Vec<_> = gaps.iter().map(|gap| gap.path.as_str()).collect();
+        assert_eq!(paths, ["device.xpi", "gone.xpi", "link.xpi", "pipe.xpi"]);
     }
 
     #[test]
@@ -232,7 +197,8 @@ mod tests {
         let name = "x".repeat(255);
         fs::write(folder.path().join("a.xpi"), "a").unwrap();
         let mut deepest = File::open(folder.path()).unwrap();
-        for _ in 0..MAX_DEPTH {
+        let depth = addons::Limits::default().depth;
+        for _ in 0..depth {
             let here = PathBuf::from(format!("/proc/self/fd/{}", deepest.as_raw_fd()));
             fs::create_dir(here.join(&name)).unwrap();
             let next = File::open(here.join(&name)).unwrap();
@@ -241,17 +207,18 @@ mod tests {
         fs::write(format!("/proc/self/fd/{}/hidden.xpi", deepest.as_raw_fd()), "b").unwrap();
         let found = RealAddons::new(folder.path().to_path_buf()).list().unwrap();
         assert_eq!(found.addons.iter().map(|addon| addon.path.as_str()).collect::<Vec<_>>(), ["a.xpi"]);
-        let [gap] = &found.gaps[..] else { panic!("{:?}", found.gaps) };
-        let inside = vec![name; MAX_DEPTH].join("/");
-        assert_eq!(gap.path, inside);
-        assert!(gap.hides(&format!("{inside}/hidden.xpi")) && gap.hides(&inside));
-        assert!(!gap.hides("a.xpi") && !gap.hides(&format!("{inside}y/other.xpi")), "{}", gap.problem);
+        let inside = vec![name; depth].join("/");
+        let over = |path: &str| found.gaps.over(path).map(|gap| gap.path.as_str());
+        assert_eq!(found.gaps.len(), 1);
+        assert_eq!(over(&format!("{inside}/hidden.xpi")), Some(inside.as_str()));
+        assert_eq!(over(&inside), Some(inside.as_str()));
+        assert_eq!((over("a.xpi"), over(&format!("{inside}y/other.xpi"))), (None, None));
     }
 
     #[test]
     fn what_lies_too_deep_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let most = vec!["x"; MAX_DEPTH].join("/");
+        let most = vec!["x"; addons::Limits::default().depth].join("/");
         fs::create_dir_all(folder.path().join(&most).join("y")).unwrap();
         fs::write(folder.path().join(&most).join("a.xpi"), "a").unwrap();
         fs::write(folder.path().join(&most).join("y/b.xpi"), "b").unwrap();
@@ -260,7 +227,19 @@ mod tests {
             found.addons.iter().map(|addon| &addon.path).collect::<Vec<_>>(),
             [&format!("{most}/a.xpi")]
         );
-        let [gap] = &found.gaps[..] else { panic!("{:?}", found.gaps) };
+        let [gap] = found.gaps.iter().collect::<Vec<_>>()[..] else { panic!("{:?}", found.gaps) };
         assert_eq!((&gap.path, gap.problem.contains("16 folders")), (&format!("{most}/y"), true));
+    }
+
+    #[test]
+    fn where_a_ceiling_ends_the_search_nothing_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.xpi", "b.xpi"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let limits = addons::Limits { addons: 1, ..addons::Limits::default() };
+        let found = RealAddons { root: folder.path().to_owned(), limits }.list().unwrap();
+        assert_eq!(found.addons.len(), 1);
+        assert!(found.gaps.over("any/where.xpi").unwrap().problem.contains("more than 1 add-ons"));
     }
 }

@@ -13,7 +13,7 @@ use mulberry_shared::xpi::{Policy, Verdict, VerdictKind};
 
 use super::{anchor, replacement};
 use crate::examine::{Archives, Content, Corpus, Examiner, Reread, Seen, Verdicts};
-use crate::ports::{AddonFolder, Gap, ListedAddon, Listing, OpenAddon, Stamp};
+use crate::ports::{AddonFolder, Gap, Gaps, ListedAddon, Listing, OpenAddon, Stamp};
 
 /// What becomes of an add-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +123,8 @@ impl AddonFolder for Addons {
         }
         let listed =
             |(path, addon): (&String, &Addon)| ListedAddon { path: path.clone(), stamp: stamp(addon) };
-        let gaps: Vec<Gap> = inner.hidden.iter().cloned().collect();
-        let seen = inner.addons.iter().filter(|(path, _)| !gaps.iter().any(|gap| gap.hides(path)));
+        let gaps = Gaps::new(inner.hidden.iter().cloned().collect());
+        let seen = inner.addons.iter().filter(|(path, _)| gaps.over(path).is_none());
         Ok(Listing { addons: seen.map(listed).collect(), gaps })
     }
 

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use mulberry_shared::answer::plain;
 use mulberry_shared::recipe::RecipePath;
 use mulberry_shared::status::Status;
 use mulberry_shared::trust::Outcome;
 use serde::{Deserialize, Serialize};
+
+use crate::ports::{Gap, Gaps};
 
 /// An import under a waiver: a person said that it does not matter that something the server signs had expired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,45 @@ impl fmt::Display for WaivedImport {
             f,
             "edition {edition} was imported from {file} at {at:.0} under a waiver: expired were {roles}"
         )
+    }
+}
+
+/// What was left out of the add-ons, because nobody could look there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// How many files and folders.
+    pub count: usize,
+    /// One of them, relative to the add-ons folder; empty where it is the whole folder, of which a part was not looked at.
+    pub path: String,
+    /// Why it was left out.
+    pub problem: String,
+}
+
+impl LeftOut {
+    /// What these gaps leave out; `None` where there are none.
+    #[must_use]
+    pub fn of(gaps: &Gaps) -> Option<Self> {
+        let Gap { path, problem } = gaps.iter().next()?.clone();
+        Some(Self { count: gaps.len(), path, problem })
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, path, problem } = self;
+        let path = if path.is_empty() { "the add-ons folder" } else { path };
+        match count {
+            1 => {
+                write!(f, "Not counted, because nobody could look there: {}: {}", plain(path), plain(problem))
+            }
+            many => write!(
+                f,
+                "Not counted, because nobody could look there: {many} files or folders, such as {}: {}",
+                plain(path),
+                plain(problem)
+            ),
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! Which files a command line means.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use mulberry_host::addons::{self, Limits};
 
 use super::print::shown;
+
+/// The most add-ons in one folder, and files and folders altogether: more than the public add-on site has.
+const LIMITS: Limits = Limits { addons: 1_000_000, depth: 16, entries: 10_000_000 };
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -15,21 +19,23 @@ pub(super) struct Found {
     pub(super) problems: Vec<String>,
 }
 
-/// Files as they are named, and the `.xpi` and `.zip` files in folders and the folders in them. Links are followed only where they
-/// are named themselves.
+/// Files as they are named, and the add-ons below folders.
 pub(super) fn add_ons(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
-    let mut folders = Vec::new();
     for path in paths {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => folders.push(path.clone()),
+            Ok(metadata) if metadata.is_dir() => match addons::search(path, &LIMITS) {
+                Ok(below) => {
+                    found.files.extend(below.addons.into_iter().map(|addon| path.join(addon.path)));
+                    let left_out = below.left_out.into_iter().filter(|left| left.why.may_hide_addons());
+                    let problem =
+                        |left: addons::LeftOut| format!("{}: {}", shown(&path.join(left.path)), left.why);
+                    found.problems.extend(left_out.map(problem));
+                }
+                Err(error) => found.problems.push(format!("{}: {error}", shown(path))),
+            },
             Ok(_) => found.files.push(path.clone()),
             Err(error) => found.problems.push(format!("{}: {error}", shown(path))),
-        }
-    }
-    while let Some(folder) = folders.pop() {
-        if let Err(error) = search(&folder, &mut found, &mut folders) {
-            found.problems.push(format!("{}: {error}", shown(&folder)));
         }
     }
     found.files.sort_unstable();
@@ -38,44 +44,34 @@ pub(super) fn add_ons(paths: &[PathBuf]) -> Found {
     found
 }
 
-fn search(folder: &Path, found: &mut Found, folders: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() {
-            folders.push(path);
-        } else if kind.is_file() && is_add_on(&path) {
-            found.files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_add_on(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| ["xpi", "zip"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_searched_without_following_links() {
+    fn folders_are_searched_through_links_and_named_files_are_taken_as_they_are() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fs::create_dir_all(root.join("in/deep")).unwrap();
         fs::create_dir_all(root.join("elsewhere")).unwrap();
-        for file in ["in/b.xpi", "in/a.ZIP", "in/deep/c.xpi", "in/readme.txt", "elsewhere/d.xpi"] {
+        for file in
+            ["in/b.xpi", "in/a.ZIP", "in/deep/c.xpi", "in/readme.txt", "in/._b.xpi", "elsewhere/d.xpi"]
+        {
             fs::write(root.join(file), b"").unwrap();
         }
         std::os::unix::fs::symlink(root.join("elsewhere"), root.join("in/link")).unwrap();
         std::os::unix::fs::symlink(root.join("elsewhere/d.xpi"), root.join("in/d.xpi")).unwrap();
+        std::os::unix::fs::symlink(root.join("in"), root.join("in/loop")).unwrap();
+        std::os::unix::fs::symlink(root.join("gone"), root.join("in/gone.xpi")).unwrap();
         let found =
             add_ons(&[root.join("in"), root.join("in/b.xpi"), root.join("in/readme.txt"), root.join("none")]);
         let names: Vec<_> =
             found.files.iter().map(|path| path.strip_prefix(root).unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["in/a.ZIP", "in/b.xpi", "in/deep/c.xpi", "in/readme.txt"]);
-        assert_eq!(found.problems.len(), 1);
+        assert_eq!(
+            names,
+            ["in/a.ZIP", "in/b.xpi", "in/d.xpi", "in/deep/c.xpi", "in/link/d.xpi", "in/readme.txt"]
+        );
+        let [gone, none] = &found.problems[..] else { panic!("{:?}", found.problems) };
+        assert!(gone.contains("gone.xpi: it is a link") && none.contains("none: No such file"));
     }
 }

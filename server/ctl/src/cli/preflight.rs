@@ -30,7 +30,7 @@ pub struct Preflight {
     /// Trust anchor of add-ons, PEM or DER; repeats
     #[arg(long, required = true, value_name = "PEM")]
     pub anchor: Vec<PathBuf>,
-    /// Add-ons, or folders of .xpi and .zip files (searched recursively, links not followed); repeats
+    /// Add-ons, or folders of .xpi and .zip files (searched recursively, links followed); repeats
     #[arg(long, required = true, value_name = "DIR")]
     pub addons: Vec<PathBuf>,
     /// Judge as of this time; repeats

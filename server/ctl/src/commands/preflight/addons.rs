@@ -2,6 +2,7 @@
 
 use super::memory::Budget;
 use crate::failure::{Failure, FailureKind};
+use mulberry_host::addons::{self, WhyLeftOut};
 use mulberry_shared::{
     limits::Limits,
     preflight::Unread,
@@ -15,46 +16,43 @@ use std::{
 };
 
 /// The most add-ons of one corpus: the verdicts on all of them are held in memory.
-const MAX_ADDONS: usize = 100_000;
-/// The deepest folder looked into.
-const MAX_DEPTH: usize = 16;
+const LIMITS: addons::Limits = addons::Limits { addons: 100_000, depth: 16, entries: 1_000_000 };
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Sorted, each once.
     pub(super) files: Vec<PathBuf>,
-    /// Folders below those that were named which cannot be read.
+    /// What was left out below those that were named.
     pub(super) unread: Vec<Unread>,
 }
 
-/// Files as they are named, and the `.xpi` and `.zip` files in folders and the folders in them. Links are followed only where
-/// they are named themselves.
+/// Files as they are named, and the add-ons below folders.
 pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
     let mut found = Found::default();
-    let mut folders = Vec::new();
     for path in paths {
-        let metadata = fs::metadata(path).map_err(|error| {
-            Failure::usage(
-                FailureKind::AddonsUnreadable,
-                format!("{}: {error}. Check --addons.", path.display()),
-            )
-        })?;
-        if metadata.is_dir() {
-            folders.push((path.clone(), 0));
-        } else {
+        let unreadable = |error: io::Error| {
+            let sentence = format!("{}: {error}. Check --addons.", path.display());
+            Failure::usage(FailureKind::AddonsUnreadable, sentence)
+        };
+        if !fs::metadata(path).map_err(unreadable)?.is_dir() {
             found.files.push(path.clone());
+            continue;
+        }
+        let below = addons::search(path, &LIMITS).map_err(unreadable)?;
+        found.files.extend(below.addons.into_iter().map(|addon| path.join(addon.path)));
+        for left in below.left_out.into_iter().filter(|left| left.why.may_hide_addons()) {
+            if let why @ (WhyLeftOut::TooManyAddons { .. } | WhyLeftOut::TooManyEntries { .. }) = left.why {
+                let sentence = format!("{}: {why}. Name a part of them with --addons.", path.display());
+                return Err(Failure::usage(FailureKind::TooManyAddons, sentence));
+            }
+            let key = path.join(left.path).to_string_lossy().into_owned();
+            found.unread.push(Unread { key, problem: left.why.to_string() });
         }
     }
-    while let Some((folder, depth)) = folders.pop() {
-        if let Err(error) = search(&folder, depth, &mut found, &mut folders) {
-            let key = folder.to_string_lossy().into_owned();
-            found.unread.push(Unread { key, problem: error.to_string() });
-        }
-        if found.files.len() > MAX_ADDONS {
-            let sentence = format!("More than {MAX_ADDONS} add-ons: name a part of them with --addons.");
-            return Err(Failure::usage(FailureKind::TooManyAddons, sentence));
-        }
+    if found.files.len() > LIMITS.addons {
+        let sentence = format!("More than {} add-ons: name a part of them with --addons.", LIMITS.addons);
+        return Err(Failure::usage(FailureKind::TooManyAddons, sentence));
     }
     found.files.sort_unstable();
     found.files.dedup();
@@ -100,36 +98,12 @@ impl ReadAt for Addon {
     }
 }
 
-fn search(
-    folder: &Path,
-    depth: usize,
-    found: &mut Found,
-    folders: &mut Vec<(PathBuf, usize)>,
-) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        // Of the entry itself: a link is neither file nor folder here.
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() && depth < MAX_DEPTH {
-            folders.push((path, depth + 1));
-        } else if kind.is_file() && is_add_on(&path) {
-            found.files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_add_on(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| ["xpi", "zip"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_searched_sorted_once_and_without_following_links() {
+    fn folders_are_searched_sorted_once_and_through_links() {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         fs::create_dir_all(at("in/deep")).unwrap();
@@ -139,8 +113,12 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), at("in/loop")).unwrap();
         std::os::unix::fs::symlink(at("d.xpi"), at("in/d.xpi")).unwrap();
         let found = find(&[at("in"), at("in/b.xpi"), at("in/readme.txt")]).unwrap();
-        let expected = ["in/a.ZIP", "in/b.xpi", "in/deep/c.xpi", "in/readme.txt"].map(at);
+        let expected =
+            ["in/a.ZIP", "in/b.xpi", "in/d.xpi", "in/deep/c.xpi", "in/loop/d.xpi", "in/readme.txt"].map(at);
         assert_eq!((found.files.as_slice(), found.unread.len()), (&expected[..], 0));
+        std::os::unix::fs::symlink("nowhere", at("in/gone.xpi")).unwrap();
+        let [gone] = &find(&[at("in")]).unwrap().unread[..] else { panic!("one is left out") };
+        assert!(gone.key.ends_with("in/gone.xpi") && gone.problem.contains("it is a link"));
         fs::create_dir(at("empty")).unwrap();
         assert_eq!(find(&[at("empty")]).unwrap_err().kind, "no-addons");
         assert_eq!(find(&[at("absent")]).unwrap_err().kind, "addons-unreadable");

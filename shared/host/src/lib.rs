@@ -1,0 +1,9 @@
+//! What Mulberry's binaries do alike with the machine they run on.
+//!
+//! `mulberry-shared` decides and touches nothing; this crate touches the machine and decides nothing. The way in:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`addons`] | finds the add-ons below a folder |
+
+pub mod addons;
