@@ -57,6 +57,15 @@ impl Failure {
     }
 }
 
+/// What the runs of `once` and `import` work on. Signals are waited for on a thread of their own: a run keeps the first one busy.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.worker_threads(1).enable_all().build().map_err(Failure::usage)
+}
+
 /// Prints a result. A reader that has gone away (`| head`) is no failure.
 pub fn show<T: Serialize + std::fmt::Display>(result: &T, output: Output) -> Result<(), Failure> {
     let text = match output {

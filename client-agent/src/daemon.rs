@@ -3,12 +3,12 @@
 //! ```text
 //!  signals ──┐                     ┌─► Run: Agent::once on a thread of its own
 //!  live ─────┼─► Schedule::step ───┼─► WakeAt: the timer
-//!  timer ────┤                     └─► Stop: after the run in progress
+//!  timer ────┤                     └─► Stop: once the run in progress has ended
 //!  run ended ┘
 //! ```
 //!
 //! A run is the same as that of `once`. It works on a thread of its own, so that a long one keeps neither signals nor `status`
-//! waiting, and it is never abandoned: a stop waits for it.
+//! waiting, and it is never abandoned: a stop asks it to end early, and waits until it has.
 
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ use crate::ports::Clock;
 use crate::report::RunReport;
 use crate::schedule::{Effect, Ended, Event, Now, Schedule, Settings};
 use crate::state::{RefreshOutcome, State};
+use crate::stop::Stop;
 use crate::wiring::Parts;
 
 /// What a daemon is started with. Its caller holds the lock of the state folder.
@@ -68,6 +69,7 @@ impl Daemon {
         let _answering = presence::answer(self.folder.root(), said)
             .inspect_err(|error| tracing::warn!(%error, "status will not know of this daemon"));
         let mut ear = self.listen(&parts);
+        let stop = Stop::new();
         let mut schedule = Schedule::new(settings(&parts), now(), Dice::new(rand::random()));
         let mut run: Option<Run> = None;
         let mut wake = begun;
@@ -88,20 +90,21 @@ impl Daemon {
                 },
                 ended = finished(&mut run) => {
                     run = None;
-                    Event::Ended(Self::judge(ended, &say))
+                    Event::Ended(Self::judge(ended, &say, &stop))
                 }
                 announced = ear.news(&say) => Event::Announced(announced),
                 () = sleep_until(wake), if run.is_none() => Event::Woke,
             };
             if event == Event::StopAsked {
-                tracing::info!("stopping; a run in progress is finished first");
+                tracing::info!("stopping; a run in progress ends before its next add-on");
+                stop.cancel();
             }
             let (next, effects) = schedule.step(event, now());
             schedule = next;
             for effect in effects {
                 match effect {
                     Effect::Run { pass_every } => {
-                        run = Some(self.begin(parts.clone(), pass_every, ear.connected()));
+                        run = Some(self.begin(parts.clone(), pass_every, ear.connected(), stop.clone()));
                     }
                     Effect::WakeAt(steady) => wake = begun.checked_add(steady).unwrap_or(begun),
                     Effect::Stop => {
@@ -143,16 +146,16 @@ impl Daemon {
         Ear { task, live, names, heard: 0 }
     }
 
-    fn begin(&self, parts: Arc<Parts>, pass_every: SignedDuration, first: Option<String>) -> Run {
+    fn begin(&self, parts: Arc<Parts>, pass_every: SignedDuration, first: Option<String>, stop: Stop) -> Run {
         let (folder, clock, runtime) = (self.folder.clone(), self.clock, Handle::current());
         tokio::task::spawn_blocking(move || {
-            let mut agent = parts.agent(&folder, &clock, first);
+            let mut agent = parts.agent(&folder, &clock, first, stop);
             agent.pass_every = pass_every;
             runtime.block_on(agent.once())
         })
     }
 
-    fn judge(made: Result<RunReport, String>, say: &watch::Sender<Presence>) -> Ended {
+    fn judge(made: Result<RunReport, String>, say: &watch::Sender<Presence>, stop: &Stop) -> Ended {
         let problem = made.as_ref().err().cloned();
         say.send_modify(|presence| {
             presence.run_problem = problem;
@@ -161,7 +164,11 @@ impl Daemon {
         let report = match made {
             Ok(report) => report,
             Err(problem) => {
-                tracing::error!("a run could not be made: {problem}");
+                if stop.is_cancelled() {
+                    tracing::info!("{problem}");
+                } else {
+                    tracing::error!("a run could not be made: {problem}");
+                }
                 return Ended::default();
             }
         };

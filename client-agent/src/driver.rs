@@ -28,8 +28,8 @@
 //!                witness     does the server's ledger go on from what was seen of it? What is found is saved and reported
 //! ```
 //!
-//! A run that dies before the commit has changed nothing but trust (which is whole at every instant); one that dies after
-//! it is completed by the next, because projections and hook are compared with the state and not with what this run did.
+//! A run that dies, or is asked to end, before the commit has changed nothing but trust (which is whole at every instant); one that
+//! dies after it is completed by the next, because projections and hook are compared with the state and not with what this run did.
 
 use std::io;
 use std::sync::Arc;
@@ -51,6 +51,7 @@ use crate::projections::Projections;
 use crate::refresh::{Origins, refresh};
 use crate::report::{PassReport, RunReport};
 use crate::state::{LastRun, LeftOut, RefreshOutcome, Refreshed, State, StateError};
+use crate::stop::Stop;
 use crate::store::trust::TrustFilesError;
 use crate::witness::Means;
 
@@ -86,6 +87,8 @@ pub struct Agent<'a> {
     pub pass_every: SignedDuration,
     /// Whether all add-ons are read and verified now.
     pub verify: Verify,
+    /// Whether the run is to end early.
+    pub stop: Stop,
     /// Ceilings.
     pub limits: Limits,
 }
@@ -112,6 +115,12 @@ pub enum RunError {
     /// The stored root does not verify.
     #[error("the stored trust cannot be used: {0}")]
     Trust(TrustError),
+    /// It was asked to end.
+    #[error(
+        "the run was ended by a signal before it was finished. Recipes and add-ons are as they were before it; the next run \
+         starts over"
+    )]
+    Stopped,
     /// The disk failed while something was written.
     #[error("{what} could not be written: {error}; nothing is half-done, and the next run continues")]
     Disk {
@@ -144,8 +153,8 @@ impl Agent<'_> {
         let stored = self.trust.load(self.disk, &self.limits)?;
         run.stored = Some(stored.clone());
         let notes = &mut run.state.origins;
-        let (trusted, refreshed) =
-            refresh(stored, &self.origins, notes, run.now, self.clock, &self.limits).await;
+        let refresh = refresh(stored, &self.origins, notes, run.now, self.clock, &self.limits);
+        let (trusted, refreshed) = self.unless_stopped(refresh).await?;
         match refreshed.outcome {
             RefreshOutcome::Current => run.state.last_contact = Some(run.now),
             outcome => tracing::warn!(outcome = outcome.as_str(), detail = refreshed.detail, "refresh"),
@@ -197,7 +206,7 @@ impl Agent<'_> {
         if !clock.is_vouched() {
             tracing::warn!(%clock, "the clock is not vouched for: no date disables an add-on in this run");
         }
-        let mut bench = Bench::new(self.addons, self.examiner, now);
+        let mut bench = Bench::new(self.addons, self.examiner, now, &self.stop);
         let outcome = apply(plan, state.enrolments, &state.addons, &clock, &mut bench);
         state.enrolments = outcome.enrolments;
 
@@ -214,6 +223,10 @@ impl Agent<'_> {
         let last_full_pass = state.last_full_pass;
         let circumstances = Circumstances { trust: &trust, clock: &clock, last_full_pass };
         let made = passes::make(pass, &state.addons, circumstances, &mut bench);
+        // Asked after the last add-on and before the first word of the outcome: from here on the run goes to its end.
+        if self.stop.is_cancelled() {
+            return Err(RunError::Stopped);
+        }
         state.pass_problem = match made {
             Ok(records) => {
                 state.addons = records;
@@ -253,8 +266,10 @@ impl Agent<'_> {
         };
         // Last: what a witness finds keeps no fix waiting.
         let before = (state.witness.clone(), state.waiting_heads.clone());
-        self.observe(&mut state, &trusted, now).await;
-        if (&state.witness, &state.waiting_heads) != (&before.0, &before.1) {
+        let observed = self.unless_stopped(self.observe(&mut state, &trusted, now)).await;
+        if observed.is_err() {
+            (state.witness, state.waiting_heads) = before;
+        } else if (&state.witness, &state.waiting_heads) != (&before.0, &before.1) {
             state.save(self.disk).map_err(disk("state.json"))?;
         }
         let problem = state.pass_problem.clone();
@@ -264,6 +279,15 @@ impl Agent<'_> {
 }
 
 impl Agent<'_> {
+    /// What comes of `work`, unless the run is asked to end before.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, RunError> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(RunError::Stopped),
+            done = work => Ok(done),
+        }
+    }
+
     /// Looks at the head of the ledger that the timestamp names. Only origins that were asked in this run are asked for links.
     async fn observe(&self, state: &mut State, trust: &TrustState, now: Timestamp) {
         let gave = state.last_run.as_ref().map_or("", |run| run.refresh.origin.as_str());

@@ -12,6 +12,7 @@ use mulberry_shared::recipe::Action;
 use mulberry_shared::xpi::Verdict;
 
 use crate::ports::{AddonFolder, Gaps, ListedAddon, Listing, Stamp};
+use crate::stop::Stop;
 
 mod archives;
 mod remembered;
@@ -71,12 +72,14 @@ pub enum Reread {
 
 /// Examines add-ons and knows the trust anchors.
 pub trait Examiner {
-    /// Looks at these add-ons, as they were just listed. What is wrong with one is a property of that one.
+    /// Looks at these add-ons, as they were just listed. What is wrong with one is a property of that one. Once `stop` is set no
+    /// further one is read, and what comes of the examination must not be used.
     fn examine<'a>(
         &'a self,
         folder: &dyn AddonFolder,
         addons: &[ListedAddon],
         reread: Reread,
+        stop: &Stop,
     ) -> Box<dyn Corpus + 'a>;
 
     /// Whether the anchors allow an action, whose effect together with everything else would be `candidate`: installed
@@ -92,16 +95,22 @@ pub struct Bench<'a> {
     folder: &'a dyn AddonFolder,
     examiner: &'a dyn Examiner,
     at: Timestamp,
+    stop: &'a Stop,
     reread: Reread,
     listed: Option<Result<Listing, String>>,
     everything: Option<Box<dyn Corpus + 'a>>,
 }
 
 impl<'a> Bench<'a> {
-    /// A bench that judges everything as of `at`.
+    /// A bench that judges everything as of `at`, until `stop` is set.
     #[must_use]
-    pub fn new(folder: &'a dyn AddonFolder, examiner: &'a dyn Examiner, at: Timestamp) -> Self {
-        Self { folder, examiner, at, reread: Reread::Changed, listed: None, everything: None }
+    pub fn new(
+        folder: &'a dyn AddonFolder,
+        examiner: &'a dyn Examiner,
+        at: Timestamp,
+        stop: &'a Stop,
+    ) -> Self {
+        Self { folder, examiner, at, stop, reread: Reread::Changed, listed: None, everything: None }
     }
 
     /// From now on every file is read that is examined, whatever is remembered of it and was examined before.
@@ -147,14 +156,14 @@ impl<'a> Bench<'a> {
     /// The folder cannot be listed.
     pub fn everything(&mut self) -> Result<&(dyn Corpus + 'a), String> {
         let listed = self.list()?;
-        let (examiner, folder, reread) = (self.examiner, self.folder, self.reread);
-        Ok(&**self.everything.get_or_insert_with(|| examiner.examine(folder, &listed, reread)))
+        let Self { examiner, folder, reread, stop, .. } = *self;
+        Ok(&**self.everything.get_or_insert_with(|| examiner.examine(folder, &listed, reread, stop)))
     }
 
     /// These add-ons, examined.
     #[must_use]
     pub fn some(&self, addons: &[ListedAddon]) -> Box<dyn Corpus + 'a> {
-        self.examiner.examine(self.folder, addons, self.reread)
+        self.examiner.examine(self.folder, addons, self.reread, self.stop)
     }
 
     /// Whether all add-ons were examined in this run.

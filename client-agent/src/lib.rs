@@ -8,6 +8,7 @@
 //! | [`import`] | a run whose origin is a bundle that a person hands in |
 //! | [`daemon`] | runs for years: the driver of the schedule, signals, reload |
 //! | [`schedule`], [`backoff`] | when a run is made: a pure state machine; full jitter |
+//! | [`stop`] | how signals end a run early |
 //! | [`wiring`] | a run's concrete parts, made from settings |
 //! | [`refresh`] | drives the trust workflow of `mulberry-shared` over an origin |
 //! | [`apply`] | which steps of a plan hold together with what is there; in memory |
@@ -45,6 +46,7 @@ pub mod report;
 mod scene;
 pub mod schedule;
 pub mod state;
+pub mod stop;
 pub mod store;
 pub mod wiring;
 pub mod witness;

@@ -7,13 +7,15 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
 use mulberry_agent::commands::{
-    Failure, acknowledge, answer, config_show, import, init, once, run, status, tuf, uninstall, verify, why,
+    self, Failure, acknowledge, answer, config_show, import, init, once, run, status, tuf, uninstall, verify,
+    why,
 };
 use mulberry_agent::driver::Verify;
 use mulberry_agent::io::clock::SystemClock;
 use mulberry_agent::io::lock::Lock;
 use mulberry_agent::io::presence;
 use mulberry_agent::ports::Clock;
+use mulberry_agent::stop;
 use mulberry_agent::wiring::Parts;
 use mulberry_shared::answer::plain;
 use mulberry_shared::exit::{self, Exit};
@@ -30,7 +32,8 @@ const LOG: &str = "MULBERRY_AGENT_LOG";
     version,
     about = "Fetches, verifies and applies emergency fixes on a client",
     after_help = "\
-Exit codes: 0 done, 1 no, 2 usage or unreadable input, 3 trust refused, 4 unreachable, 5 state folder in use.
+Exit codes: 0 done, 1 no, 2 usage or unreadable input, 3 trust refused, 4 unreachable, 5 state folder in use, 143 ended early
+by SIGTERM or SIGINT.
 
 Examples:
   mulberry-agent init --trust root.json --origin https://fixes.example/ --anchor anchor.pem --addons ./addons
@@ -163,9 +166,9 @@ fn once(args: once::Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, 
     let folder = args.state.open_to_write()?;
     let _lock = Lock::take(folder.root())?;
     let parts = Parts::load(&folder, args.settings, limits)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
-    let mut agent = parts.agent(&folder, clock, None);
+    let runtime = commands::runtime()?;
+    let stop = stop::on_signals(runtime.handle()).map_err(Failure::usage)?;
+    let mut agent = parts.agent(&folder, clock, None, stop);
     if args.rehash {
         agent.verify = Verify::Now;
     }

@@ -24,6 +24,7 @@ use crate::ports::doubles::{MemoryDisk, MemoryOrigin, RecordingHook, SetClock};
 use crate::refresh::Origins;
 use crate::report::RunReport;
 use crate::state::State;
+use crate::stop::Stop;
 use crate::store::trust;
 
 pub(crate) mod addons;
@@ -95,6 +96,7 @@ pub(crate) struct Scene {
     pub(crate) hook: RecordingHook,
     pub(crate) clock: SetClock,
     pub(crate) verify: Verify,
+    pub(crate) stop: Stop,
     recipes: BTreeMap<RecipePath, Recipe>,
     gates: Gates,
 }
@@ -120,6 +122,7 @@ impl Scene {
             hook: RecordingHook::default(),
             clock,
             verify: Verify::WhenDue,
+            stop: Stop::new(),
             recipes: BTreeMap::new(),
             gates: Gates::default(),
         };
@@ -212,6 +215,7 @@ impl Scene {
             consent: Consent { updates: true, messages: true, studies: false },
             pass_every: SignedDuration::from_hours(24),
             verify: self.verify,
+            stop: self.stop.clone(),
             limits: Limits::default(),
         }
     }

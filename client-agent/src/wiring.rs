@@ -23,6 +23,7 @@ use crate::io::mirror::Mirror;
 use crate::io::tls::Tls;
 use crate::ports::{Clock, Hook, Transport};
 use crate::refresh::Origins;
+use crate::stop::Stop;
 
 /// The parts that settings decide, ready for any number of runs.
 pub struct Parts {
@@ -83,13 +84,14 @@ impl Parts {
         })
     }
 
-    /// An agent with these parts; `first` names the origin that has announced an edition.
+    /// An agent with these parts, whose runs end early once `stop` is set; `first` names the origin that has announced an edition.
     #[must_use]
     pub fn agent<'a>(
         &'a self,
         folder: &'a StateFolder,
         clock: &'a dyn Clock,
         first: Option<String>,
+        stop: Stop,
     ) -> Agent<'a> {
         Agent {
             disk: folder,
@@ -109,6 +111,7 @@ impl Parts {
             consent: self.consent,
             pass_every: self.pass_every,
             verify: Verify::WhenDue,
+            stop,
             limits: self.limits.clone(),
         }
     }

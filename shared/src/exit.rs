@@ -21,6 +21,8 @@ pub enum Exit {
     Unreachable = 4,
     /// Another process holds the state folder.
     Locked = 5,
+    /// A signal ended it before it was finished; the number that shells give for SIGTERM.
+    Stopped = 143,
 }
 
 impl Termination for Exit {
@@ -40,6 +42,7 @@ impl Exit {
             Self::TrustRefused => "trust-refused",
             Self::Unreachable => "unreachable",
             Self::Locked => "locked",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -75,6 +78,8 @@ explained!(Exit {
         "check address, network and server; nothing was changed";
     Locked: "another process works in the state folder",
         "wait for it or stop it; `status` needs no lock";
+    Stopped: "SIGTERM or SIGINT ended a run of the agent before it was finished",
+        "run it again: what it had not finished is as it was before";
 });
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
-//! The daemon and the live stream, with real processes.
+//! The daemon, the live stream, signals, and which add-ons are found, with real processes.
 
 // Clippy knows tests by their attribute and takes their helpers for other code.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use mulberry_lab::process::command;
 use mulberry_lab::relay::Relay;
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::{Stage, wait_for};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// No poll falls into a test: what happens within a minute, the live stream brought.
@@ -239,6 +243,95 @@ fn a_server_that_may_open_few_files_refuses_streams_and_stays_reachable() {
 
     drop(streams);
     wait_for("a place to be free", || Ok(live().0.starts_with("HTTP/1.1 200 ").then_some(()))).unwrap();
+}
+
+/// An origin that takes every connection and never says a word.
+fn silent_origin() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    (listener, origin)
+}
+
+#[test]
+fn a_signal_ends_a_run_that_waits_and_leaves_everything_as_it_was() {
+    let (stage, _material) = stage();
+    stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+    let (listener, origin) = silent_origin();
+    let decided = || {
+        ["state.json", "addons.json"].map(|name| std::fs::read(stage.path("agents/a").join(name)).unwrap())
+    };
+    let before = decided();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut once = command(&stage.binaries().agent(), stage.folder());
+        once.args(["once", "--json", "--state", "agents/a", "--origin", &origin]);
+        let once = once.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // The connection is not answered, so the run is in its refresh from here on.
+        let asked = listener.accept().unwrap();
+        kill(Pid::from_raw(once.id() as i32), signal).unwrap();
+        let ended = once.wait_with_output().unwrap();
+        drop(asked);
+        assert_eq!(ended.status.code(), Some(143), "{signal}");
+        let said: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!((&said["error"]["kind"], &said["error"]["exit"]), (&"stopped".into(), &143.into()));
+        assert_eq!(decided(), before);
+    }
+    let daemon = stage.start_daemon("a", &["--origin", &origin]).unwrap();
+    stage.wait_for_status("a", "a run", |status| status["daemon"]["running"] == true).unwrap();
+    assert_eq!(stage.stop_daemon(daemon).unwrap(), Some(0));
+    let log = std::fs::read_to_string(stage.path("a.log")).unwrap();
+    assert!(log.contains("the run was ended by a signal"), "{log}");
+    assert_eq!(decided(), before);
+    stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+}
+
+/// As Nix, home-manager and stow install them.
+#[test]
+fn linked_add_ons_count_and_whatever_is_left_out_is_in_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let material = Material::laboratory(folder.path(), 4, &|_| ()).unwrap();
+    let addons = folder.path().join("profile");
+    let store = folder.path().join("store");
+    std::fs::create_dir(&addons).unwrap();
+    std::fs::rename(&material.addons, &store).unwrap();
+    let mut files: Vec<_> = std::fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let one = files.iter().find(|path| path.extension().is_some_and(|extension| extension == "xpi")).unwrap();
+    symlink(one, addons.join("one.xpi")).unwrap();
+    symlink(&store, addons.join("all")).unwrap();
+    symlink(&addons, store.join("back")).unwrap();
+    symlink("/nonexistent/gone.xpi", addons.join("gone.xpi")).unwrap();
+    std::fs::write(addons.join("._one.xpi"), "attributes of a file").unwrap();
+
+    let mut stage = Stage::new(Some(material.expired_at)).unwrap();
+    stage.start_server().unwrap();
+    stage.init_agent("a", &material.anchor, &addons, &["--version", "66.0"]).unwrap();
+    let said = stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+    let paths: Vec<_> = stage.addons("a").unwrap()["addons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["path"].as_str().unwrap().to_owned())
+        .collect();
+    let linked = |file: &Path| format!("all/{}", file.file_name().unwrap().to_string_lossy());
+    assert!(paths.contains(&"one.xpi".to_owned()) && paths.contains(&linked(one)), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.contains("._") || path.contains("back") || path.contains("gone")));
+    let left_out = &stage.status("a").unwrap()["addons"]["left_out"];
+    assert_eq!((&left_out["count"], &left_out["path"]), (&1.into(), &"gone.xpi".into()), "{left_out}");
+    for text in [said.stdout, stage.agent("a", &["status"]).unwrap().stdout] {
+        assert!(
+            text.contains("Not counted, because nobody could look there: gone.xpi: it is a link"),
+            "{text}"
+        );
+    }
+    let verified =
+        ["verify", "--json", "--anchor", &material.anchor.to_string_lossy(), &addons.to_string_lossy()];
+    let said = mulberry_lab::process::run(&stage.binaries().agent(), &verified, stage.folder()).unwrap();
+    assert_eq!(said.stdout.lines().count(), paths.len());
+    assert!(
+        said.stderr.contains("gone.xpi: it is a link, and what it leads to is not there"),
+        "{}",
+        said.stderr
+    );
 }
 
 type Contents = BTreeMap<String, (SystemTime, Vec<u8>)>;

@@ -15,6 +15,7 @@ use crate::import::{Import, ImportError};
 use crate::io::clock::SystemClock;
 use crate::io::disk::read_file;
 use crate::io::lock::{Lock, NotLocked};
+use crate::stop;
 use crate::wiring::Parts;
 
 /// Options of `mulberry-agent import`.
@@ -30,7 +31,7 @@ and nothing else: what people signed still expires, and nothing older than what 
 A running daemon holds the state folder: stop it, import, and start it again.
 
 Exit codes: 0 done; 1 the bundle is older than what is held; 2 the bundle, the state folder, a setting or an anchor cannot
-be read; 3 something was refused; 5 another agent works in the state folder.
+be read; 3 something was refused; 5 another agent works in the state folder; 143 SIGTERM or SIGINT ended it early.
 
 Examples:
   mulberry-agent import /media/stick/fixes.mulberry
@@ -75,18 +76,19 @@ pub fn run(args: Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Fai
         NotLocked::Io { .. } => error.into(),
     })?;
     let parts = Parts::load(&folder, args.settings, limits)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
+    let runtime = super::runtime()?;
+    let stop = stop::on_signals(runtime.handle()).map_err(Failure::usage)?;
     let waiver = Waiver::of(args.waive_expiry);
     let import = Import { bundle: &bundle, file: &shown, waiver: &waiver };
-    let report =
-        runtime.block_on(parts.agent(&folder, clock, None).import(import)).map_err(|error| match error {
+    let report = runtime.block_on(parts.agent(&folder, clock, None, stop).import(import)).map_err(
+        |error| match error {
             ImportError::Run(error) => error.into(),
             ImportError::Unfit(unfit) => {
                 let exit = if matches!(unfit, Unfit::Older(_)) { Exit::No } else { Exit::TrustRefused };
                 named(exit, format!("{unfit}. Nothing was changed"))
             }
-        })?;
+        },
+    )?;
     show(&report, args.output.into())?;
     Ok(report.exit())
 }

@@ -13,7 +13,8 @@ use crate::io::lock::NotLocked;
 #[command(after_help = "\
 Exit codes: 0 done; 2 the state folder, a setting or an anchor cannot be used; 3 the origin sent something that was
 refused; 4 no origin gave a usable answer; 5 another agent works in the state folder. With 3 and 4 the last good
-edition was used, and everything else was done.
+edition was used, and everything else was done. SIGTERM and SIGINT end the run before its next add-on, with 143: then recipes and
+add-ons are as they were before it.
 
 Examples:
   mulberry-agent once --state ./agent
@@ -49,6 +50,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match error {
             RunError::Trust(_) => Exit::TrustRefused,
+            RunError::Stopped => Exit::Stopped,
             RunError::State(_) | RunError::TrustFiles(_) | RunError::Disk { .. } => Exit::Usage,
         };
         Self { exit, sentence: error.to_string() }

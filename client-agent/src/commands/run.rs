@@ -18,7 +18,7 @@ use crate::io::lock::Lock;
 Makes a run soon after its start, then polls the origin (every --poll-minutes at most, spread at random), listens to the
 origin's live stream to refresh within seconds of a new edition, and verifies all add-ons every --pass-hours.
 
-SIGTERM or SIGINT ends it after the run in progress. SIGHUP loads agent.toml again; one that cannot be used is reported
+SIGTERM or SIGINT ends it; a run in progress ends before its next add-on, and the next one starts over. SIGHUP loads agent.toml again; one that cannot be used is reported
 in the log and by status, and the former settings stay.
 
 Exit codes: 0 stopped by a signal; 2 the state folder, a setting or an anchor cannot be used; 3 the stored root does not
@@ -43,11 +43,7 @@ pub struct Args {
 pub fn run(args: Args, clock: SystemClock, limits: Limits) -> Result<Exit, Failure> {
     let folder = args.state.open_to_write()?;
     let _lock = Lock::take(folder.root())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(Failure::usage)?;
+    let runtime = super::runtime()?;
     let daemon = Daemon { folder: Arc::new(folder), upper: args.settings, clock, limits };
     let ended = runtime.block_on(daemon.run());
     // A share that never answers must not hold up the end.

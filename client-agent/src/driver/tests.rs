@@ -11,6 +11,7 @@ mod crashes;
 mod holds;
 mod never_worse;
 mod rereading;
+mod stopping;
 
 const AFTER: &str = "2019-05-04T13:00:00Z";
 const LATER: &str = "2019-05-04T14:00:00Z";

@@ -18,6 +18,7 @@ use super::remembered::{Known, REMEMBERED, Remembered, Settling, is_settled};
 use super::{Content, Corpus, Examiner, Reread, Seen, Verdicts};
 use crate::memory::{Budget, MEMORY};
 use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
+use crate::stop::Stop;
 
 /// Files up to this size are read at once: one call instead of several for every entry, and what is hashed is what is inspected.
 const WHOLE: u64 = 1 << 20;
@@ -171,13 +172,22 @@ impl Examiner for Archives {
         folder: &dyn AddonFolder,
         addons: &[ListedAddon],
         reread: Reread,
+        stop: &Stop,
     ) -> Box<dyn Corpus + 'a> {
         let known = self.remembered.recall(addons.iter().map(|addon| addon.path.as_str()));
         let look = Look { reread, began: folder.now_ns(), memory: Budget::new(MEMORY) };
         let looked: Vec<Looked> = addons
             .par_iter()
             .zip(known)
-            .map_init(Vec::new, |buffer, (addon, known)| self.look(folder, addon, known, &look, buffer))
+            .map_init(Vec::new, |buffer, (addon, known)| {
+                if stop.is_cancelled() {
+                    return Looked::Nothing(
+                        addon.stamp,
+                        Content::Unreadable("the run was ended before".into()),
+                    );
+                }
+                self.look(folder, addon, known, &look, buffer)
+            })
             .collect();
         let (mut seen, mut inspections) = (Vec::new(), Vec::new());
         for (addon, looked) in addons.iter().zip(looked) {

@@ -102,8 +102,41 @@ fn examiner() -> Archives {
 
 /// What there is to see, and the verdicts.
 fn look(examiner: &Archives, folder: &dyn AddonFolder, reread: Reread) -> (Vec<Seen>, Verdicts) {
-    let corpus = examiner.examine(folder, &folder.list().unwrap().addons, reread);
+    let corpus = examiner.examine(folder, &folder.list().unwrap().addons, reread, &Stop::new());
     (corpus.seen().to_vec(), corpus.judge(&AddonTrust::default(), Timestamp::UNIX_EPOCH))
+}
+
+/// A folder in which a signal comes when the first add-on is opened.
+struct Ended<'f>(&'f Files, &'f Stop);
+
+impl AddonFolder for Ended<'_> {
+    fn list(&self) -> std::io::Result<Listing> {
+        self.0.list()
+    }
+
+    fn now_ns(&self) -> i64 {
+        self.0.now_ns()
+    }
+
+    fn open(&self, path: &str) -> std::io::Result<Box<dyn OpenAddon>> {
+        self.1.cancel();
+        self.0.open(path)
+    }
+}
+
+#[test]
+fn once_a_run_is_ended_no_further_add_on_is_opened() {
+    let mut files = Files::at(100 * SECOND);
+    for number in 0..500 {
+        files.write(&format!("{number}.xpi"), b"content");
+    }
+    let stop = Stop::new();
+    let (examiner, folder) = (examiner(), Ended(&files, &stop));
+    let corpus = examiner.examine(&folder, &files.list().unwrap().addons, Reread::All, &stop);
+    assert_eq!(corpus.seen().len(), 500);
+    // Those that other threads had begun are finished.
+    let opened = files.take_opened();
+    assert!((1..=rayon::current_num_threads()).contains(&opened), "{opened}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Clock, Disk, Fetched, Hook, HookEnd, Transport};
+use crate::stop::Stop;
 
 mod disk;
 
@@ -113,9 +114,15 @@ impl Transport for MemoryOrigin {
 pub(crate) struct RecordingHook {
     events: Mutex<Vec<serde_json::Value>>,
     fails: Mutex<bool>,
+    stops: Mutex<Option<Stop>>,
 }
 
 impl RecordingHook {
+    /// A signal comes while the hook runs.
+    pub(crate) fn stop_meanwhile(&self, stop: Stop) {
+        *self.stops.lock().unwrap() = Some(stop);
+    }
+
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         self.events.lock().unwrap().clone()
     }
@@ -129,6 +136,9 @@ impl RecordingHook {
 impl Hook for RecordingHook {
     async fn run(&self, event: &[u8]) -> HookEnd {
         self.events.lock().unwrap().push(serde_json::from_slice(event).unwrap());
+        if let Some(stop) = &*self.stops.lock().unwrap() {
+            stop.cancel();
+        }
         HookEnd::Exited { code: Some(i32::from(*self.fails.lock().unwrap())) }
     }
 }

@@ -14,6 +14,7 @@ use mulberry_shared::xpi::{Policy, Verdict, VerdictKind};
 use super::{anchor, replacement};
 use crate::examine::{Archives, Content, Corpus, Examiner, Reread, Seen, Verdicts};
 use crate::ports::{AddonFolder, Gap, Gaps, ListedAddon, Listing, OpenAddon, Stamp};
+use crate::stop::Stop;
 
 /// What becomes of an add-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ struct Inner {
     written: u64,
     unlistable: bool,
     hidden: Option<Gap>,
+    ends_the_run: bool,
     examined: usize,
     rereads: Vec<Reread>,
 }
@@ -85,6 +87,11 @@ impl Addons {
     pub(crate) fn hide(&self, folder: Option<&str>) {
         let gap = |folder: &str| Gap { path: folder.into(), problem: "permission denied".into() };
         self.inner.lock().unwrap().hidden = folder.map(gap);
+    }
+
+    /// The next time add-ons are examined, a signal comes meanwhile.
+    pub(crate) fn end_the_run_while_examining(&self) {
+        self.inner.lock().unwrap().ends_the_run = true;
     }
 
     /// Changes an add-on's mode, say, and nothing of its content.
@@ -143,8 +150,12 @@ impl Examiner for Addons {
         _folder: &dyn AddonFolder,
         addons: &[ListedAddon],
         reread: Reread,
+        stop: &Stop,
     ) -> Box<dyn Corpus + 'a> {
         let mut inner = self.inner.lock().unwrap();
+        if std::mem::take(&mut inner.ends_the_run) {
+            stop.cancel();
+        }
         inner.rereads.push(reread);
         inner.examined += addons.len();
         let found = addons.iter().map(|listed| {

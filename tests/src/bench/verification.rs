@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use mulberry_agent::examine::{Archives, Corpus, Examiner, Reread, Settling};
 use mulberry_agent::io::folder::RealAddons;
 use mulberry_agent::ports::AddonFolder;
+use mulberry_agent::stop::Stop;
 use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{Anchors, Certificate};
@@ -200,7 +201,7 @@ impl Scene {
 
     fn examine<'a>(&self, agent: &'a Archives, reread: Reread) -> Result<Box<dyn Corpus + 'a>, LabError> {
         let listed = self.addons.list().map_err(LabError::file("the add-ons"))?;
-        Ok(agent.examine(&self.addons, &listed.addons, reread))
+        Ok(agent.examine(&self.addons, &listed.addons, reread, &Stop::new()))
     }
 
     fn judge(&self, corpus: &dyn Corpus, trust: &AddonTrust, column: Column) -> Result<(), LabError> {

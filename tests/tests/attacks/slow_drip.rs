@@ -13,6 +13,7 @@ use mulberry_agent::io::disk::StateFolder;
 use mulberry_agent::ports::Clock;
 use mulberry_agent::report::RunReport;
 use mulberry_agent::state::RefreshOutcome;
+use mulberry_agent::stop::Stop;
 use mulberry_agent::wiring::Parts;
 use mulberry_lab::hostile_origin::HostileOrigin;
 use mulberry_shared::exit::Exit;
@@ -51,7 +52,7 @@ fn once(victim: &Victim, origin: &HostileOrigin) -> RunReport {
     let parts = Parts::load(&folder, layer, &Limits::default()).unwrap();
     let clock = SlowOrigin { origin, start: Timestamp::now() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(parts.agent(&folder, &clock, None).once()).unwrap()
+    runtime.block_on(parts.agent(&folder, &clock, None, Stop::new()).once()).unwrap()
 }
 
 #[test]
