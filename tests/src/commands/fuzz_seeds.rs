@@ -73,14 +73,10 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     for version in ["66.0|>=60, <67", "60.6.2esr|~60.6", "68.0b3|>=60", "69.0a1|*"] {
         out("version", version, version.as_bytes())?;
     }
-    let rdf = Addon { id_place: IdPlace::InstallRdf, ..addon };
-    let signer = AddonSigner {
-        issuer: &incident.replacement,
-        options: SigningOptions::service_of_2018(validity.0, validity.1),
-    };
-    for entry in signer.entries(&rdf)? {
-        if matches!(entry.name.as_slice(), b"install.rdf") {
-            out("identity", "install.rdf", &entry.data)?;
+    for (name, id_place) in [("element", IdPlace::InstallRdf), ("attribute", IdPlace::InstallRdfAttribute)] {
+        let rdf = Addon { id_place, ..addon.clone() };
+        for (_, data) in rdf.files()?.iter().filter(|(name, _)| name == b"install.rdf") {
+            out("install_rdf", name, data)?;
         }
     }
     out("identity", "manifest.json", br#"{"version": "1", "applications": {"gecko": {"id": "a@b"}}}"#)?;
