@@ -191,7 +191,7 @@ impl Default for X509Limits {
             embedded: 256,
             intermediates: 6,
             signature_checks: 8 * 256,
-            search_steps: 10_000,
+            search_steps: 4_000,
             name_comparisons: 25_000,
         }
     }
