@@ -28,10 +28,10 @@ pub enum Status {
     NotStarted,
     /// `expires` has passed.
     Expired,
-    /// The user has switched off what this recipe needs.
-    ConsentWithheld,
     /// The client is not among those the recipe is for; the detail names the first field that differs.
     NotTargeted,
+    /// The user has switched off what this recipe needs.
+    ConsentWithheld,
     /// The lane's signatures have expired, so nothing new is taken from it.
     LaneExpired,
     /// No valid gate speaks for this revision, it is open at zero percent, or only people may open it and did not.
@@ -68,8 +68,8 @@ impl Status {
         Self::InvalidArguments,
         Self::NotStarted,
         Self::Expired,
-        Self::ConsentWithheld,
         Self::NotTargeted,
+        Self::ConsentWithheld,
         Self::LaneExpired,
         Self::GateClosed,
         Self::Ended,
@@ -95,8 +95,8 @@ impl Status {
             Self::InvalidArguments => "invalid-arguments",
             Self::NotStarted => "not-started",
             Self::Expired => "expired",
-            Self::ConsentWithheld => "consent-withheld",
             Self::NotTargeted => "not-targeted",
+            Self::ConsentWithheld => "consent-withheld",
             Self::LaneExpired => "lane-expired",
             Self::GateClosed => "gate-closed",
             Self::Ended => "ended",
@@ -147,10 +147,10 @@ explained!(Status {
         "wait, or check the clock of the client";
     Expired: "`expires` has passed",
         "publish a revision with a later date if it is still needed; check the clock of the client";
-    ConsentWithheld: "the user has switched off what this kind of recipe needs",
-        "respect it; hotfixes and security need only that updates are on";
     NotTargeted: "the client is not among those it is for; the detail names the first field that differs",
         "widen `targeting` in a new revision if this client was meant";
+    ConsentWithheld: "the user has switched off what this kind of recipe needs",
+        "respect it; hotfixes and security need only that updates are on";
     LaneExpired: "the signatures of its lane have expired, so nothing new is taken from it",
         "two people sign the lane anew: `mulberryctl publish --renew LANE`";
     GateClosed: "no valid gate speaks for this revision, it is open at zero percent, or only people may open it and their signatures do not hold",

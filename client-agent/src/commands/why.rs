@@ -103,10 +103,10 @@ fn remedy(status: Status) -> &'static str {
         Status::InvalidArguments => "the people who sign the lane publish a corrected revision",
         Status::NotStarted => "its start comes",
         Status::Expired => "the people who sign the lane publish a revision with a later end",
-        Status::ConsentWithheld => "the user allows it: see [consent] in agent.toml",
         Status::NotTargeted => {
             "this client's facts (see [client] in agent.toml) or the recipe's targeting change"
         }
+        Status::ConsentWithheld => "the user allows it: see [consent] in agent.toml",
         Status::LaneExpired => {
             "the people who sign the lane sign it again, and this agent reaches an origin that has it"
         }

@@ -26,10 +26,11 @@ pub(super) fn admit(input: &Input<'_>, entry: &RecipeEntry, recipe: &Recipe) -> 
     if recipe.expires <= input.now {
         return refuse(Status::Expired, format!("it expired at {}", recipe.expires));
     }
-    consent(input.consent, recipe.consent)?;
+    // Before consent: whoever it is not for has nothing to consent to.
     if let Some(mismatch) = recipe.targeting.first_mismatch(input.facts) {
         return refuse(Status::NotTargeted, mismatch.to_string());
     }
+    consent(input.consent, recipe.consent)?;
     if !entry.lane_current {
         let lane = recipe.lane;
         return refuse(Status::LaneExpired, format!("the signatures of the {lane} lane have expired"));

@@ -168,8 +168,8 @@ fn the_first_reason_not_to_take_a_recipe_is_its_status() {
             s.recipe.starts = None;
             s.recipe.expires = day(0);
         }),
-        (Status::ConsentWithheld, |s| s.consent.updates = false),
         (Status::NotTargeted, |s| s.recipe.targeting.channels = Some(vec!["esr".into()])),
+        (Status::ConsentWithheld, |s| s.consent.updates = false),
         (Status::GateClosed, |s| s.gate = None),
         (Status::Ended, |s| s.gate = Some(gate(2, GateState::Ended, 10_000))),
         (Status::Paused, |s| s.gate = Some(gate(2, GateState::Paused, 10_000))),
