@@ -27,7 +27,7 @@ mod lost;
 pub mod proposals;
 
 pub use ceremonies::Ceremonies;
-pub use gates::Pace;
+pub use gates::{Pace, share};
 pub use proposals::Proposals;
 
 /// Everything the server knows that people or operators decided.
@@ -61,10 +61,12 @@ pub struct State {
     pub ceremonies: Ceremonies,
 }
 
-/// Who asked for an event, and when the server accepted it.
+/// An event's number, who asked for it, and when the server accepted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// When.
+    /// Its number in the ledger. Order is told by this, never by the time.
+    pub event: u64,
+    /// When, by the clock of then.
     pub at: Timestamp,
     /// The name of a token, or of a command.
     pub by: String,
@@ -74,7 +76,7 @@ impl Stamp {
     /// The one of a record.
     #[must_use]
     pub fn of(record: &Record) -> Self {
-        Self { at: record.at, by: record.actor.clone() }
+        Self { event: record.sequence, at: record.at, by: record.actor.clone() }
     }
 }
 
@@ -143,7 +145,8 @@ pub fn apply(
     head: LedgerHead,
     limits: &Limits,
 ) -> Result<State, FoldError> {
-    let nobody = Stamp { at: Timestamp::UNIX_EPOCH, by: String::new() };
+    let number = state.map_or(1, |state| state.head.sequence.saturating_add(1));
+    let nobody = Stamp { event: number, at: Timestamp::UNIX_EPOCH, by: String::new() };
     advance(state.cloned(), event, &nobody, head, limits)
 }
 
@@ -166,7 +169,7 @@ pub fn advance(
                 .map_err(|error| cannot(error.to_string()));
         }
         (None, Event::Continued { .. }) => {
-            return lost::continued(event, head, limits).map_err(cannot);
+            return lost::continued(event, stamp, head, limits).map_err(cannot);
         }
         (None, _) => return Err(cannot("the server was not initialised before it".to_owned())),
         (Some(state), _) => state,
@@ -210,9 +213,9 @@ pub fn advance(
         | Event::CeremonyDropped { .. } => {
             ceremonies::advance(&mut next, event, stamp, limits).map_err(&cannot)?;
         }
-        Event::GateSet { path, gate } => next.set_gate(path, gate, None, limits).map_err(&cannot)?,
+        Event::GateSet { path, gate } => next.set_gate(path, gate, None, stamp, limits).map_err(&cannot)?,
         Event::GateApproved { path, gate, approval } => {
-            next.set_gate(path, gate, Some(approval), limits).map_err(&cannot)?;
+            next.set_gate(path, gate, Some(approval), stamp, limits).map_err(&cannot)?;
         }
     }
     next.set_head(head);

@@ -187,7 +187,7 @@ impl Proposal {
 }
 
 pub(crate) fn gate(revision: u64, state: GateState, percent: Option<u16>) -> GateRequest {
-    GateRequest { revision, state, percent, reason: "because".to_owned(), approval: None }
+    GateRequest { revision, state, percent, reason: "because".to_owned(), resumes: None, approval: None }
 }
 
 /// The parts of a server that outlive a restart, and the clock.

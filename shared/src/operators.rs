@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::approval::Approval;
 use crate::digest::Sha256Digest;
 pub use crate::gates::GateState;
+use crate::recipe::OnEnd;
 
 mod ceremonies;
 mod problem;
@@ -147,6 +148,10 @@ pub struct GateRequest {
     pub percent: Option<u16>,
     /// Why, for people: 1 to 500 characters.
     pub reason: String,
+    /// The event that paused or narrowed the gate last, as `event` of its status has it. Needed to open a gate wider than
+    /// somebody left it: who undoes what a colleague did says that it is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u64>,
     /// People's signatures, for an opening that one person may not make alone. Its percentage must be that of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
@@ -219,12 +224,38 @@ pub struct RecipeStatus {
     pub expires: Timestamp,
     /// The gate of this revision; none means closed.
     pub gate: Option<GateStatus>,
+    /// What `gate end` does on clients that have it. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_gate_end: Option<GateEnd>,
     /// The share it is open to now, in basis points: the smaller of `max_percent` and an open gate, 0 when closed,
     /// paused, ended or outside its window.
     pub effective_percent: u16,
     /// The next step of its plan, which one person may take alone. None: it has no plan, or the plan has come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<NextStep>,
+}
+
+/// What an ended gate does on clients that have the recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum GateEnd {
+    /// What it did stays.
+    Keep,
+    /// It is undone, where that breaks no add-on that works.
+    Revert,
+    /// Nothing: only the lane's people end its action, by withdrawing it.
+    Nothing,
+}
+
+impl From<Option<OnEnd>> for GateEnd {
+    fn from(end: Option<OnEnd>) -> Self {
+        match end {
+            Some(OnEnd::Keep) => Self::Keep,
+            Some(OnEnd::Revert) => Self::Revert,
+            None => Self::Nothing,
+        }
+    }
 }
 
 /// The next step that one person may take alone in a plan.
@@ -251,9 +282,28 @@ pub struct GateStatus {
     pub percent: u16,
     /// Why it was set.
     pub reason: String,
-    /// When it was set.
+    /// When it was set; where people signed for it, the instant that they signed for.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
+    /// The event that set it last. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<SetBy>,
+    /// Whether that event paused it or narrowed it: to open it wider, a request names the event with `resumes`.
+    #[serde(default)]
+    pub stopped: bool,
+}
+
+/// Who set a gate, and in which event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SetBy {
+    /// The event's number in the ledger.
+    pub event: u64,
+    /// The name of the token.
+    pub by: String,
+    /// When the server recorded it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
 }
 
 /// Who keeps a role's metadata alive.

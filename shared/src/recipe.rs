@@ -89,6 +89,18 @@ impl Recipe {
             Action::InstallCertificates { .. } | Action::DistrustCertificates { .. } => self.on_end,
         }
     }
+
+    /// What an ended gate does on a client that has it; `None`: nothing, since only the lane's people end this action, by
+    /// withdrawing the recipe.
+    #[must_use]
+    pub fn gate_end(&self) -> Option<OnEnd> {
+        match self.action {
+            Action::DistrustCertificates { .. } => None,
+            Action::HoldVerification { .. }
+            | Action::ReverifyAddons { .. }
+            | Action::InstallCertificates { .. } => Some(self.end()),
+        }
+    }
 }
 
 /// What the user must have left switched on.

@@ -152,7 +152,7 @@ pub fn run(material: &Material, timeline: &mut Timeline) -> Result<Vec<Row>, Sta
         });
     }
 
-    stage.ctl(&["gate", "end", HOLD, "--reason", "the replacement is out"])?.expect_code(0)?;
+    stage.ctl(&["gate", "end", HOLD, "--reason", "the replacement is out", "--yes"])?.expect_code(0)?;
     timeline.tell("the hold is ended: daily passes run again, and find the replacement in place");
     for player in &PLAYERS {
         stage.agent(player.name, &["once"])?.expect_code(0)?;

@@ -85,7 +85,7 @@ fn an_edition_reaches_a_connected_daemon_without_a_poll_also_after_the_server_wa
     stage.wait_for_status("a", "the daemon to notice", |status| !is_connected(status)).unwrap();
     stage.start_server().unwrap();
     stage.wait_for_status("a", "the daemon to come back", is_settled).unwrap();
-    stage.ctl(&["gate", "end", SLUG, "--reason", "over"]).unwrap().expect_code(0).unwrap();
+    stage.ctl(&["gate", "end", SLUG, "--reason", "over", "--yes"]).unwrap().expect_code(0).unwrap();
     stage.wait_for_status("a", "the end", |status| !applied(status)).unwrap();
 
     assert_eq!(stage.stop_daemon(daemon).unwrap(), Some(0));

@@ -63,7 +63,87 @@ fn one_person_follows_the_plan_and_the_clock() {
     // Narrower, and back.
     says(open(&stage, "1", &[]), 0, &["is open at 1 %"]);
     stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
-    says(open(&stage, "100", &[]), 0, &["is open at 100 %"]);
+    says(open(&stage, "100", &["--resume"]), 0, &["is open at 100 %"]);
+}
+
+#[test]
+fn a_colleagues_pause_is_not_resumed_without_a_word() {
+    let stage = published();
+    says(open(&stage, "5", &[]), 0, &["is open at 5 %"]);
+    let pause = ["gate", "pause", SLUG, "--reason", "crashes in Berlin", "--token-file", "person-1"];
+    stage.ctl(&pause).unwrap().expect_code(0).unwrap();
+    let who = ["was paused by person-1", "crashes in Berlin", "Nothing was opened", "--resume"];
+    says(open(&stage, "5", &[]), 1, &who);
+    let kind = open(&stage, "5", &["--json"]).expect_code(1).unwrap().json().unwrap();
+    assert_eq!(kind["error"]["kind"], "would-resume");
+    // Nor by a second person's key, at once or through a file that was signed since.
+    let key = ["--key", "authority/people/person-2/emergency.pem", "--yes", "--token-file", "person-1"];
+    says(open(&stage, "50", &key), 1, &who);
+    says(open(&stage, "50", &["--out", "half.opening"]), 0, &["now it is paused"]);
+    let sign = ["gate", "sign", "half.opening", "--key", key[1], "--yes"];
+    stage.ctl(&sign).unwrap().expect_code(0).unwrap();
+    let submit = |more: &[&str]| {
+        let submit = ["submit", "half.opening", "--token-file", "person-1"];
+        stage.ctl(&[&submit[..], more].concat()).unwrap()
+    };
+    says(submit(&[]), 1, &who);
+    let status = stage.ctl(&["status"]).unwrap();
+    assert!(status.stdout.contains("paused by person-1"), "{status:?}");
+    says(submit(&["--resume"]), 0, &["This undoes that", "is open at 50 %"]);
+    // Narrowing is stopping, too.
+    let narrow = ["gate", "open", SLUG, "--percent", "1", "--reason", "a look", "--token-file", "person-1"];
+    stage.ctl(&narrow).unwrap().expect_code(0).unwrap();
+    says(open(&stage, "5", &[]), 1, &["was narrowed to 1 % by person-1", "a look"]);
+    says(open(&stage, "5", &["--resume"]), 0, &["is open at 5 %"]);
+}
+
+#[test]
+fn an_end_says_what_it_does_to_whom_and_asks() {
+    for (on_end, does) in
+        [("keep", "Clients that have it keep what it did"), ("revert", "Clients that have it undo it")]
+    {
+        let mut stage = Stage::new(None).unwrap();
+        stage.start_server().unwrap();
+        let certificates =
+            mulberry_lab::replay::material::Material::laboratory(stage.folder(), 2, &|_| ()).unwrap();
+        let replacement = certificates.replacement.to_string_lossy().into_owned();
+        let new = ["recipe", "new", "--certificate", &replacement, "--slug", SLUG];
+        stage.ctl(&new).unwrap().expect_code(0).unwrap();
+        let file = stage.path("recipes/fix/recipe.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, plan) = text.split_once("plan = [").unwrap();
+        let (_, after) = plan.split_once("\n]\n").unwrap();
+        let text = format!("{before}{after}").replace("max_percent = 100", "max_percent = 25");
+        let text = text.replace("on_end = \"keep\"", &format!("on_end = \"{on_end}\""));
+        fs::write(&file, text).unwrap();
+        stage.publish("emergency", "recipes/fix").unwrap();
+        says(
+            stage.open_gate_together(SLUG, "60").unwrap(),
+            0,
+            &[
+                "is open at 25 %, the most that people signed (60 % was asked for)",
+                "OPENS emergency/fix.json revision 1 at 60%",
+                "People signed at most 25%",
+            ],
+        );
+        let end =
+            |more: &[&str]| stage.ctl(&[&["gate", "end", SLUG, "--reason", "wrong"], more].concat()).unwrap();
+        says(
+            end(&[]),
+            2,
+            &[
+                "ENDS emergency/fix.json revision 1 for good; now it is open at 25 %, by on-duty",
+                does,
+                "gate pause fix",
+                "Nothing was ended: there is no terminal",
+            ],
+        );
+        assert!(stage.ctl(&["status"]).unwrap().stdout.contains("open at 25 %"));
+        let ended = says(end(&["--yes"]), 0, &["is ended for good", does]);
+        assert_eq!(ended.stdout.contains("undo it"), on_end == "revert", "{ended:?}");
+        // Whose answer was lost asks again.
+        says(end(&[]), 0, &["is ended for good", does]);
+    }
 }
 
 #[test]
@@ -129,11 +209,11 @@ fn what_only_people_may_open_opens_for_agents_by_two_of_them_and_anyone_stops_it
     agent("applied", "");
     // Narrowing keeps what they signed; a pause takes it, and one alone cannot bring it back.
     says(open(&stage, "1", &[]), 0, &["is open at 1 %"]);
-    says(open(&stage, "100", &[]), 1, &["only the people of the emergency lane open it"]);
+    says(open(&stage, "100", &["--resume"]), 1, &["only the people of the emergency lane open it"]);
     stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
-    says(open(&stage, "1", &[]), 1, &["only the people of the emergency lane open it"]);
+    says(open(&stage, "1", &["--resume"]), 1, &["only the people of the emergency lane open it"]);
     // At once, with both keys at hand.
-    says(open(&stage, "50", &["--key", &one, "--key", &two, "--yes"]), 0, &["is open at 50 %"]);
+    says(open(&stage, "50", &["--key", &one, "--key", &two, "--yes", "--resume"]), 0, &["is open at 50 %"]);
     // And the server that starts again still says so.
     stage.stop_server().unwrap();
     stage.start_server().unwrap();
@@ -172,7 +252,9 @@ fn an_opening_in_a_file_counts_once() {
     // Whose answer was lost asks again.
     says(submit(), 0, &["is open at 100 %"]);
     stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
-    says(submit(), 3, &["it was used, or the gate was changed since"]);
+    says(submit(), 1, &["was paused by on-duty", "--resume"]);
+    let again = ["submit", "all.opening", "--token-file", "person-1", "--resume"];
+    says(stage.ctl(&again).unwrap(), 3, &["it was used, or the gate was changed since"]);
 
     // What was signed for one revision is for no other.
     let folder = stage.write_recipe(SLUG).unwrap();

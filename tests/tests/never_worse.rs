@@ -32,7 +32,7 @@ fn expect_unchanged(world: &World, said: &Value, before: &world::Snapshot) {
 fn an_ended_gate_disables_nothing() {
     let world = healed();
     let before = world.snapshot("a");
-    world.ctl(&["gate", "end", "install", "--reason", "over"]);
+    world.ctl(&["gate", "end", "install", "--reason", "over", "--yes"]);
     let said = world.once("a");
     assert_eq!(world.status("a", "install"), "kept-would-break");
     expect_unchanged(&world, &said, &before);
@@ -176,7 +176,7 @@ fn bad_add_ons_stop_neither_the_fix_for_the_others_nor_a_distrust() {
     assert_eq!(world.enabled("a"), expected);
 
     // But what needs the fix may be the one that nobody can read.
-    world.ctl(&["gate", "end", "install", "--reason", "over"]);
+    world.ctl(&["gate", "end", "install", "--reason", "over", "--yes"]);
     world.once("a");
     assert_eq!(world.status("a", "install"), "kept-would-break");
     let why: Said = world.agent("a", &["why", "install"]);

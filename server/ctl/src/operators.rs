@@ -283,6 +283,7 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
         | ProblemKind::GateEnded
         | ProblemKind::GateRefused
         | ProblemKind::SecondKeyNeeded
+        | ProblemKind::WouldResume
         | ProblemKind::RecipeRefused => Failure::no,
         ProblemKind::TrustRefused | ProblemKind::SignatureRefused | ProblemKind::ApprovalRefused => {
             Failure::refused

@@ -103,6 +103,7 @@ fn describe(kind: ProblemKind) -> (StatusCode, &'static str) {
         K::NotNewer => (StatusCode::CONFLICT, "Not the next version or revision"),
         K::RevisionMismatch => (StatusCode::CONFLICT, "Not the published revision"),
         K::GateEnded => (StatusCode::CONFLICT, "The revision has ended"),
+        K::WouldResume => (StatusCode::CONFLICT, "It would undo what somebody stopped"),
         K::ProposalOvertaken => (StatusCode::CONFLICT, "The proposal was overtaken"),
         K::AlreadySigned => (StatusCode::CONFLICT, "The key has signed already"),
         K::SignatureRefused => (StatusCode::UNPROCESSABLE_ENTITY, "The signature was refused"),

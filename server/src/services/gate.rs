@@ -3,6 +3,9 @@
 //! One person may always narrow, pause and end. Opening takes a second person's key, unless it is the next step of the plan
 //! that people signed with the recipe, or goes no further than the gate was open before (`pace`).
 //!
+//! Nobody undoes what a colleague stopped without knowing it: to open a gate wider than a pause or a narrowing left it, a
+//! request names the event that did it.
+//!
 //! An ended revision stays ended: clients may have undone it, and a later change of mind deserves a new revision with its
 //! signatures. Everything else may follow everything else.
 
@@ -19,7 +22,7 @@ use mulberry_shared::sampling::BasisPoints;
 
 use super::Refusal;
 use crate::event::Event;
-use crate::state::{Published, State};
+use crate::state::{Pace, Published, Stamp, State, share};
 
 pub use pace::next_step;
 
@@ -27,7 +30,8 @@ pub use pace::next_step;
 /// nothing, since a bake would begin anew.
 ///
 /// # Errors
-/// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `second-key-needed`, `approval-refused`.
+/// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `would-resume`, `second-key-needed`,
+/// `approval-refused`.
 pub fn decide(
     state: &State,
     actor: &str,
@@ -78,6 +82,7 @@ pub fn decide(
             Err(Refusal::new(ProblemKind::GateRefused, detail, "withdraw recipes that are over"))
         }
         _ => {
+            check_resumes(state.pace(path), current, &gate, published, request.resumes)?;
             let change = Change { actor, path, published, gate, now };
             event(state, change, request.approval.as_ref(), limits).map(Some)
         }
@@ -127,6 +132,30 @@ fn event(
         return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
     }
     Ok(Event::GateSet { path, gate })
+}
+
+/// Whether the request knows of the pause or narrowing that it undoes, if it undoes one.
+fn check_resumes(
+    pace: Option<&Pace>,
+    current: Option<&Gate>,
+    gate: &Gate,
+    published: &Published,
+    resumes: Option<u64>,
+) -> Result<(), Refusal> {
+    let (Some(current), Some(Pace { last, stopped: true, .. })) = (current, pace) else { return Ok(()) };
+    let most = published.recipe.rollout.max_percent;
+    let wider = share(gate, most) > share(current, most);
+    if !wider || resumes == Some(last.event) {
+        return Ok(());
+    }
+    let Stamp { event, at, by } = last;
+    let did = match current.state {
+        GateState::Open => format!("narrowed it to {}", current.percent),
+        GateState::Paused | GateState::Ended => "paused it".to_owned(),
+    };
+    let detail = format!("{by} {did} at {at:.0} (event {event}): {:?}", current.reason);
+    let remedy = format!("if that is over, open it again and name the event: `resumes` {event}, `--resume`");
+    Err(Refusal::new(ProblemKind::WouldResume, detail, remedy))
 }
 
 /// Clients read no longer `gates.json`, and then nothing opens any more. Pausing and ending are never held up by it.

@@ -1,15 +1,15 @@
 //! What is published, how far it is open, and what is due.
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::gates::GateState;
-use mulberry_shared::operators::{ExpiryStatus, GateStatus, RecipeStatus, SignedBy, StatusResponse};
+use mulberry_shared::gates::Gate;
+use mulberry_shared::operators::{ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse};
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::profile;
 use mulberry_shared::trust::write::Life;
 
 use super::gate;
 use crate::served::Served;
-use crate::state::{Published, State};
+use crate::state::{Pace, Published, Stamp, State, share};
 
 /// How long before its expiry people's metadata is due: time to find the people and their keys.
 const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -55,8 +55,8 @@ pub fn recipe(state: &State, path: &RecipePath, published: &Published, now: Time
     let open = state
         .gates
         .of(path, recipe.revision)
-        .filter(|gate| gate.state == GateState::Open && in_window)
-        .map_or(0, |gate| gate.percent.min(recipe.rollout.max_percent).get());
+        .filter(|_| in_window)
+        .map_or(0, |gate| share(gate, recipe.rollout.max_percent).get());
     RecipeStatus {
         path: path.to_string(),
         lane: path.lane.to_string(),
@@ -68,15 +68,23 @@ pub fn recipe(state: &State, path: &RecipePath, published: &Published, now: Time
         max_percent: recipe.rollout.max_percent.get(),
         starts: recipe.starts,
         expires: recipe.expires,
-        gate: state.gates.0.get(path).map(|gate| GateStatus {
-            revision: gate.revision,
-            state: gate.state,
-            percent: gate.percent.get(),
-            reason: gate.reason.clone(),
-            since: gate.since,
-        }),
+        gate: state.gates.0.get(path).map(|gate| gate_status(gate, state.pace(path))),
+        on_gate_end: Some(recipe.gate_end().into()),
         effective_percent: open,
         next_step: gate::next_step(recipe, state.pace(path), state.gates.of(path, recipe.revision)),
+    }
+}
+
+fn gate_status(gate: &Gate, pace: Option<&Pace>) -> GateStatus {
+    let set = |Stamp { event, at, by }: &Stamp| SetBy { event: *event, by: by.clone(), at: *at };
+    GateStatus {
+        revision: gate.revision,
+        state: gate.state,
+        percent: gate.percent.get(),
+        reason: gate.reason.clone(),
+        since: gate.since,
+        set: pace.map(|pace| set(&pace.last)),
+        stopped: pace.is_some_and(|pace| pace.stopped),
     }
 }
 

@@ -7,11 +7,11 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
-use super::State;
+use super::{Stamp, State};
 
 /// What is remembered of a path's gates. It outlives them: nothing that was signed for an earlier instant counts again, not even
 /// after the recipe was withdrawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// The revision that was opened last.
     pub revision: u64,
@@ -19,6 +19,11 @@ pub struct Pace {
     pub reached: BasisPoints,
     /// The latest `since` of any gate there.
     pub since: Timestamp,
+    /// The event that set the gate last.
+    pub last: Stamp,
+    /// Whether that event stopped something: it paused the gate or narrowed it. Whoever widens the gate again undoes what
+    /// somebody did, and has to know it.
+    pub stopped: bool,
 }
 
 impl State {
@@ -38,6 +43,7 @@ impl State {
         path: &RecipePath,
         gate: &Gate,
         approval: Option<&Approval>,
+        stamp: &Stamp,
         limits: &Limits,
     ) -> Result<(), String> {
         let published = self.recipe(path).ok_or_else(|| format!("{path} is not published"))?;
@@ -74,13 +80,27 @@ impl State {
             }
         }
         let most = published.recipe.rollout.max_percent;
-        let open = if gate.state == GateState::Open { gate.percent.min(most) } else { BasisPoints::NOBODY };
+        let open = share(gate, most);
+        let was_open = self.gates.of(path, gate.revision).map(|before| share(before, most));
         let before = self.paces.get(path);
+        let stopped = match was_open {
+            _ if gate.state == GateState::Paused => true,
+            Some(was_open) if was_open == open => before.is_some_and(|pace| pace.stopped),
+            Some(was_open) => open < was_open,
+            None => false,
+        };
         let reached =
             before.filter(|pace| pace.revision == gate.revision).map_or(open, |pace| pace.reached.max(open));
         let since = before.map_or(gate.since, |pace| pace.since.max(gate.since));
-        self.paces.insert(path.clone(), Pace { revision: gate.revision, reached, since });
+        let pace = Pace { revision: gate.revision, reached, since, last: stamp.clone(), stopped };
+        self.paces.insert(path.clone(), pace);
         self.gates.0.insert(path.clone(), Gate { approval: kept, ..gate.clone() });
         Ok(())
     }
+}
+
+/// How far a gate is open within a recipe's maximum.
+#[must_use]
+pub fn share(gate: &Gate, most: BasisPoints) -> BasisPoints {
+    if gate.state == GateState::Open { gate.percent.min(most) } else { BasisPoints::NOBODY }
 }

@@ -7,7 +7,7 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::LedgerHead;
 use mulberry_shared::recipe::RecipePath;
 
-use super::{State, initial};
+use super::{Stamp, State, initial};
 use crate::event::Event;
 
 /// The state after [`Event::Continued`]: what people signed is checked as ever, and enough people must have signed that this
@@ -15,7 +15,12 @@ use crate::event::Event;
 ///
 /// # Errors
 /// What is not as it must be.
-pub(super) fn continued(event: &Event, head: LedgerHead, limits: &Limits) -> Result<State, String> {
+pub(super) fn continued(
+    event: &Event,
+    stamp: &Stamp,
+    head: LedgerHead,
+    limits: &Limits,
+) -> Result<State, String> {
     let Event::Continued { continues, roots, targets, lanes, recipes, gates, above } = event else {
         return Err("it is no continuation".to_owned());
     };
@@ -31,7 +36,7 @@ pub(super) fn continued(event: &Event, head: LedgerHead, limits: &Limits) -> Res
         state.recipes().map(|(path, published)| (path.clone(), published.recipe.revision)).collect();
     state.revisions.extend(published);
     for (path, gate) in Gates::read(&gates.0, limits).map_err(|error| error.to_string())?.0 {
-        state.keep_gate(&path, gate, limits)?;
+        state.keep_gate(&path, gate, stamp, limits)?;
     }
     Ok(state)
 }
@@ -39,17 +44,23 @@ pub(super) fn continued(event: &Event, head: LedgerHead, limits: &Limits) -> Res
 impl State {
     /// A gate as the lost server had it. What clients do not take as open (another revision's, or what people signed with keys
     /// that count no more) is paused here and stops no other; what is for nothing that is published is left out.
-    fn keep_gate(&mut self, path: &RecipePath, mut gate: Gate, limits: &Limits) -> Result<(), String> {
+    fn keep_gate(
+        &mut self,
+        path: &RecipePath,
+        mut gate: Gate,
+        stamp: &Stamp,
+        limits: &Limits,
+    ) -> Result<(), String> {
         let Some(published) = self.recipe(path) else { return Ok(()) };
         let open = gate.state == GateState::Open;
         if open && gate.revision == published.recipe.revision {
             let approval = gate.approval.take();
-            if self.keep_open(path, &gate, approval.as_ref(), limits).is_ok() {
+            if self.keep_open(path, &gate, approval.as_ref(), stamp, limits).is_ok() {
                 return Ok(());
             }
         }
         let state = if open { GateState::Paused } else { gate.state };
-        self.set_gate(path, &Gate { state, ..gate }, None, limits)
+        self.set_gate(path, &Gate { state, ..gate }, None, stamp, limits)
     }
 
     /// First as people signed it, then as far as it was narrowed since.
@@ -58,17 +69,18 @@ impl State {
         path: &RecipePath,
         gate: &Gate,
         approval: Option<&Approval>,
+        stamp: &Stamp,
         limits: &Limits,
     ) -> Result<(), String> {
         if let Some(approval) = approval {
             let (percent, since) = (approval.percent, approval.since);
             let signed = Gate { percent, since, ..gate.clone() };
-            self.set_gate(path, &signed, Some(approval), limits)?;
+            self.set_gate(path, &signed, Some(approval), stamp, limits)?;
             if signed == *gate {
                 return Ok(());
             }
         }
-        self.set_gate(path, gate, None, limits)
+        self.set_gate(path, gate, None, stamp, limits)
     }
 }
 
@@ -117,7 +129,8 @@ mod tests {
     }
 
     fn kept(state: &mut State, gate: Gate) -> Option<Gate> {
-        state.keep_gate(&path(AT), gate, &Limits::default()).unwrap();
+        let stamp = Stamp { event: 1, at: start(), by: "rebuild".to_owned() };
+        state.keep_gate(&path(AT), gate, &stamp, &Limits::default()).unwrap();
         state.gates.0.get(&path(AT)).cloned()
     }
 

@@ -10,7 +10,7 @@ use super::admission::{Refusal, admit};
 use super::{Decision, Freshness, Input, RecipeEntry, Step};
 use crate::enrolment::{Enrolment, EnrolmentState};
 use crate::gates::GateState;
-use crate::recipe::{Action, OnEnd, Recipe, RecipePath, published};
+use crate::recipe::{OnEnd, Recipe, RecipePath, published};
 use crate::status::Status;
 
 pub(super) fn decide(
@@ -112,7 +112,7 @@ fn end_of(
         return None;
     }
     let detail = format!("ended since {}: {}", gate.since, gate.reason);
-    if let Action::DistrustCertificates { .. } = enrolment.recipe.action {
+    if enrolment.recipe.gate_end().is_none() {
         let detail =
             format!("{detail}; only the lane's people end a distrust, by withdrawing it, so it stays");
         return Some(nothing(&enrolment.path, Some(enrolment.revision), Status::Ended, detail));

@@ -39,6 +39,8 @@ pub enum ProblemKind {
     GateEnded,
     /// 409: one person alone may not open it so far now; a second person's key is needed.
     SecondKeyNeeded,
+    /// 409: somebody paused or narrowed the gate, and the request does not say that it undoes that.
+    WouldResume,
     /// 409: the proposal was overtaken: its lane has moved on.
     ProposalOvertaken,
     /// 409: this key has signed the proposal already.
@@ -114,6 +116,8 @@ explained!(ProblemKind {
         "publish a new revision";
     SecondKeyNeeded: "409: one person alone may not open it so far now: it is not the next step of the recipe's plan, or too early",
         "give a second person's key with `--key`, or `--out FILE` for their machine; pausing and ending need none";
+    WouldResume: "409: somebody paused or narrowed the gate, and the request does not say that it undoes that",
+        "talk to whoever did it; if it is over, open it again with `--resume`";
     ProposalOvertaken: "409: something else was published in the lane, so the proposal is for a version that is taken",
         "rebuild it with `mulberryctl propose --rebase ID`; everybody signs anew";
     AlreadySigned: "409: this key has signed the proposal already",

@@ -166,6 +166,7 @@ impl Publisher {
             state: GateState::Open,
             percent: Some(BasisPoints::EVERYONE.get()),
             reason: "rehearsal".to_owned(),
+            resumes: None,
             approval: None,
         };
         let url = format!("{operators}/api/v1/gates/emergency/{}", recipe.slug);

@@ -16,8 +16,12 @@ pub enum GateCommand {
     #[command(after_help = "Example:\n  mulberryctl gate pause replacement --reason \"reports of crashes\"")]
     Pause(Narrow),
     /// Final for this revision: no new enrolments; with on_end = "revert", agents undo what breaks nothing
-    #[command(after_help = "Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\"")]
-    End(Narrow),
+    #[command(
+        after_help = "It shows what becomes of clients that have the recipe, and asks. To stop it and be able to go on: \
+                            gate pause.\n\n\
+                            Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\""
+    )]
+    End(End),
 }
 
 /// `gate open`
@@ -26,6 +30,7 @@ pub enum GateCommand {
     after_help = "One person alone takes the next step of the recipe's plan, when its time has come, or goes back to where the gate was \
                   before. Anything wider or sooner needs the key of a second person: here with --key, or on their machine with \
                   --out FILE, `gate sign FILE`, `submit FILE`. The share is never more than the recipe's own maximum.\n\n\
+                  A gate that a colleague paused or narrowed opens no further without --resume: it says who did that, when and why.\n\n\
                   Example:\n  mulberryctl gate open replacement --percent 5 --reason \"canary\"\n  \
                   mulberryctl gate open replacement --percent 100 --reason \"no time\" --key bob/emergency.pem\n  \
                   mulberryctl gate open replacement --percent 100 --reason \"no time\" --out all.opening"
@@ -48,6 +53,9 @@ pub struct Open {
     /// Write the opening into a file for a second person to sign, and tell the server nothing
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Undo the pause or the narrowing that it names
+    #[arg(long, conflicts_with = "out")]
+    pub resume: bool,
     /// With --key: do not ask before signing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
@@ -72,7 +80,18 @@ pub struct SignOpening {
     pub yes: bool,
 }
 
-/// `gate pause`, `gate end`
+/// `gate end`
+#[derive(Args, Debug)]
+pub struct End {
+    /// Which gate, and why
+    #[command(flatten)]
+    pub gate: Narrow,
+    /// Do not ask before ending it; needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `gate pause`, and what `gate end` has in common with it
 #[derive(Args, Debug)]
 pub struct Narrow {
     /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json

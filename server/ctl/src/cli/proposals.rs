@@ -37,6 +37,9 @@ pub struct Propose {
     /// Rebuild a proposal that was overtaken on what is live now: its id, or its file
     #[arg(long, value_name = "PROPOSAL", conflicts_with_all = ["recipes", "withdraw", "renew", "replace"])]
     pub rebase: Option<String>,
+    /// Go on although the last preflight failed and none has passed since
+    #[arg(long)]
+    pub despite_preflight: bool,
     /// With --key: do not ask before signing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
@@ -75,6 +78,9 @@ pub struct Submit {
     /// The file, or the first digits of a proposal's id
     #[arg(value_name = "PROPOSAL")]
     pub proposal: String,
+    /// With an opening of a gate: undo the pause or the narrowing that it names
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// `proposals`

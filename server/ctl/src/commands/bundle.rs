@@ -18,6 +18,7 @@ use mulberry_shared::{
     gates::{GateState, Gates},
     limits::Limits,
     recipe::published,
+    sampling::BasisPoints,
     trust::{Edition, Next, OnlineRole, Refresh, Reply, TrustError, TrustState, Waiver, location},
 };
 use serde::Serialize;
@@ -200,12 +201,16 @@ fn written(path: &Path, bytes: &[u8], bundle: &Bundle, edition: &Edition, limits
     let all = edition.lanes.values().flat_map(|lane| &lane.recipes);
     let recipes = all.filter_map(|recipe| {
         let bytes = &recipe.content.as_ref().ok()?.bytes;
-        let revision = published::read(&recipe.path, bytes, limits).ok().map(|read| read.revision);
+        let read = published::read(&recipe.path, bytes, limits).ok();
+        let revision = read.as_ref().map(|read| read.revision);
         let gate = revision.and_then(|revision| gates.as_ref()?.of(&recipe.path, revision));
         let (gate, percent) = match gate {
             None => ("closed", 0),
             Some(gate) => match gate.state {
-                GateState::Open => ("open", gate.percent.get()),
+                GateState::Open => {
+                    let most = read.map_or(BasisPoints::EVERYONE, |read| read.rollout.max_percent);
+                    ("open", gate.percent.min(most).get())
+                }
                 GateState::Paused => ("paused", 0),
                 GateState::Ended => ("ended", 0),
             },

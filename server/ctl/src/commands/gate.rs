@@ -1,11 +1,21 @@
 //! `mulberryctl gate open|sign|pause|end`: one small file, and the fastest thing a person can do.
 //!
 //! What one person does alone needs the server and a token and nothing else, so that narrowing works when much else does not.
+//!
+//! | module | what |
+//! |---|---|
+//! | `answer` | what holds after a gate was set |
+//! | `end` | what an end does to whom, and the question before it |
+//! | [`opening`] | openings that more than one person answers for |
+//! | `others` | what a colleague stopped, and is not undone unknown |
 
+pub(super) mod answer;
+mod end;
 pub(super) mod opening;
+mod others;
 
 use crate::{
-    cli::{self, GateCommand},
+    cli::GateCommand,
     config::Settings,
     failure::{Failure, FailureKind, Kind},
     operators::Operators,
@@ -34,47 +44,56 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     match command {
         GateCommand::Open(open) if open.key.is_empty() && open.out.is_none() => {
-            let wish = Wish { recipe: &open.recipe, revision: open.revision, percent: Some(open.percent) };
-            let reason = given(open.reason.as_deref(), &mut output::ask_line, limits)?;
-            set(wish, GateState::Open, reason, settings, format).await
+            let wish = Wish {
+                recipe: &open.recipe,
+                revision: open.revision,
+                change: Change::Open { percent: open.percent, resume: open.resume },
+            };
+            set(wish, open.reason.as_deref(), settings, now, format, limits).await
         }
         GateCommand::Open(open) => {
             let reason = given(open.reason.as_deref(), &mut output::ask_line, limits)?;
             opening::open(open, reason, settings, passphrases, now, format, limits).await
         }
         GateCommand::Sign(sign) => opening::sign_file(sign, settings, passphrases, now, format, limits).await,
-        GateCommand::Pause(narrow) => self::narrow(narrow, GateState::Paused, settings, format, limits).await,
-        GateCommand::End(narrow) => self::narrow(narrow, GateState::Ended, settings, format, limits).await,
+        GateCommand::Pause(pause) => {
+            let wish = Wish { recipe: &pause.recipe, revision: pause.revision, change: Change::Pause };
+            set(wish, pause.reason.as_deref(), settings, now, format, limits).await
+        }
+        GateCommand::End(end) => {
+            let wish = Wish {
+                recipe: &end.gate.recipe,
+                revision: end.gate.revision,
+                change: Change::End { yes: end.yes },
+            };
+            set(wish, end.gate.reason.as_deref(), settings, now, format, limits).await
+        }
     }
 }
 
-/// Which gate is meant, and how far.
+/// Which gate is meant, and what shall become of it.
 struct Wish<'a> {
     recipe: &'a RecipeName,
     revision: Option<u64>,
-    percent: Option<u16>,
+    change: Change,
 }
 
-async fn narrow(
-    narrow: &cli::Narrow,
-    state: GateState,
-    settings: &Settings,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    let wish = Wish { recipe: &narrow.recipe, revision: narrow.revision, percent: None };
-    let reason = given(narrow.reason.as_deref(), &mut output::ask_line, limits)?;
-    set(wish, state, reason, settings, format).await
+enum Change {
+    Open { percent: u16, resume: bool },
+    Pause,
+    End { yes: bool },
 }
 
 /// What one person does alone.
 async fn set(
     wish: Wish<'_>,
-    state: GateState,
-    reason: String,
+    reason: Option<&str>,
     settings: &Settings,
+    now: Timestamp,
     format: Format,
+    limits: &Limits,
 ) -> Result<Exit, Failure> {
+    let reason = given(reason, &mut output::ask_line, limits)?;
     let server = Operators::new(settings)?;
     let status = server.status().await?;
     let (recipe, path) = find(&status.recipes, wish.recipe)?;
@@ -82,7 +101,17 @@ async fn set(
     if revision != recipe.revision {
         return Err(other_revision(wish.recipe, recipe.revision, revision));
     }
-    let request = GateRequest { revision, state, percent: wish.percent, reason, approval: None };
+    let (state, percent, resumes) = match wish.change {
+        Change::Open { percent, resume } => {
+            (GateState::Open, Some(percent), others::resumes(recipe, percent, resume, now)?)
+        }
+        Change::Pause => (GateState::Paused, None, None),
+        Change::End { yes } => {
+            end::confirm(recipe, yes, now, format)?;
+            (GateState::Ended, None, None)
+        }
+    };
+    let request = GateRequest { revision, state, percent, reason, resumes, approval: None };
     let done = server.gate(&path, &request).await;
     print(format, &done.map_err(|failure| two_people(failure, &path, &request))?, &request.reason)
 }
@@ -97,7 +126,7 @@ fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
 }
 
 fn print(format: Format, response: &GateResponse, reason: &str) -> Result<Exit, Failure> {
-    format.print(|| words(response, reason), || serde_json::json!(response))?;
+    format.print(|| answer::words(response, reason), || serde_json::json!(response))?;
     Ok(Exit::Yes)
 }
 
@@ -107,8 +136,9 @@ fn two_people(failure: Failure, path: &RecipePath, request: &GateRequest) -> Fai
         return failure;
     }
     let quoted = request.reason.replace('\'', "'\\''");
+    let resume = if request.resumes.is_some() { " --resume" } else { "" };
     let command = format!(
-        "mulberryctl gate open {path} --percent {} --reason '{quoted}'",
+        "mulberryctl gate open {path} --percent {} --reason '{quoted}'{resume}",
         output::percent(request.percent.unwrap_or_default()).trim_end_matches([' ', '%'])
     );
     let sentence = format!(
@@ -154,125 +184,10 @@ fn find<'a>(
     found.map(|recipe| (recipe, path.clone())).ok_or_else(|| unknown(&path))
 }
 
-fn words(response: &GateResponse, reason: &str) -> String {
-    let recipe = &response.recipe;
-    let gate_words = match &recipe.gate {
-        None => "closed".to_owned(),
-        Some(gate) => match gate.state {
-            GateState::Open => format!("open at {}", output::percent(gate.percent)),
-            GateState::Paused => "paused: no new enrolments, nothing is undone".to_owned(),
-            GateState::Ended => {
-                "ended for good: no new enrolments; where the recipe says on_end = \"revert\", agents \
-                                 undo what breaks nothing"
-                    .to_owned()
-            }
-        },
-    };
-    let mut text = format!(
-        "{} revision {} is {gate_words} (edition {}, ledger {}).",
-        recipe.path, recipe.revision, response.edition, response.ledger.sequence
-    );
-    // A gate that is open so already keeps its reason, since an event would begin its bake anew.
-    if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.reason != reason) {
-        text = format!(
-            "{text}\nIt was so already, so nothing was recorded: its reason stays {:?}.",
-            gate.reason
-        );
-    }
-    if recipe.revision > 1 && recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
-        text = format!(
-            "{text}\nClients that have an earlier revision keep it. What undoes that, too: mulberryctl publish --withdraw {} --key …",
-            recipe.slug
-        );
-    }
-    let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
-    if let Some(gate) = open.filter(|gate| gate.percent != recipe.effective_percent) {
-        let why = if recipe.effective_percent == 0 && gate.percent > 0 && recipe.max_percent > 0 {
-            format!(
-                "its window is {}to {}",
-                recipe.starts.map_or(String::new(), |starts| format!("{} ", output::instant(starts))),
-                output::instant(recipe.expires)
-            )
-        } else {
-            format!("people signed at most {}", output::percent(recipe.max_percent))
-        };
-        text = format!(
-            "{text}\nNow it reaches {} of those it is for: {why}.",
-            output::percent(recipe.effective_percent)
-        );
-    }
-    if let (Some(gate), Some(next)) = (open, &recipe.next_step) {
-        let later = next.from.filter(|from| *from > gate.since);
-        let from = later.map_or(String::new(), |from| format!(" from {} on", output::instant(from)));
-        text = format!(
-            "{text}\nNext step of its plan: {}, by one person alone{from}.",
-            output::percent(next.percent)
-        );
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mulberry_shared::{
-        digest::Sha256Digest,
-        operators::{GateStatus, LedgerHead, NextStep},
-    };
-
-    fn response(state: GateState, percent: u16, max: u16, effective: u16) -> GateResponse {
-        GateResponse {
-            edition: 7,
-            recipe: RecipeStatus {
-                path: "emergency/fix.json".into(),
-                lane: "emergency".into(),
-                slug: "fix".into(),
-                revision: 2,
-                name: "Fix".into(),
-                action: "install-certificates".into(),
-                sha256: Sha256Digest::of(b""),
-                max_percent: max,
-                starts: None,
-                expires: "2026-12-01T00:00:00Z".parse().unwrap(),
-                gate: Some(GateStatus {
-                    revision: 2,
-                    state,
-                    percent,
-                    reason: "r".into(),
-                    since: "2026-11-22T12:00:00Z".parse().unwrap(),
-                }),
-                effective_percent: effective,
-                next_step: None,
-            },
-            ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
-        }
-    }
-
-    #[test]
-    fn the_answer_says_what_holds_now() {
-        let open = words(&response(GateState::Open, 500, 10_000, 500), "r");
-        assert_eq!(open, "emergency/fix.json revision 2 is open at 5 % (edition 7, ledger 9).");
-        let again = words(&response(GateState::Open, 500, 10_000, 500), "another");
-        assert_eq!(
-            again,
-            format!("{open}\nIt was so already, so nothing was recorded: its reason stays \"r\".")
-        );
-        let capped = words(&response(GateState::Open, 5000, 2500, 2500), "r");
-        assert!(
-            capped.ends_with("Now it reaches 25 % of those it is for: people signed at most 25 %."),
-            "{capped}"
-        );
-        let outside = words(&response(GateState::Open, 5000, 2500, 0), "r");
-        assert!(outside.ends_with("its window is to 2026-12-01 00:00:00Z."), "{outside}");
-        assert!(words(&response(GateState::Ended, 5000, 2500, 0), "r").contains("is ended for good: no new"));
-        let ended = words(&response(GateState::Ended, 5000, 2500, 0), "r");
-        assert!(ended.contains("Clients that have an earlier revision keep it"), "{ended}");
-        let mut baking = response(GateState::Open, 500, 10_000, 500);
-        baking.recipe.next_step =
-            Some(NextStep { percent: 2_500, from: Some("2026-11-22T12:15:00Z".parse().unwrap()) });
-        let next = "Next step of its plan: 25 %, by one person alone from 2026-11-22 12:15:00Z on.";
-        assert!(words(&baking, "r").ends_with(next), "{}", words(&baking, "r"));
-    }
+    use answer::tests::response;
 
     #[test]
     fn for_want_of_a_second_person_the_next_commands_are_printed() {
@@ -282,6 +197,7 @@ mod tests {
             state: GateState::Open,
             percent: Some(1_250),
             reason: "it's urgent".into(),
+            resumes: None,
             approval: None,
         };
         let failure = Failure::no(ProblemKind::SecondKeyNeeded, "The server refused: …");

@@ -122,9 +122,10 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
     for recipe in recipes {
         let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
         if let Some(gate) = gate.filter(|gate| gate.state != GateState::Open) {
-            let since = output::distance(gate.since, now);
+            let by = gate.set.as_ref().map_or(String::new(), |set| format!(" by {}", plain(&set.by)));
+            let since = output::distance(gate.set.as_ref().map_or(gate.since, |set| set.at), now);
             text.push_str(&format!(
-                "\n{} {} {since}: {}",
+                "\n{} {}{by} {since}: {}",
                 recipe.path,
                 gate.state.as_str(),
                 plain(&gate.reason)
@@ -139,7 +140,7 @@ pub fn gate(recipe: &RecipeStatus) -> String {
     match recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision) {
         None => "closed".to_owned(),
         Some(gate) => match gate.state {
-            GateState::Open => format!("open at {}", output::percent(gate.percent)),
+            GateState::Open => format!("open at {}", output::percent(gate.percent.min(recipe.max_percent))),
             GateState::Paused => "paused".to_owned(),
             GateState::Ended => "ended".to_owned(),
         },
@@ -207,11 +208,12 @@ mod tests {
             "path": "emergency/fix.json", "lane": "emergency", "slug": "fix", "revision": 2, "name": "Fix",
             "action": "install-certificates", "sha256": "00".repeat(32), "max_percent": 10_000, "starts": null,
             "expires": "2026-12-01T00:00:00Z", "effective_percent": 0,
-            "gate": {"revision": 2, "state": "paused", "percent": 500, "reason": "crashes", "since": "2026-11-22T10:00:00Z"},
+            "gate": {"revision": 2, "state": "paused", "percent": 500, "reason": "crashes", "since": "2026-11-22T10:00:00Z",
+                     "set": {"event": 7, "by": "mei", "at": "2026-11-22T11:00:00Z"}},
         }))
         .unwrap();
         let text = recipes(std::slice::from_ref(&recipe), now);
-        assert!(text.ends_with("\nemergency/fix.json paused 2 hours ago: crashes"), "{text}");
+        assert!(text.ends_with("\nemergency/fix.json paused by mei 1 hour ago: crashes"), "{text}");
         recipe.revision = 3;
         assert!(
             !recipes(std::slice::from_ref(&recipe), now).contains("crashes"),

@@ -37,7 +37,9 @@ pub async fn run(
         Named::File(path) => match Signable::read(&path, limits)? {
             Signable::Proposal(proposal) => (proposal.without_base(), Operators::new(settings)?),
             Signable::Ceremony(held) => return ceremony::submit(held, &around).await,
-            Signable::Opening => return gate::opening::submit(&path, settings, format, limits).await,
+            Signable::Opening => {
+                return gate::opening::submit(&path, command.resume, settings, now, format, limits).await;
+            }
         },
         Named::Id(id) => {
             let server = Operators::new(settings)?;

@@ -74,6 +74,7 @@ impl From<ProblemKind> for Kind {
             ProblemKind::GateEnded => "gate-ended",
             ProblemKind::GateRefused => "gate-refused",
             ProblemKind::SecondKeyNeeded => "second-key-needed",
+            ProblemKind::WouldResume => "would-resume",
             ProblemKind::ApprovalRefused => "approval-refused",
             ProblemKind::RecipeRefused => "recipe-refused",
             ProblemKind::TrustRefused => "trust-refused",
@@ -193,6 +194,8 @@ kinds! {
         "give `--addons` files, or folders of `.xpi` and `.zip` files";
     TooManyAddons "too-many-addons": "there are more add-ons than one preflight takes",
         "name a part of them with `--addons`";
+    PreflightFailed "preflight-failed": "the last preflight of a recipe failed, and none has passed since",
+        "correct the recipe and run `mulberryctl preflight`; `--despite-preflight` where you know better";
     TooManyTimes "too-many-times": "more times are named than one preflight judges at",
         "run it again for the others";
     ExpectDisabled "expect-disabled": "`--expect-disabled` is given for a recipe that may disable nothing",

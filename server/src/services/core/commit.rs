@@ -93,7 +93,8 @@ impl Core {
     ) -> Result<(), Refusal> {
         // Applied before it is recorded: an event that cannot be applied must never be in the ledger.
         let before = Some((*writer.state).clone());
-        let stamp = Stamp { at: now, by: actor.to_owned() };
+        let number = writer.state.head.sequence.saturating_add(1);
+        let stamp = Stamp { event: number, at: now, by: actor.to_owned() };
         let mut next = state::advance(before, &event, &stamp, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
         // What clients cannot read closes every gate.

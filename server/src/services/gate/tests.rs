@@ -30,6 +30,15 @@ fn after(state: &State, request: &GateRequest) -> State {
     state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
 }
 
+/// The same, with what it undoes named.
+fn resuming(state: &State, request: &GateRequest) -> GateRequest {
+    resuming_at("emergency/a.json", state, request)
+}
+
+fn resuming_at(at: &str, state: &State, request: &GateRequest) -> GateRequest {
+    GateRequest { resumes: Some(state.pace(&path(at)).unwrap().last.event), ..request.clone() }
+}
+
 fn kind(state: &State, request: &GateRequest) -> ProblemKind {
     ask(state, request).unwrap_err().kind
 }
@@ -46,8 +55,55 @@ fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
     let paused = state.gates.of(&path("emergency/a.json"), 1).unwrap();
     assert_eq!(paused.reason, "another reason");
     assert_eq!((paused.state, paused.percent.get()), (GateState::Paused, 100));
-    let state = after(&state, &gate(1, GateState::Open, Some(50)));
+    let state = after(&state, &resuming(&state, &gate(1, GateState::Open, Some(50))));
     assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 50);
+}
+
+/// What events are, with their true numbers and who made them.
+fn by(name: &str, state: &State, request: &GateRequest) -> State {
+    let limits = Limits::default();
+    let event = decide(state, name, &path("emergency/a.json"), request, start(), &limits);
+    let event = event.unwrap().unwrap();
+    let sequence = state.head.sequence + 1;
+    let stamp = Stamp { event: sequence, at: start(), by: name.to_owned() };
+    let head = mulberry_shared::operators::LedgerHead { sequence, ..ledger::EMPTY };
+    state::advance(Some(state.clone()), &event, &stamp, head, &limits).unwrap()
+}
+
+#[test]
+fn nobody_undoes_what_a_colleague_stopped_without_naming_it() {
+    let open = |percent| gate(1, GateState::Open, Some(percent));
+    let naming = |event, percent| GateRequest { resumes: Some(event), ..open(percent) };
+    let state = by("mei", &published(1, &initial_state()), &open(2_500));
+    let first = state.pace(&path("emergency/a.json")).unwrap().last.event;
+    let pause = GateRequest { reason: "crashes".into(), ..gate(1, GateState::Paused, None) };
+    let paused = by("mei", &state, &pause);
+
+    let refused = ask(&paused, &open(2_500)).unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::WouldResume);
+    let event = first + 1;
+    let said = format!("mei paused it at 2026-05-04T00:00:00Z (event {event}): \"crashes\"");
+    assert_eq!(refused.detail, said);
+    assert!(refused.remedy.contains(&event.to_string()), "{refused}");
+    // Not what it was before, not a guess, and not by a second person's key: they may not know of it.
+    for request in [naming(first, 2_500), naming(event + 1, 2_500), signed(&paused, 2_500, start(), &[21])] {
+        assert_eq!(kind(&paused, &request), ProblemKind::WouldResume);
+    }
+    let resumed = by("tom", &paused, &naming(event, 2_500));
+    // A second pause is another one.
+    let again = by("mei", &resumed, &pause);
+    assert_eq!(kind(&again, &naming(event, 2_500)), ProblemKind::WouldResume);
+    // Whose answer was lost asks again, and nothing is there to undo.
+    assert_eq!(ask(&resumed, &naming(event, 2_500)), Ok(None));
+
+    // Narrowing is stopping, too; what goes no further undoes nothing.
+    let narrowed = by("mei", &resumed, &open(100));
+    let refused = ask(&narrowed, &open(2_500)).unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::WouldResume);
+    assert!(refused.detail.starts_with("mei narrowed it to 1% at"), "{refused}");
+    assert!(ask(&narrowed, &open(50)).is_ok());
+    let wider = by("tom", &narrowed, &naming(narrowed.head.sequence, 200));
+    assert!(ask(&wider, &open(2_500)).is_ok(), "whoever widened it knew");
 }
 
 /// The plan of this recipe: 1 % for ten minutes, then 50 %, which is all that people signed.
@@ -84,14 +140,17 @@ fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
     assert_eq!(next(&state), Some((100, None)));
     let state = go(&state, &gate(1, GateState::Paused, None), minutes(5));
     assert_eq!(next(&state), Some((100, None)));
-    assert!(refused(&state, 5_000, minutes(30)).contains("is not open so far now"));
-    let state = go(&state, &open(100), minutes(6));
+    let bold = resuming_at("emergency/paced.json", &state, &open(5_000));
+    let refusal = paced(&state, &bold, minutes(30)).unwrap_err();
+    assert!(refusal.detail.contains("is not open so far now"), "{refusal}");
+    let resumed = resuming_at("emergency/paced.json", &state, &open(100));
+    let state = go(&state, &resumed, minutes(6));
     assert!(refused(&state, 5_000, minutes(15)).contains("until 2026-05-04T00:16:00Z"));
     // All that people signed is 50 %, so more is no more.
     let state = go(&state, &open(10_000), minutes(16));
     assert_eq!(next(&state), None);
     let state = go(&state, &open(100), minutes(17));
-    go(&state, &open(4_000), minutes(18));
+    go(&state, &resuming_at("emergency/paced.json", &state, &open(4_000)), minutes(18));
     // The next revision begins again.
     let state = publishes("paced", 2, &state);
     let second = gate(2, GateState::Open, Some(5_000));
@@ -128,6 +187,8 @@ fn what_a_clock_ahead_has_set_people_can_still_open() {
         decide(&state, "tom", &path("emergency/a.json"), &gate(1, GateState::Paused, None), ahead, &limits);
     let state = state::apply(Some(&state), &pause.unwrap().unwrap(), ledger::EMPTY, &limits).unwrap();
     let second = jiff::SignedDuration::from_secs(1);
+    let kind = |state: &State, request: &GateRequest| kind(state, &resuming(state, request));
+    let after = |state: &State, request: &GateRequest| after(state, &resuming(state, request));
     assert_eq!(kind(&state, &signed(&state, 5_000, start() + second, &[21])), ProblemKind::ApprovalRefused);
     let far = signed(&state, 5_000, ahead + jiff::SignedDuration::from_hours(1), &[21]);
     assert_eq!(kind(&state, &far), ProblemKind::ApprovalRefused);
@@ -171,11 +232,11 @@ fn a_second_persons_key_opens_it_once_and_for_what_was_signed() {
 
     // Never twice: not after a pause, not after an end of it all, not in another second.
     let paused = after(&opened, &gate(1, GateState::Paused, None));
-    let again = ask(&paused, &request).unwrap_err();
+    let again = ask(&paused, &resuming(&paused, &request)).unwrap_err();
     assert_eq!(again.kind, ProblemKind::ApprovalRefused);
     assert!(again.detail.contains("it was used"), "{again}");
     let narrowed = after(&opened, &gate(1, GateState::Open, Some(10)));
-    assert_eq!(kind(&narrowed, &request), ProblemKind::ApprovalRefused);
+    assert_eq!(kind(&narrowed, &resuming(&narrowed, &request)), ProblemKind::ApprovalRefused);
     let hour = jiff::SignedDuration::from_hours(1);
     let approval = request.approval.clone().unwrap();
     let other = |change: &dyn Fn(&mut Approval)| {
@@ -353,13 +414,17 @@ fn what_only_people_may_open_needs_as_many_of_them_as_a_recipe() {
     // Narrower is for anyone, and what they signed stays beside it; wider again is not.
     let narrowed = go(&opened, &gate(1, GateState::Open, Some(100)));
     assert_eq!(held(&narrowed), Some(kept));
-    let wider = ask(&narrowed, &gate(1, GateState::Open, Some(5_000))).unwrap_err();
+    let open = |state: &State, percent| resuming_at(at, state, &gate(1, GateState::Open, Some(percent)));
+    let wider = ask(&narrowed, &open(&narrowed, 5_000)).unwrap_err();
     assert_eq!(wider.kind, ProblemKind::SecondKeyNeeded);
     let paused = go(&narrowed, &gate(1, GateState::Paused, None));
     assert_eq!(held(&paused), None);
-    let resumed = ask(&paused, &gate(1, GateState::Open, Some(100))).unwrap_err();
+    let resumed = ask(&paused, &open(&paused, 100)).unwrap_err();
     assert_eq!(resumed.kind, ProblemKind::SecondKeyNeeded);
-    assert_eq!(ask(&paused, &request).unwrap_err().kind, ProblemKind::ApprovalRefused);
+    assert_eq!(
+        ask(&paused, &resuming_at(at, &paused, &request)).unwrap_err().kind,
+        ProblemKind::ApprovalRefused
+    );
     // Nor does a ledger that says so open it.
     let Some(Event::GateApproved { gate, .. }) = ask(&state, &request).unwrap() else { panic!() };
     let forged = Event::GateSet { path: path(at), gate };

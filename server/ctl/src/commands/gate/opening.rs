@@ -2,6 +2,7 @@
 //!
 //! What people read before they sign is computed from the bytes to be signed and from what this machine verified itself.
 
+use super::others;
 use crate::{
     cli,
     commands::{
@@ -88,6 +89,10 @@ pub(super) async fn open(
         return Err(super::other_revision(&command.recipe, meant.recipe.revision, revision));
     }
     let percent = BasisPoints::new(command.percent).unwrap_or(BasisPoints::EVERYONE);
+    let resumes = match &server {
+        Some(server) => resumes(server, &path, percent, command.resume, now).await?,
+        None => None,
+    };
     let mut file = OpeningFile {
         opening: opening(&path, &meant, percent, now),
         reason,
@@ -117,7 +122,7 @@ pub(super) async fn open(
                 signing.describe()
             ),
         )),
-        (None, Some(server)) => hand_in(&server, &file, format).await,
+        (None, Some(server)) => hand_in(&server, &file, resumes, format).await,
         (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
     }
 }
@@ -181,24 +186,47 @@ pub(super) async fn sign_file(
 /// Hands the opening in a file to the server.
 ///
 /// # Errors
-/// The file cannot be read, or the server refuses.
+/// The file cannot be read, it would undo what somebody stopped, or the server refuses.
 pub(in crate::commands) async fn submit(
     path: &Path,
+    resume: bool,
     settings: &Settings,
+    now: Timestamp,
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let file = read(path, limits)?;
-    hand_in(&Operators::new(settings)?, &file, format).await
+    let server = Operators::new(settings)?;
+    let resumes = resumes(&server, &file.opening.path, file.opening.percent, resume, now).await?;
+    hand_in(&server, &file, resumes, format).await
 }
 
-async fn hand_in(server: &Operators, file: &OpeningFile, format: Format) -> Result<Exit, Failure> {
+/// What the opening would undo. A recipe that the server does not have is for the server to refuse.
+async fn resumes(
+    server: &Operators,
+    path: &RecipePath,
+    percent: BasisPoints,
+    resume: bool,
+    now: Timestamp,
+) -> Result<Option<u64>, Failure> {
+    let status = server.status().await?;
+    let recipe = status.recipes.iter().find(|recipe| recipe.path == path.to_string());
+    recipe.map_or(Ok(None), |recipe| others::resumes(recipe, percent.get(), resume, now))
+}
+
+async fn hand_in(
+    server: &Operators,
+    file: &OpeningFile,
+    resumes: Option<u64>,
+    format: Format,
+) -> Result<Exit, Failure> {
     let OpeningFile { opening, reason, signatures, .. } = file;
     let request = GateRequest {
         revision: opening.revision,
         state: GateState::Open,
         percent: Some(opening.percent.get()),
         reason: reason.clone(),
+        resumes,
         approval: Some(opening.approved(signatures.clone())),
     };
     let response = server.gate(&opening.path, &request).await?;
@@ -247,8 +275,14 @@ fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
             GateState::Ended => "ended".to_owned(),
         },
     };
+    let most = meant.recipe.rollout.max_percent;
+    let beyond = if *percent > most {
+        format!("\nPeople signed at most {most}, so that is all that it reaches.")
+    } else {
+        String::new()
+    };
     format!(
-        "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.\n\
+        "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.{beyond}\n\
          Counts when it is handed in before {}, once.\n\
          Reason, which is not signed and can be changed on the way: {:?}\n\n{}",
         output::instant(*expires),

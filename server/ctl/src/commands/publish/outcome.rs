@@ -65,7 +65,17 @@ fn state(recipe: &RecipeStatus, now: Timestamp) -> String {
     let next = format!("Next: mulberryctl gate open {} --percent {percent}", recipe.slug);
     match gate.map(|gate| gate.state) {
         None => format!("NOT LIVE: gate closed. {next}"),
-        Some(GateState::Paused) => format!("NOT LIVE: gate paused. {next}"),
+        // Not the next command: whoever paused it had a reason.
+        Some(GateState::Paused) => {
+            let set = gate.and_then(|gate| gate.set.as_ref());
+            let by =
+                set.map_or(String::new(), |set| format!(" by {} {}", set.by, output::distance(set.at, now)));
+            let reason = gate.map_or("", |gate| gate.reason.as_str());
+            format!(
+                "NOT LIVE: gate paused{by}: {reason:?}. When that is over: mulberryctl gate open {} --percent {percent} --resume",
+                recipe.slug
+            )
+        }
         Some(GateState::Ended) => {
             format!(
                 "NOT LIVE: gate ended, which is final for revision {}. Publish a higher revision.",
@@ -88,7 +98,7 @@ mod tests {
     use super::*;
     use mulberry_shared::{
         digest::Sha256Digest,
-        operators::{GateStatus, NextStep},
+        operators::{GateStatus, NextStep, SetBy},
     };
 
     #[test]
@@ -106,6 +116,7 @@ mod tests {
             starts: None,
             expires: now,
             gate: None,
+            on_gate_end: None,
             effective_percent: 0,
             next_step: None,
         };
@@ -115,7 +126,10 @@ mod tests {
         assert_eq!(live(&recipe, now), closed.replace("percent N", "percent 2.5"));
         recipe.next_step = None;
         let gate = |revision, state| {
-            Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now })
+            let set =
+                Some(SetBy { event: 3, by: "mei".into(), at: now - jiff::SignedDuration::from_mins(3) });
+            let stopped = state == GateState::Paused;
+            Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now, set, stopped })
         };
         recipe.gate = gate(1, GateState::Open);
         assert_eq!(state(&recipe, now), closed, "a gate speaks for one revision");
@@ -132,6 +146,12 @@ mod tests {
         assert_eq!(live(&recipe, now), "LIVE: fix reaches 5 % of those it is for.");
         recipe.starts = Some(now + jiff::SignedDuration::from_hours(3));
         assert_eq!(live(&recipe, now), "NOT LIVE: fix starts in 3 hours.");
+        recipe.starts = None;
+        recipe.gate = gate(2, GateState::Paused);
+        assert_eq!(
+            live(&recipe, now),
+            "NOT LIVE: gate paused by mei 3 minutes ago: \"r\". When that is over: mulberryctl gate open fix --percent N --resume"
+        );
         recipe.gate = gate(2, GateState::Ended);
         assert!(live(&recipe, now).contains("final for revision 2"));
     }

@@ -1,0 +1,158 @@
+//! What holds after a gate was set, in words.
+
+use crate::output;
+use mulberry_shared::operators::{GateResponse, GateState, GateStatus};
+
+/// What holds now, and what comes next.
+pub(super) fn words(response: &GateResponse, reason: &str) -> String {
+    let recipe = &response.recipe;
+    let gate_words = match &recipe.gate {
+        None => "closed".to_owned(),
+        Some(gate) => match gate.state {
+            GateState::Open => open(gate, recipe.max_percent),
+            GateState::Paused => "paused: no new enrolments, nothing is undone".to_owned(),
+            GateState::Ended => format!("ended for good: no new enrolments. {}", super::end::does(recipe)),
+        },
+    };
+    let mut text = format!(
+        "{} revision {} is {gate_words} (edition {}, ledger {}).",
+        recipe.path, recipe.revision, response.edition, response.ledger.sequence
+    );
+    // A gate that is open so already keeps its reason, since an event would begin its bake anew.
+    if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.reason != reason) {
+        text = format!(
+            "{text}\nIt was so already, so nothing was recorded: its reason stays {:?}.",
+            gate.reason
+        );
+    }
+    if recipe.revision > 1 && recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
+        text = format!(
+            "{text}\nClients that have an earlier revision keep it. What undoes that, too: mulberryctl publish --withdraw {} --key …",
+            recipe.slug
+        );
+    }
+    let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
+    if open.is_some_and(|gate| gate.percent.min(recipe.max_percent) > 0) && recipe.effective_percent == 0 {
+        let starts = recipe.starts.map_or(String::new(), |starts| format!("{} ", output::instant(starts)));
+        text = format!(
+            "{text}\nNow it reaches nobody: its window is {starts}to {}.",
+            output::instant(recipe.expires)
+        );
+    }
+    if let (Some(gate), Some(next)) = (open, &recipe.next_step) {
+        let later = next.from.filter(|from| *from > gate.since);
+        let from = later.map_or(String::new(), |from| format!(" from {} on", output::instant(from)));
+        text = format!(
+            "{text}\nNext step of its plan: {}, by one person alone{from}.",
+            output::percent(next.percent)
+        );
+    }
+    text
+}
+
+/// How far a gate is open. What is asked for beyond the maximum that people signed opens nothing.
+pub(in crate::commands) fn open(gate: &GateStatus, max_percent: u16) -> String {
+    if gate.percent <= max_percent {
+        return format!("open at {}", output::percent(gate.percent));
+    }
+    format!(
+        "open at {}, the most that people signed ({} was asked for)",
+        output::percent(max_percent),
+        output::percent(gate.percent)
+    )
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use mulberry_shared::{
+        digest::Sha256Digest,
+        operators::{GateEnd, LedgerHead, NextStep, RecipeStatus, SetBy},
+    };
+
+    pub(in super::super) fn response(
+        state: GateState,
+        percent: u16,
+        max: u16,
+        effective: u16,
+    ) -> GateResponse {
+        let since = "2026-11-22T12:00:00Z".parse().unwrap();
+        GateResponse {
+            edition: 7,
+            recipe: RecipeStatus {
+                path: "emergency/fix.json".into(),
+                lane: "emergency".into(),
+                slug: "fix".into(),
+                revision: 2,
+                name: "Fix".into(),
+                action: "install-certificates".into(),
+                sha256: Sha256Digest::of(b""),
+                max_percent: max,
+                starts: None,
+                expires: "2026-12-01T00:00:00Z".parse().unwrap(),
+                gate: Some(GateStatus {
+                    revision: 2,
+                    state,
+                    percent,
+                    reason: "r".into(),
+                    since,
+                    set: Some(SetBy { event: 9, by: "mei".into(), at: since }),
+                    stopped: state == GateState::Paused,
+                }),
+                on_gate_end: Some(GateEnd::Revert),
+                effective_percent: effective,
+                next_step: None,
+            },
+            ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
+        }
+    }
+
+    #[test]
+    fn the_answer_says_what_holds_now() {
+        let open = words(&response(GateState::Open, 500, 10_000, 500), "r");
+        assert_eq!(open, "emergency/fix.json revision 2 is open at 5 % (edition 7, ledger 9).");
+        let again = words(&response(GateState::Open, 500, 10_000, 500), "another");
+        assert_eq!(
+            again,
+            format!("{open}\nIt was so already, so nothing was recorded: its reason stays \"r\".")
+        );
+        let outside = words(&response(GateState::Open, 5000, 2500, 0), "r");
+        assert!(
+            outside.ends_with("Now it reaches nobody: its window is to 2026-12-01 00:00:00Z."),
+            "{outside}"
+        );
+        let mut baking = response(GateState::Open, 500, 10_000, 500);
+        baking.recipe.next_step =
+            Some(NextStep { percent: 2_500, from: Some("2026-11-22T12:15:00Z".parse().unwrap()) });
+        let next = "Next step of its plan: 25 %, by one person alone from 2026-11-22 12:15:00Z on.";
+        assert!(words(&baking, "r").ends_with(next), "{}", words(&baking, "r"));
+    }
+
+    #[test]
+    fn it_never_claims_more_than_people_signed() {
+        let capped = words(&response(GateState::Open, 6000, 2500, 2500), "r");
+        let expected = "emergency/fix.json revision 2 is open at 25 %, the most that people signed (60 % was asked for) (edition 7";
+        assert!(capped.starts_with(expected), "{capped}");
+        assert!(!capped.contains("open at 60 %"), "{capped}");
+    }
+
+    #[test]
+    fn an_end_says_what_becomes_of_what_clients_have() {
+        let said = |end| {
+            let mut ended = response(GateState::Ended, 5000, 2500, 0);
+            ended.recipe.on_gate_end = end;
+            words(&ended, "r")
+        };
+        let reverts = said(Some(GateEnd::Revert));
+        assert!(
+            reverts.contains("is ended for good: no new enrolments. Clients that have it undo it"),
+            "{reverts}"
+        );
+        assert!(reverts.contains("Clients that have an earlier revision keep it"), "{reverts}");
+        for kept in [Some(GateEnd::Keep), Some(GateEnd::Nothing)] {
+            let text = said(kept);
+            assert!(text.contains("Clients that have it keep") && !text.contains("undo it"), "{text}");
+        }
+        assert!(said(None).contains("as its `on_end` says"), "{}", said(None));
+    }
+}
