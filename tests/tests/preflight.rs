@@ -389,6 +389,45 @@ fn publish_shows_the_preflight_of_exactly_these_bytes() {
     );
 }
 
+#[test]
+fn a_failed_preflight_stops_a_publish_whatever_was_edited_since() {
+    let mut stage = Stage::new(None).unwrap();
+    stage.start_server().unwrap();
+    let fix = install(stage.folder(), &bench().incident.wrong_key.pem());
+    on_the_bench(&fix, DAY_AFTER, &[]).expect_code(1).unwrap();
+    let key = |person: u8| format!("authority/people/person-{person}/emergency.pem");
+    let publish = |more: &[&str]| {
+        let publish = ["publish", "recipes/fix", "--key", &key(1), "--key", &key(2), "--yes"];
+        stage.ctl(&[&publish[..], more].concat()).unwrap()
+    };
+    let refused = publish(&["--json"]).expect_code(1).unwrap().json().unwrap();
+    assert_eq!(refused["error"]["kind"], "preflight-failed");
+    // One comma, and nothing has looked at it.
+    let toml = fs::read_to_string(fix.join("recipe.toml")).unwrap();
+    fs::write(fix.join("recipe.toml"), toml.replace("name = \"", "name = \"Now, ")).unwrap();
+    let edited = publish(&[]).expect_code(1).unwrap();
+    assert!(
+        edited.stdout.contains("The recipe has changed since, and no preflight shows that this helps"),
+        "{edited:?}"
+    );
+    assert!(
+        edited.stderr.contains("Nothing was signed") && edited.stderr.contains("--despite-preflight"),
+        "{edited:?}"
+    );
+    let proposed = ["propose", "recipes/fix", "--key", &key(1), "--yes"];
+    stage.ctl(&proposed).unwrap().expect_code(1).unwrap();
+    assert_eq!(stage.ctl(&["status", "--json"]).unwrap().json().unwrap()["recipes"], serde_json::json!([]));
+
+    let told = publish(&["--despite-preflight"]).expect_code(0).unwrap();
+    assert!(told.stderr.contains("failed, and it is signed all the same"), "{told:?}");
+    // A preflight that passes settles it.
+    install(stage.folder(), &bench().incident.replacement.pem());
+    on_the_bench(&fix, DAY_AFTER, &[]).expect_code(0).unwrap();
+    let toml = fs::read_to_string(fix.join("recipe.toml")).unwrap();
+    fs::write(fix.join("recipe.toml"), toml.replace("revision = 1", "revision = 2")).unwrap();
+    publish(&[]).expect_code(0).unwrap();
+}
+
 /// What can be tried on the real add-ons without the real root's key.
 #[test]
 fn the_real_replacement_of_2019_passes_and_the_wrong_ones_fail() {

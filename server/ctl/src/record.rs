@@ -1,7 +1,8 @@
 //! The last preflight of a recipe, in a small file beside it, for those who publish it.
 //!
-//! It speaks for exactly the bytes that were judged, by their SHA-256. It proves nothing to anybody who does not trust the
-//! folder it lies in: it reminds, and no decision rests on it.
+//! A pass speaks for exactly the bytes that were judged, by their SHA-256. A failure speaks for the recipe until a preflight
+//! passes, whatever was edited since: a change that nothing has looked at mends nothing. It proves nothing to anybody who does
+//! not trust the folder it lies in.
 
 use crate::{files, output};
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use mulberry_shared::{
     json,
     limits::Limits,
     preflight::Report,
-    recipe::{Recipe, published},
+    recipe::{Recipe, RecipePath, Slug, published},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -21,8 +22,8 @@ use std::{
 
 /// The file's name.
 pub const FILE_NAME: &str = ".preflight.json";
-/// The only format there is.
-const FORMAT: u32 = 1;
+/// The format that this program writes, and the newest that it reads. Records of format 1 name no slug.
+const FORMAT: u32 = 2;
 /// Bytes of the file: sixteen times take two thousand.
 const MAX_BYTES: u64 = 16 << 10;
 
@@ -31,6 +32,9 @@ const MAX_BYTES: u64 = 16 << 10;
 #[serde(deny_unknown_fields)]
 pub struct Record {
     format: u32,
+    /// The recipe's slug. None in a record of format 1, which is that of the recipe it lies beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slug: Option<Slug>,
     /// SHA-256 of the recipe's published bytes.
     sha256: Sha256Digest,
     ran: Timestamp,
@@ -54,10 +58,24 @@ struct Numbers {
 pub enum Last {
     /// There is no record, or none that can be read.
     None,
-    /// The last one was of other bytes.
+    /// The last one passed, on other bytes: it says nothing of these.
     OfOtherBytes,
+    /// The last one failed, on other bytes, and none has passed since.
+    FailedBefore(Record),
     /// The last one was of exactly these bytes.
     Of(Record),
+}
+
+impl Last {
+    /// Whether the last one failed: then nobody publishes unless they say so.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        match self {
+            Self::None | Self::OfOtherBytes => false,
+            Self::FailedBefore(_) => true,
+            Self::Of(record) => !record.passed,
+        }
+    }
 }
 
 /// Where the record of the recipe in this `recipe.toml` lies.
@@ -80,6 +98,7 @@ pub fn write(recipe_file: &Path, report: &Report, now: Timestamp) -> io::Result<
     });
     let record = Record {
         format: FORMAT,
+        slug: report.recipe.path.parse::<RecipePath>().ok().map(|path| path.slug),
         sha256: report.recipe.sha256,
         ran: now,
         passed: report.passed,
@@ -97,13 +116,15 @@ pub fn write(recipe_file: &Path, report: &Report, now: Timestamp) -> io::Result<
     file.persist(&path).map(drop).map_err(|error| error.error)
 }
 
-/// The last preflight of this recipe as it is now. Whatever cannot be read, or is of another format, counts as none.
+/// The last preflight of this recipe. Whatever cannot be read, is of a newer format or of another recipe, counts as none.
 #[must_use]
 pub fn last(recipe_file: &Path, recipe: &Recipe, limits: &Limits) -> Last {
     let Ok(bytes) = files::read_bounded(&path(recipe_file), MAX_BYTES) else { return Last::None };
     match json::decode::<Record>(&bytes, &limits.json) {
-        Ok(record) if record.format != FORMAT => Last::None,
+        Ok(record) if record.format > FORMAT => Last::None,
+        Ok(record) if record.slug.as_ref().is_some_and(|slug| *slug != recipe.slug) => Last::None,
         Ok(record) if record.sha256 == Sha256Digest::of(&published::write(recipe)) => Last::Of(record),
+        Ok(record) if !record.passed => Last::FailedBefore(record),
         Ok(_) => Last::OfOtherBytes,
         Err(_) => Last::None,
     }
@@ -112,12 +133,17 @@ pub fn last(recipe_file: &Path, recipe: &Recipe, limits: &Limits) -> Last {
 /// The same in words.
 #[must_use]
 pub fn describe(last: &Last, recipe_file: &Path, now: Timestamp) -> String {
-    let folder = recipe_file.parent().unwrap_or(recipe_file).display();
-    let next = format!("Run: mulberryctl preflight {folder} --anchor PEM --addons DIR --at TIME");
+    let next = format!("Run: {}", command(recipe_file));
     let record = match last {
         Last::None => return format!("NONE. {next}"),
         Last::OfOtherBytes => {
             return format!("NONE of exactly these bytes: the recipe has changed since the last. {next}");
+        }
+        Last::FailedBefore(record) => {
+            let ran = output::distance(record.ran, now);
+            return format!(
+                "FAILED {ran}. The recipe has changed since, and no preflight shows that this helps. {next}"
+            );
         }
         Last::Of(record) => record,
     };
@@ -133,6 +159,13 @@ pub fn describe(last: &Last, recipe_file: &Path, now: Timestamp) -> String {
         ));
     }
     text
+}
+
+/// The command that runs the preflight of the recipe in this file.
+#[must_use]
+pub fn command(recipe_file: &Path) -> String {
+    let folder = recipe_file.parent().unwrap_or(recipe_file).display();
+    format!("mulberryctl preflight {folder} --anchor PEM --addons DIR --at TIME")
 }
 
 #[cfg(test)]
@@ -165,19 +198,30 @@ mod tests {
             said(&last(1)),
             "FAILED 3 hours ago on 0 add-ons\n           as of 1970-01-01 00:00:00Z: 0 better, 0 worse, 0 disabled as declared"
         );
-        assert_eq!(last(2), Last::OfOtherBytes);
-        write(&file, &empty_report(&recipe(2)), now).unwrap();
+        assert!(last(1).failed() && last(2).failed(), "whatever was edited since");
+        assert_eq!(
+            said(&last(2)).split(" Run: ").next(),
+            Some("FAILED 3 hours ago. The recipe has changed since, and no preflight shows that this helps.")
+        );
+        write(&file, &Report { passed: true, ..empty_report(&recipe(2)) }, now).unwrap();
         assert!(matches!(last(2), Last::Of(_)) && last(1) == Last::OfOtherBytes);
+        assert!(!last(1).failed() && !last(2).failed());
+        let other = Recipe { slug: "b".parse().unwrap(), ..recipe(2) };
+        assert_eq!(super::last(&file, &other, &limits), Last::None, "another recipe in this folder");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing temporary is left");
 
         let good = fs::read_to_string(path(&file)).unwrap();
         let long = format!("{good}{}", " ".repeat(MAX_BYTES as usize));
         for bad in
-            [good.replace("\"format\": 1", "\"format\": 2"), good.replace("ran", "run"), long, "{".into()]
+            [good.replace("\"format\": 2", "\"format\": 3"), good.replace("ran", "run"), long, "{".into()]
         {
             assert_ne!(bad, good);
             fs::write(path(&file), bad).unwrap();
             assert_eq!(last(2), Last::None);
         }
+        let old = good.replace("\"format\": 2", "\"format\": 1").replace("\"slug\": \"a\",", "");
+        assert_ne!(old, good);
+        fs::write(path(&file), old).unwrap();
+        assert!(matches!(last(2), Last::Of(_)), "what an earlier program wrote counts");
     }
 }

@@ -19,7 +19,8 @@ use std::path::PathBuf;
                   install or a re-verification helps no add-on at any of the times, and when a distrust disables another \
                   number of add-ons than --expect-disabled says. Add-ons that cannot be read are counted and prove nothing.\n\n\
                   A re-verification is judged before without and afterwards with what --certificate names.\n\n\
-                  The last result stays beside the recipe, in .preflight.json; `publish` shows it.\n\n\
+                  The last result stays beside the recipe, in .preflight.json; `publish` shows it, and after a failure \
+                  goes on only with --despite-preflight.\n\n\
                   Example:\n  mulberryctl preflight recipes/replacement --anchor anchor.pem --addons corpus --at 2019-05-05T00:00:00Z\n  \
                   mulberryctl preflight recipes/distrust-stolen --anchor anchor.pem --addons corpus --at 2026-11-22T00:00:00Z \
                   --expect-disabled 3"

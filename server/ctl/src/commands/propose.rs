@@ -91,6 +91,7 @@ pub async fn run(
     publish::say(format, &examined.describe(base.live(), now))?;
     if command.rebase.is_none() {
         publish::say(format, &publish::preflights(&wishes.recipes, &plan, now, limits))?;
+        publish::check_preflights(&wishes.recipes, &plan, command.despite_preflight, limits)?;
     }
     let authority = signers::authority(&base.targets, lane)?;
     if let Some(old) = &wishes.old {

@@ -68,6 +68,7 @@ pub async fn run(
     let examined = examine(&proposal, &base, now, limits)?;
     say(format, &examined.describe(base.live(), now))?;
     say(format, &preflights(&wishes, &plan, now, limits))?;
+    check_preflights(&wishes, &plan, command.despite_preflight, limits)?;
 
     let signers = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     sign(&mut proposal, &signers, &base)?;
@@ -255,12 +256,49 @@ pub(super) fn preflights(
     now: Timestamp,
     limits: &Limits,
 ) -> String {
-    let signed = wishes.iter().filter(|(_, recipe)| plan.get(&recipe.path()) != Some(&Change::Unchanged));
-    let lines = signed.map(|(file, recipe)| {
+    let lines = signed(wishes, plan).map(|(file, recipe)| {
         let last = record::last(file, recipe, limits);
         format!("preflight  {}: {}", recipe.path(), record::describe(&last, file, now))
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The recipes that are signed.
+fn signed<'a>(
+    wishes: &'a [(PathBuf, Recipe)],
+    plan: &'a Changes,
+) -> impl Iterator<Item = &'a (PathBuf, Recipe)> {
+    wishes.iter().filter(|(_, recipe)| plan.get(&recipe.path()) != Some(&Change::Unchanged))
+}
+
+/// Nobody signs a recipe whose last preflight failed, unless they say that they mean it.
+///
+/// # Errors
+/// One failed.
+pub(super) fn check_preflights(
+    wishes: &[(PathBuf, Recipe)],
+    plan: &Changes,
+    despite: bool,
+    limits: &Limits,
+) -> Result<(), Failure> {
+    let failed = |(file, recipe): &&(PathBuf, Recipe)| record::last(file, recipe, limits).failed();
+    let Some((file, recipe)) = signed(wishes, plan).find(failed) else { return Ok(()) };
+    if despite {
+        output::warn(&format!(
+            "the last preflight of {} failed, and it is signed all the same.",
+            recipe.path()
+        ));
+        return Ok(());
+    }
+    Err(Failure::no(
+        FailureKind::PreflightFailed,
+        format!(
+            "The last preflight of {} FAILED. Nothing was signed. Correct the recipe and prove it:\n  {}\n\
+             Only where you know better than the preflight: the same again with --despite-preflight.",
+            recipe.path(),
+            record::command(file)
+        ),
+    ))
 }
 
 /// Words before the answer: on standard output for people, aside when a script waits for JSON.
