@@ -16,11 +16,15 @@ use mulberry_shared::trust::write::{self, Life};
 use mulberry_shared::trust::{TrustError, TrustErrorKind, Verified, profile, verify};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::watch::Doubt;
 use crate::keys::OnlineKeys;
 use crate::state::State;
 
-/// The format of the stored edition that this program writes, and the newest that it reads.
-const FORMAT: u64 = 1;
+/// The format of a stored edition beside which nothing is doubted.
+const PLAIN: u64 = 1;
+
+/// The newest format of a stored edition that this program reads: with what is doubted of the clock.
+const FORMAT: u64 = 2;
 
 /// How often the timestamp is signed again.
 const TIMESTAMP_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -36,6 +40,8 @@ pub struct Edition {
     pub snapshot: Verified<Snapshot>,
     /// The timestamp.
     pub timestamp: Verified<metadata::Timestamp>,
+    /// What was doubted of the server's clock when it was signed. Nobody else sees it.
+    pub doubt: Option<Doubt>,
 }
 
 /// What has to be signed.
@@ -57,6 +63,8 @@ struct Stored {
     gates: Base64,
     snapshot: Base64,
     timestamp: Base64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubt: Option<Doubt>,
 }
 
 /// A stored edition cannot be used.
@@ -101,11 +109,12 @@ impl Edition {
     /// None is known.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&Stored {
-            format: FORMAT,
+            format: if self.doubt.is_some() { FORMAT } else { PLAIN },
             gates_file: Base64(self.gates_file.to_vec()),
             gates: Base64(self.gates.bytes().to_vec()),
             snapshot: Base64(self.snapshot.bytes().to_vec()),
             timestamp: Base64(self.timestamp.bytes().to_vec()),
+            doubt: self.doubt,
         })
     }
 
@@ -129,6 +138,7 @@ impl Edition {
             gates_file: stored.gates_file.0.into(),
             snapshot: verify::top_level(&state.root, &stored.snapshot.0, limits)?,
             timestamp: verify::top_level(&state.root, &stored.timestamp.0, limits)?,
+            doubt: stored.doubt,
         };
         let listed = edition.gates.targets.get(profile::GATES_FILE).and_then(TargetFile::sha256);
         if listed != Some(Sha256Digest::of(&edition.gates_file)) {
@@ -212,7 +222,8 @@ pub fn next(
     );
     // Each document goes through the verifier before anyone sees it: what clients would refuse is never published.
     let timestamp = verify::top_level(&state.root, &write::sign(&body, &[&keys.timestamp])?, limits)?;
-    Ok(Edition { gates_file, gates, snapshot, timestamp })
+    let doubt = previous.and_then(|previous| previous.doubt);
+    Ok(Edition { gates_file, gates, snapshot, timestamp, doubt })
 }
 
 fn next_gates(
@@ -255,7 +266,14 @@ fn next_snapshot(
     verify::top_level(&state.root, &write::sign(&body, &[&keys.snapshot])?, limits)
 }
 
+/// How long a clock that was ahead is thought to have gone on signing after its last event: a version a second.
+const AHEAD: u64 = 24 * 3_600;
+
 /// The next version of an online role: above what this server signed before, and what a lost one is known to have signed.
+///
+/// Versions are never below the time, so a clock that was ahead has left them ahead. That is nothing to a server that knows what it
+/// signed last. One that was restored from the ledger alone begins a day above the latest time in there, where that lies ahead:
+/// else clients would refuse what it signs until that time has come.
 ///
 /// Where the keys of timestamp or snapshot have changed since, whatever a thief of the old ones signed binds nobody: clients
 /// forget the versions of all three (specification 5.3.11), and so do we where they lie ahead of the clock.
@@ -276,7 +294,10 @@ fn next_version(
         ahead if ahead > time && rotated(edition) => time,
         version => version,
     });
-    write::next_version(floor.max(Some(state.above).filter(|above| *above > 0)), now)
+    let seconds = |at: Timestamp| u64::try_from(at.as_second()).unwrap_or(0);
+    let ahead =
+        (previous.is_none() && state.latest > now).then(|| seconds(state.latest).saturating_add(AHEAD));
+    write::next_version(floor.max(ahead).max(Some(state.above).filter(|above| *above > 0)), now)
 }
 
 fn verify_gates(state: &State, bytes: &[u8], limits: &Limits) -> Result<Verified<Targets>, TrustError> {

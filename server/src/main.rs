@@ -26,7 +26,7 @@ fn main() -> Exit {
     });
     log_to_standard_error(&cli);
     let start = cli.clock_start.map_or(ClockStart::REAL, |start| ClockStart::at(start, Timestamp::now()));
-    match dispatch(&cli.command, SystemClock(start)) {
+    match dispatch(&cli.command, SystemClock::new(start)) {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("mulberry-server: {}", plain_lines(&error.to_string()));

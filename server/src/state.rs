@@ -51,6 +51,10 @@ pub struct State {
     pub paces: BTreeMap<RecipePath, Pace>,
     /// What people signed when ledgers before this one were lost, oldest first.
     pub continuations: Continuations,
+    /// The last event.
+    pub last: Stamp,
+    /// The latest time of any event, even if a wrong clock told it: this server, or one before it, has signed with such times.
+    pub latest: Timestamp,
     /// Versions of the online roles must be above this one, whatever the clock shows; 0 for none.
     pub above: u64,
     /// The highest revision ever published at each path, whether or not it still is.
@@ -166,10 +170,12 @@ pub fn advance(
     let mut next = match (state, event) {
         (None, Event::Initialised { roots, targets, lanes }) => {
             return initial(roots, targets, lanes, &BTreeMap::new(), head, limits)
+                .map(|state| state.stamped(stamp))
                 .map_err(|error| cannot(error.to_string()));
         }
         (None, Event::Continued { .. }) => {
-            return lost::continued(event, stamp, head, limits).map_err(cannot);
+            let state = lost::continued(event, stamp, head, limits).map_err(cannot)?;
+            return Ok(state.stamped(stamp));
         }
         (None, _) => return Err(cannot("the server was not initialised before it".to_owned())),
         (Some(state), _) => state,
@@ -211,7 +217,14 @@ pub fn advance(
         | Event::CeremonySigned { .. }
         | Event::CeremonyPublished { .. }
         | Event::CeremonyDropped { .. } => {
+            let online =
+                |state: &State| ["timestamp", "snapshot"].map(|role| state.root.roles.get(role).cloned());
+            let before = online(&next);
             ceremonies::advance(&mut next, event, stamp, limits).map_err(&cannot)?;
+            // Clients forget the versions that other keys signed.
+            if online(&next) != before {
+                next.latest = stamp.at;
+            }
         }
         Event::GateSet { path, gate } => next.set_gate(path, gate, None, stamp, limits).map_err(&cannot)?,
         Event::GateApproved { path, gate, approval } => {
@@ -219,10 +232,16 @@ pub fn advance(
         }
     }
     next.set_head(head);
-    Ok(next)
+    Ok(next.stamped(stamp))
 }
 
 impl State {
+    fn stamped(mut self, stamp: &Stamp) -> Self {
+        self.latest = self.latest.max(stamp.at);
+        self.last = stamp.clone();
+        self
+    }
+
     /// The events so far end with `head`. The empty one stands for an event that is not recorded yet.
     pub fn set_head(&mut self, head: LedgerHead) {
         self.head = head;
@@ -323,6 +342,8 @@ fn initial(
         gates: Gates::default(),
         paces: BTreeMap::new(),
         continuations: Continuations::default(),
+        last: Stamp { event: 0, at: Timestamp::UNIX_EPOCH, by: String::new() },
+        latest: Timestamp::UNIX_EPOCH,
         above: 0,
         revisions: BTreeMap::new(),
         proposals: Proposals::default(),

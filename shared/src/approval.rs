@@ -27,6 +27,9 @@ pub use file::{OpeningFile, OpeningFileError};
 /// How long an approval may be handed in after it was made: a night, and the way between two machines.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
+/// How far the clock of whoever makes an opening may be ahead of the server's.
+pub const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
 /// What a person signs: open this, so far, from then on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use mulberry_lab::process::Said;
 use mulberry_lab::stage::Stage;
 
@@ -266,4 +266,66 @@ fn an_opening_in_a_file_counts_once() {
     let origin = ["gate", "sign", "all.opening", "--key", "authority/people/person-1/emergency.pem", "--yes"];
     let refused = stage.ctl(&origin).unwrap();
     says(refused, 3, &["it is for revision 1", "Nothing was signed"]);
+}
+
+#[test]
+fn a_servers_clock_that_was_years_ahead_for_a_moment_blocks_nobody() {
+    let mut stage = published();
+    let restart = |stage: &mut Stage, at: Timestamp| {
+        stage.stop_server().unwrap();
+        stage.set_clock(at);
+        stage.start_server().unwrap();
+    };
+    let (right, years_ahead) = (stage.now(), "2029-01-01T00:00:00Z".parse().unwrap());
+    restart(&mut stage, years_ahead);
+    // Whoever pauses has a clock that is right.
+    stage.set_clock(right);
+    stage.ctl(&["gate", "pause", SLUG, "--reason", "crashes"]).unwrap().expect_code(0).unwrap();
+    restart(&mut stage, right + SignedDuration::from_mins(1));
+
+    let way_out = "gate pause emergency/fix.json --reason \"right time\"";
+    let told = says(
+        stage.ctl(&["status"]).unwrap(),
+        1,
+        &["TROUBLE", "2029-01-01", "lies ahead of this server's clock"],
+    );
+    assert!(told.stdout.contains(way_out), "{told:?}");
+    stage
+        .ctl(&["gate", "pause", "emergency/fix.json", "--reason", "right time"])
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    stage.ctl(&["status"]).unwrap().expect_code(0).unwrap();
+    // Two people sign for now, and one person goes on in minutes, not in years.
+    says(
+        open(&stage, "5", &["--resume"]),
+        0,
+        &["is open at 5 %", "by one person alone from 2026-11-22 00:1"],
+    );
+    says(open(&stage, "100", &[]), 1, &["until 2026-11-22T00:1"]);
+    restart(&mut stage, right + SignedDuration::from_mins(20));
+    says(open(&stage, "100", &[]), 0, &["is open at 100 %"]);
+}
+
+#[test]
+fn a_clock_years_ahead_bakes_nothing() {
+    let mut stage = published();
+    says(open(&stage, "5", &[]), 0, &["is open at 5 %"]);
+    for _ in 0..2 {
+        let right = stage.now();
+        stage.stop_server().unwrap();
+        stage.set_clock("2029-01-01T00:00:00Z".parse().unwrap());
+        stage.start_server().unwrap();
+        stage.set_clock(right);
+        says(
+            open(&stage, "100", &[]),
+            1,
+            &["the clock was not to be believed before, so its time began anew"],
+        );
+    }
+    let key = ["--key", "authority/people/person-2/emergency.pem", "--yes", "--token-file", "person-1"];
+    stage.stop_server().unwrap();
+    stage.start_server().unwrap();
+    says(open(&stage, "100", &[]), 1, &["until 2026-11-22T00:1"]);
+    says(open(&stage, "100", &key), 0, &["is open at 100 %"]);
 }

@@ -13,7 +13,6 @@ pub mod ceremonies;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
     GateRequest, GateResponse, LedgerHead, ProblemKind, PublishRequest, PublishResponse, StatusResponse,
@@ -23,6 +22,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::{Refusal, gate, publish, status};
 use crate::clock::Clock;
+use crate::clock::watch::{Time, Watch};
 use crate::export::source::Exporter;
 use crate::keys::KeySource;
 use crate::live::Live;
@@ -55,6 +55,7 @@ pub struct Core {
     /// Head of the ledger, ahead of what is served when an edition could not be stored.
     recorded: std::sync::Mutex<LedgerHead>,
     clock: Arc<dyn Clock>,
+    watch: std::sync::Mutex<Watch>,
     limits: Limits,
 }
 
@@ -128,8 +129,20 @@ impl Core {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusResponse {
-        let status = status::status(&self.served(), self.clock.now(), self.clock.is_shifted());
+        let status = status::status(&self.served(), &self.time(), self.clock.is_shifted());
         StatusResponse { ledger: self.recorded(), troubles: self.troubles(), ..status }
+    }
+
+    /// The time, and how far back it is believed.
+    fn time(&self) -> Time {
+        let event = self.recorded().sequence;
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let (time, set_by) = watch.look(self.clock.reading(), event);
+        if let Some(by) = set_by {
+            let remedy = "whatever bakes bakes anew; look at what sets this machine's clock";
+            tracing::warn!(now = %time.now, by = %format_args!("{by:#}"), remedy, "the clock was set");
+        }
+        time
     }
 
     fn recorded(&self) -> LedgerHead {
@@ -139,8 +152,8 @@ impl Core {
     /// What an operator must look at, a sentence each; none when all is well.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
-        let now = self.clock.now();
-        let mut troubles: Vec<String> = status::expiries(&self.served(), now)
+        let time = self.time();
+        let mut troubles: Vec<String> = status::expiries(&self.served(), time.now)
             .into_iter()
             .filter(|expiry| expiry.due)
             .map(|expiry| format!("{} version {} expires at {}", expiry.role, expiry.version, expiry.expires))
@@ -154,6 +167,7 @@ impl Core {
             troubles
                 .push(format!("clients open nothing: {why}; pause or end that recipe, with another reason"));
         }
+        troubles.extend(status::ahead(&self.served().state, &time));
         let (recorded, served) = (self.recorded().sequence, self.served().state.head.sequence);
         if recorded > served {
             troubles
@@ -175,16 +189,16 @@ impl Core {
         let core = self.clone();
         self.finish(Change::Publish, async move {
             let mut writer = core.writer.lock().await;
-            let now = core.clock.now();
-            let event = publish::decide(&writer.state, lane, &request, now, &core.limits)?;
-            let done = core.commit_any(&mut writer, &actor, event, now).await?;
-            Ok((done, core.published(lane, request.withdraw, now)))
+            let time = core.time();
+            let event = publish::decide(&writer.state, lane, &request, time.now, &core.limits)?;
+            let done = core.commit_any(&mut writer, &actor, event, time.now).await?;
+            Ok((done, core.published(lane, request.withdraw, &time)))
         })
         .await
     }
 
     /// The lane as it is served now.
-    fn published(&self, lane: Lane, withdrawn: Vec<String>, now: Timestamp) -> PublishResponse {
+    fn published(&self, lane: Lane, withdrawn: Vec<String>, time: &Time) -> PublishResponse {
         let served = self.served();
         let state = &served.state;
         PublishResponse {
@@ -192,7 +206,7 @@ impl Core {
             lane: lane.to_string(),
             lane_version: state.lanes.get(&lane).map_or(0, |lane| lane.metadata.version),
             withdrawn,
-            recipes: status::recipes(state, Some(lane), now),
+            recipes: status::recipes(state, Some(lane), time),
             ledger: state.head,
         }
     }
@@ -210,14 +224,14 @@ impl Core {
         let core = self.clone();
         self.finish(Change::Gate, async move {
             let mut writer = core.writer.lock().await;
-            let now = core.clock.now();
-            let event = gate::decide(&writer.state, &actor, &path, &request, now, &core.limits)?;
-            let done = core.commit_any(&mut writer, &actor, event, now).await?;
+            let time = core.time();
+            let event = gate::decide(&writer.state, &actor, &path, &request, time, &core.limits)?;
+            let done = core.commit_any(&mut writer, &actor, event, time.now).await?;
             let served = core.served();
             let published = served.state.recipe(&path).ok_or_else(|| internal("the recipe is gone"))?;
             let answer = GateResponse {
                 edition: served.edition.number(),
-                recipe: status::recipe(&served.state, &path, published, now),
+                recipe: status::recipe(&served.state, &path, published, &time),
                 ledger: served.state.head,
             };
             Ok((done, answer))

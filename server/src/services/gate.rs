@@ -21,6 +21,7 @@ use mulberry_shared::recipe::{Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
 use super::Refusal;
+use crate::clock::watch::Time;
 use crate::event::Event;
 use crate::state::{Pace, Published, Stamp, State, share};
 
@@ -37,9 +38,10 @@ pub fn decide(
     actor: &str,
     path: &RecipePath,
     request: &GateRequest,
-    now: Timestamp,
+    time: impl Into<Time>,
     limits: &Limits,
 ) -> Result<Option<Event>, Refusal> {
+    let time = time.into();
     let Some(published) = state.recipe(path) else {
         let remedy = "publish it first, or check the slug and the lane with `mulberryctl status`";
         return Err(Refusal::new(ProblemKind::UnknownRecipe, format!("{path} is not published"), remedy));
@@ -51,23 +53,29 @@ pub fn decide(
         return Err(Refusal::new(ProblemKind::RevisionMismatch, detail, remedy));
     }
     let current = state.gates.of(path, revision);
-    let floor = state.pace(path).map_or(Timestamp::MIN, |pace| pace.since);
+    let floor = state.pace(path).and_then(|pace| pace.floor(time.now)).unwrap_or(Timestamp::MIN);
     let gate = Gate {
         revision,
         state: request.state,
         percent: percent(request, current)?,
         reason: Refusal::reason(&request.reason, limits.recipe.reason, ProblemKind::GateRefused)?,
         // Never before what was there: what people signed for an earlier instant must stay used.
-        since: request.approval.as_ref().map_or(whole_seconds(now).max(floor), |approval| approval.since),
+        since: request
+            .approval
+            .as_ref()
+            .map_or(whole_seconds(time.now).max(floor), |approval| approval.since),
         approval: None,
     };
     if request.approval.is_some() && gate.state != GateState::Open {
         let detail = "signatures are for opening; anyone may pause or end alone";
         return Err(Refusal::new(ProblemKind::GateRefused, detail, "ask again without them"));
     }
+    // One that lies ahead is set again as it stands: so it gets its right time.
+    let ahead = is_ahead(state.pace(path), current, &time);
     let same = |old: &&Gate| {
         (old.state, old.percent) == (gate.state, gate.percent)
             && (old.state == GateState::Open || old.reason == gate.reason)
+            && !ahead
     };
     match current {
         Some(current) if current.state == GateState::Ended && gate.state != GateState::Ended => {
@@ -83,7 +91,7 @@ pub fn decide(
         }
         _ => {
             check_resumes(state.pace(path), current, &gate, published, request.resumes)?;
-            let change = Change { actor, path, published, gate, now };
+            let change = Change { actor, path, published, gate, time };
             event(state, change, request.approval.as_ref(), limits).map(Some)
         }
     }
@@ -95,7 +103,7 @@ struct Change<'a> {
     path: &'a RecipePath,
     published: &'a Published,
     gate: Gate,
-    now: Timestamp,
+    time: Time,
 }
 
 fn event(
@@ -110,14 +118,14 @@ fn event(
         room(state, &path, &Gate { approval: Some(approval.clone()), ..gate.clone() }, limits)?;
         return Ok(Event::GateApproved { path, gate, approval });
     }
-    let Change { path, published, gate, now, .. } = change;
+    let Change { path, published, gate, time, .. } = change;
     let path = path.clone();
     if gate.state == GateState::Open {
         room(state, &path, &gate, limits)?;
     }
     let (pace, current) = (state.pace(&path), state.gates.of(&path, gate.revision));
     if gate.state == GateState::Open
-        && let Err(why) = pace::alone(&published.recipe, pace, current, gate.percent, now)
+        && let Err(why) = pace::alone(&published.recipe, pace, current, gate.percent, &time)
     {
         let detail = format!(
             "one person alone may not open {path} revision {} at {} now: {why}",
@@ -132,6 +140,13 @@ fn event(
         return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
     }
     Ok(Event::GateSet { path, gate })
+}
+
+/// Whether a gate was set at a time that lies ahead: the clock was wrong then, or is now.
+#[must_use]
+pub fn is_ahead(pace: Option<&Pace>, gate: Option<&Gate>, time: &Time) -> bool {
+    let recorded = pace.is_some_and(|pace| time.is_ahead(pace.last.at));
+    recorded || gate.is_some_and(|gate| time.is_ahead(gate.since))
 }
 
 /// Whether the request knows of the pause or narrowing that it undoes, if it undoes one.

@@ -1,13 +1,14 @@
 //! What is published, how far it is open, and what is due.
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::gates::Gate;
+use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::operators::{ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse};
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::trust::profile;
 use mulberry_shared::trust::write::Life;
 
 use super::gate;
+use crate::clock::watch::Time;
 use crate::served::Served;
 use crate::state::{Pace, Published, Stamp, State, share};
 
@@ -16,12 +17,13 @@ const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The status at `now`, as far as what is served tells it.
 #[must_use]
-pub fn status(served: &Served, now: Timestamp, clock_shifted: bool) -> StatusResponse {
+pub fn status(served: &Served, time: &Time, clock_shifted: bool) -> StatusResponse {
+    let now = time.now;
     StatusResponse {
         now,
         clock_shifted,
         edition: served.edition.number(),
-        recipes: recipes(&served.state, None, now),
+        recipes: recipes(&served.state, None, time),
         expiries: expiries(served, now),
         proposals_waiting: waiting(&served.state),
         ledger: served.state.head,
@@ -39,18 +41,18 @@ pub fn waiting(state: &State) -> usize {
 
 /// The recipes of one lane, or of all, by path.
 #[must_use]
-pub fn recipes(state: &State, lane: Option<Lane>, now: Timestamp) -> Vec<RecipeStatus> {
+pub fn recipes(state: &State, lane: Option<Lane>, time: &Time) -> Vec<RecipeStatus> {
     state
         .recipes()
         .filter(|(path, _)| lane.is_none_or(|lane| path.lane == lane))
-        .map(|(path, published)| recipe(state, path, published, now))
+        .map(|(path, published)| recipe(state, path, published, time))
         .collect()
 }
 
 /// One recipe and its gate.
 #[must_use]
-pub fn recipe(state: &State, path: &RecipePath, published: &Published, now: Timestamp) -> RecipeStatus {
-    let recipe = &published.recipe;
+pub fn recipe(state: &State, path: &RecipePath, published: &Published, time: &Time) -> RecipeStatus {
+    let (recipe, now) = (&published.recipe, time.now);
     let in_window = recipe.starts.is_none_or(|starts| starts <= now) && now < recipe.expires;
     let open = state
         .gates
@@ -71,7 +73,7 @@ pub fn recipe(state: &State, path: &RecipePath, published: &Published, now: Time
         gate: state.gates.0.get(path).map(|gate| gate_status(gate, state.pace(path))),
         on_gate_end: Some(recipe.gate_end().into()),
         effective_percent: open,
-        next_step: gate::next_step(recipe, state.pace(path), state.gates.of(path, recipe.revision)),
+        next_step: gate::next_step(recipe, state.pace(path), state.gates.of(path, recipe.revision), time),
     }
 }
 
@@ -86,6 +88,38 @@ fn gate_status(gate: &Gate, pace: Option<&Pace>) -> GateStatus {
         set: pace.map(|pace| set(&pace.last)),
         stopped: pace.is_some_and(|pace| pace.stopped),
     }
+}
+
+/// The times of the ledger that lie ahead, each with the way out: the clock was wrong when they were recorded, or is now. They
+/// are in nobody's way, since order comes from the ledger.
+#[must_use]
+pub fn ahead(state: &State, time: &Time) -> Vec<String> {
+    let right = "if this clock is wrong, put it right; if it is right";
+    let lies = |path: &RecipePath, gate: &Gate| gate::is_ahead(state.pace(path), Some(gate), time);
+    let mut all: Vec<String> = Vec::new();
+    for (path, gate) in state.gates.0.iter().filter(|(path, gate)| lies(path, gate)) {
+        let at = state.pace(path).map_or(gate.since, |pace| pace.last.at.max(gate.since));
+        let (percent, reason) = (gate.percent, "--reason \"right time\"");
+        let again = match gate.state {
+            GateState::Open => {
+                format!("gate open {path} --percent {} {reason}", percent.to_string().trim_end_matches('%'))
+            }
+            GateState::Paused => format!("gate pause {path} {reason}"),
+            GateState::Ended => format!("gate end {path} {reason}"),
+        };
+        all.push(format!(
+            "the gate of {path} was set at {at:.0}, which lies ahead of this server's clock; {right}, set the gate again as it \
+             stands: mulberryctl {again}"
+        ));
+    }
+    if all.is_empty() && time.is_ahead(state.last.at) {
+        let Stamp { event, at, .. } = &state.last;
+        all.push(format!(
+            "event {event}, the last, was recorded at {at:.0}, which lies ahead of this server's clock; {right}, the next event \
+             settles it"
+        ));
+    }
+    all
 }
 
 /// Every served metadata document and whether it is due, root first.

@@ -1,13 +1,19 @@
 //! Gates, and the pace at which each was opened.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use mulberry_shared::approval::Approval;
+use mulberry_shared::approval::{AHEAD, Approval};
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
 use super::{Stamp, State};
+
+/// The most instants that are remembered of a path's gates; the earliest go first. Signatures count for a day, so all of that
+/// day's are among them, unless somebody sets one gate a thousand times a day.
+const INSTANTS: usize = 1_024;
 
 /// What is remembered of a path's gates. It outlives them: nothing that was signed for an earlier instant counts again, not even
 /// after the recipe was withdrawn.
@@ -17,13 +23,42 @@ pub struct Pace {
     pub revision: u64,
     /// How far that revision was ever open, within its recipe's maximum.
     pub reached: BasisPoints,
-    /// The latest `since` of any gate there.
-    pub since: Timestamp,
+    /// The `since` of the gates there, at most [`INSTANTS`] of them.
+    instants: BTreeSet<Timestamp>,
     /// The event that set the gate last.
     pub last: Stamp,
     /// Whether that event stopped something: it paused the gate or narrowed it. Whoever widens the gate again undoes what
     /// somebody did, and has to know it.
     pub stopped: bool,
+}
+
+impl Pace {
+    /// The instant after which people must have signed at `now`, so that nothing counts twice, and nothing that was signed
+    /// before the gate was set again.
+    ///
+    /// Not simply the latest: one that a wrong clock has left years ahead would be in everybody's way until then. Nothing that is
+    /// signed for such an instant counts now, so it needs no floor either.
+    #[must_use]
+    pub fn floor(&self, now: Timestamp) -> Option<Timestamp> {
+        let most = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+        self.instants.range(..=most).next_back().copied()
+    }
+
+    /// A gate was set for this instant.
+    pub(crate) fn note(&mut self, since: Timestamp) {
+        self.instants.insert(since);
+        while self.instants.len() > INSTANTS {
+            self.instants.pop_first();
+        }
+    }
+
+    /// That of a gate that was set at `since`, for tests of instants.
+    #[cfg(test)]
+    pub(crate) fn at(since: Timestamp) -> Self {
+        let last = Stamp { event: 1, at: since, by: String::new() };
+        let instants = BTreeSet::from([since]);
+        Self { revision: 1, reached: BasisPoints::NOBODY, instants, last, stopped: false }
+    }
 }
 
 impl State {
@@ -91,8 +126,9 @@ impl State {
         };
         let reached =
             before.filter(|pace| pace.revision == gate.revision).map_or(open, |pace| pace.reached.max(open));
-        let since = before.map_or(gate.since, |pace| pace.since.max(gate.since));
-        let pace = Pace { revision: gate.revision, reached, since, last: stamp.clone(), stopped };
+        let instants = before.map(|pace| pace.instants.clone()).unwrap_or_default();
+        let mut pace = Pace { revision: gate.revision, reached, instants, last: stamp.clone(), stopped };
+        pace.note(gate.since);
         self.paces.insert(path.clone(), pace);
         self.gates.0.insert(path.clone(), Gate { approval: kept, ..gate.clone() });
         Ok(())

@@ -39,7 +39,7 @@ impl Core {
         let core = self.clone();
         self.finish(Change::Propose, async move {
             let mut writer = core.writer.lock().await;
-            let now = core.clock.now();
+            let now = core.time().now;
             let ceremony::Decision { id, event } = ceremony::make(&writer.state, request, now, &core.limits)?;
             let done = match event {
                 None => Done::Unchanged,
@@ -79,7 +79,7 @@ impl Core {
         let core = self.clone();
         self.finish(Change::Drop, async move {
             let mut writer = core.writer.lock().await;
-            let now = core.clock.now();
+            let now = core.time().now;
             let (dropped, event) = ceremony::give_up(&writer.state, &id, &request, &core.limits)?;
             core.commit(&mut writer, &actor, event, now).await?;
             Ok((Done::Changed, DroppedCeremony { dropped }))

@@ -11,6 +11,7 @@ use mulberry_shared::recipe::RecipePath;
 use mulberry_shared::trust::TrustError;
 
 use super::{Core, Done, internal};
+use crate::clock::watch::Doubt;
 use crate::edition::store::EditionStore;
 use crate::edition::{self, Edition, Work};
 use crate::event::{Event, Record};
@@ -57,9 +58,14 @@ impl Core {
     /// [`SignError`]; what was served is still served, and the next call tries again.
     pub async fn sign_due(&self) -> Result<Work, SignError> {
         let mut writer = self.writer.lock().await;
-        let now = self.clock.now();
+        let time = self.time();
+        let now = time.now;
         self.look_for_keys(&mut writer);
         let mut work = edition::due(writer.edition.as_deref(), &writer.state, now);
+        // What is doubted lies beside the edition, so that a restart knows it.
+        if writer.edition.as_ref().is_some_and(|signed| signed.doubt != time.doubt()) {
+            work = work.max(Work::Timestamp);
+        }
         // Signed earlier, but not stored then, so not served either.
         if writer.edition.as_ref().is_none_or(|signed| !Arc::ptr_eq(signed, &self.served().edition)) {
             work = work.max(Work::Timestamp);
@@ -168,7 +174,7 @@ impl Core {
     }
 
     async fn serve_next(&self, writer: &mut Writer, now: Timestamp, work: Work) -> Result<(), SignError> {
-        let signed = writer.sign(now, work, &self.limits).await;
+        let signed = writer.sign(now, self.time().doubt(), work, &self.limits).await;
         self.failing.store(signed.is_err() || writer.ledger.is_uncertain(), Ordering::SeqCst);
         if signed.is_err() {
             self.metrics.count_signing_failure();
@@ -191,11 +197,13 @@ impl Writer {
     pub(super) async fn sign(
         &mut self,
         now: Timestamp,
+        doubt: Option<Doubt>,
         work: Work,
         limits: &Limits,
     ) -> Result<Arc<Edition>, SignError> {
         let keys = self.keys.as_ref().ok_or(SignError::NoKeys)?;
         let edition = edition::next(self.edition.as_deref(), &self.state, keys, now, work, limits)?;
+        let edition = Edition { doubt, ..edition };
         let bytes = edition.to_bytes()?;
         let edition = Arc::new(edition);
         // From here on its versions count as used, even if it is not stored.

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use super::commit::{SignError, Writer};
 use super::{Core, EXPORTS};
 use crate::clock::Clock;
+use crate::clock::watch::Watch;
 use crate::edition::store::EditionStore;
 use crate::edition::{self, Edition, StoredEditionError, Work};
 use crate::files::FileError;
@@ -76,12 +77,25 @@ impl Core {
             None => settle(&*keys, &state),
         }
         let mut writer = Writer { ledger, state, edition, keys: selected, editions };
-        let now = clock.now();
-        let work = edition::due(writer.edition.as_deref(), &writer.state, now);
+        let (reading, head) = (clock.reading(), writer.ledger.head().sequence);
+        let seen = writer.edition.as_ref().and_then(|edition| edition.timestamp.signed_at);
+        let seen = seen.or((writer.state.last.event > 0).then_some(writer.state.last.at));
+        let doubted = writer.edition.as_ref().and_then(|edition| edition.doubt);
+        let mut watch = Watch::start(reading, head, seen, doubted);
+        let (time, _) = watch.look(reading, head);
+        if let Some(doubt) = time.doubt().filter(|doubt| Some(*doubt) != doubted) {
+            let seen = seen.map(|seen| seen.to_string());
+            let remedy = "whatever bakes bakes anew; check the clock, unless this server was stopped for more than a day";
+            tracing::warn!(now = %doubt.from, seen, remedy, "the clock does not go on from what was signed last");
+        }
+        let mut work = edition::due(writer.edition.as_deref(), &writer.state, time.now);
+        if time.doubt() != doubted {
+            work = work.max(Work::Timestamp);
+        }
         let edition = match (&writer.edition, work) {
             (Some(edition), Work::Nothing) => edition.clone(),
             (Some(edition), _) if writer.keys.is_none() => edition.clone(),
-            _ => writer.sign(now, work, &limits).await?,
+            _ => writer.sign(time.now, time.doubt(), work, &limits).await?,
         };
         let recorded = std::sync::Mutex::new(writer.ledger.head());
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
@@ -100,6 +114,7 @@ impl Core {
             failing,
             recorded,
             clock,
+            watch: std::sync::Mutex::new(watch),
             limits,
         })
     }

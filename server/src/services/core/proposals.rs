@@ -59,7 +59,7 @@ impl Core {
         let core = self.clone();
         self.finish(Change::Drop, async move {
             let mut writer = core.writer.lock().await;
-            let now = core.clock.now();
+            let now = core.time().now;
             let (dropped, event) = propose::give_up(&writer.state, &id, &request, &core.limits)?;
             core.commit(&mut writer, &actor, event, now).await?;
             Ok((Done::Changed, DropResponse { dropped }))
@@ -93,11 +93,12 @@ impl Core {
         let core = self.clone();
         self.finish(kind, async move {
             let mut writer = core.writer.lock().await;
-            let now = core.clock.now();
-            let propose::Decision { id, lane, withdrawn, events } = decide(&writer.state, now, &core.limits)?;
+            let time = core.time();
+            let propose::Decision { id, lane, withdrawn, events } =
+                decide(&writer.state, time.now, &core.limits)?;
             let done = if events.is_empty() { Done::Unchanged } else { Done::Changed };
             for event in events {
-                core.commit(&mut writer, &actor, event, now).await?;
+                core.commit(&mut writer, &actor, event, time.now).await?;
             }
             let waiting = core.served().state.proposals.get(&id).cloned();
             let answer = match waiting {
@@ -111,7 +112,7 @@ impl Core {
                     outcome: ProposalOutcome::Published,
                     id,
                     proposal: None,
-                    published: Some(core.published(lane, withdrawn, now)),
+                    published: Some(core.published(lane, withdrawn, &time)),
                 },
             };
             Ok((done, answer))

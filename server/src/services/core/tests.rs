@@ -1,9 +1,11 @@
+mod clock;
 mod log;
 mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use mulberry_shared::operators::{GateState, ProblemKind};
 use mulberry_shared::trust::edition::RoleExpiry;
 use mulberry_shared::trust::{Edition as ReadEdition, Next, Outcome, Refresh, Reply, TrustState};
@@ -210,7 +212,7 @@ async fn an_empty_ledger_foreign_keys_and_a_newer_or_damaged_edition_do_not_star
     parts.open().await.unwrap();
     let good = parts.editions.load().unwrap().unwrap();
     for (bytes, what) in [
-        (br#"{"format":2}"#.to_vec(), "format 2"),
+        (br#"{"format":3}"#.to_vec(), "format 3"),
         (b"{}".to_vec(), "cannot be read"),
         (
             String::from_utf8(good.clone())

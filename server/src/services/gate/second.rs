@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::approval::{Approval, LIFE};
+use jiff::Timestamp;
+use mulberry_shared::approval::{AHEAD, Approval, LIFE};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::proposal::{Signing, signing::names};
@@ -14,9 +14,6 @@ use mulberry_shared::trust::{Key, KeyId};
 use super::Change;
 use crate::services::Refusal;
 use crate::state::State;
-
-/// How far the signer's clock may be ahead of ours.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Checks what people signed against the gate that is asked for: its form, its time, that it was not used before, and that
 /// it takes two people: the one who asks and one who signed, or two who signed. Gives it with the signatures that count, and
@@ -30,7 +27,7 @@ pub(super) fn judge(
     approval: &Approval,
     limits: &Limits,
 ) -> Result<Approval, Refusal> {
-    let Change { actor, path, published, gate, now } = change;
+    let Change { actor, path, published, gate, time } = change;
     let refuse = |detail: String| {
         Refusal::new(ProblemKind::ApprovalRefused, detail, "make a new opening and have it signed")
     };
@@ -38,7 +35,8 @@ pub(super) fn judge(
         let detail = format!("{} is asked for, and {} was signed", gate.percent, approval.percent);
         return Err(refuse(detail));
     }
-    timely(approval, state.pace(path).map(|pace| pace.since), *now).map_err(refuse)?;
+    let floor = state.pace(path).and_then(|pace| pace.floor(time.now));
+    timely(approval, floor, time.now).map_err(refuse)?;
     let authority =
         state.targets.authority(path.lane.as_str(), "targets").map_err(|error| refuse(error.to_string()))?;
     let opening = approval.opening(path, gate.revision, published.sha256);
@@ -92,8 +90,7 @@ fn counted(signatures: &[Signature], labels: &[KeyId]) -> Vec<Signature> {
     counted.map(|one| Signature { other: BTreeMap::new(), ..one.clone() }).collect()
 }
 
-/// Whether it may still be handed in: made lately, and after everything that happened to the gate. Where our clock was ahead when
-/// that happened, people sign for the instant after it, or nobody could open it before that time has come.
+/// Whether it may still be handed in: made lately, and after everything that happened to the gate.
 fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
     let Approval { since, expires, .. } = approval;
     if *expires <= now {
@@ -104,7 +101,7 @@ fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Resu
             "what was signed may be handed in for at most {LIFE:#}, and begins on a whole second"
         ));
     }
-    if since.duration_since(floor.map_or(now, |floor| now.max(floor))) > CLOCKS {
+    if since.duration_since(now) > AHEAD {
         return Err(format!(
             "what was signed is to hold from {since} on, and here it is {now}; one clock is wrong"
         ));
@@ -129,7 +126,11 @@ fn is_of(actor: &str, person: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mulberry_shared::sampling::BasisPoints;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::state::Pace;
 
     #[test]
     fn a_token_is_known_as_a_persons_by_its_name() {
@@ -146,6 +147,31 @@ mod tests {
             [("on-duty", "alice"), ("malice", "alice"), ("alicent", "alice"), ("ali", "alice")]
         {
             assert!(!is_of(actor, person), "{actor} {person}");
+        }
+    }
+    proptest! {
+        /// Under any clock, forwards and back: what was taken once is never taken again.
+        #[test]
+        fn an_opening_counts_once_whatever_the_clock_does(
+            story in prop::collection::vec((-200_000..200_000_i64, -90_000..900_i64), 1..20),
+            later in -200_000..200_000_i64,
+        ) {
+            let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+            let made = |since| Approval {
+                percent: BasisPoints::EVERYONE, since, expires: since + LIFE, signatures: Vec::new(),
+            };
+            let mut pace = Pace::at(at(-300_000));
+            let mut taken = Vec::new();
+            for (now, ago) in story {
+                let (now, since) = (at(now), at(now + ago));
+                if timely(&made(since), pace.floor(now), now).is_ok() {
+                    pace.note(since);
+                    taken.push(since);
+                }
+            }
+            for since in taken {
+                prop_assert!(timely(&made(since), pace.floor(at(later)), at(later)).is_err(), "{since} at {later}");
+            }
         }
     }
 }

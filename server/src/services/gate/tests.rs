@@ -59,15 +59,17 @@ fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
     assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 50);
 }
 
-/// What events are, with their true numbers and who made them.
-fn by(name: &str, state: &State, request: &GateRequest) -> State {
-    let limits = Limits::default();
-    let event = decide(state, name, &path("emergency/a.json"), request, start(), &limits);
-    let event = event.unwrap().unwrap();
+/// The state after an event, which has its true number, its time and an actor.
+fn recorded(state: &State, event: &Event, name: &str, at: Timestamp) -> State {
     let sequence = state.head.sequence + 1;
-    let stamp = Stamp { event: sequence, at: start(), by: name.to_owned() };
+    let stamp = Stamp { event: sequence, at, by: name.to_owned() };
     let head = mulberry_shared::operators::LedgerHead { sequence, ..ledger::EMPTY };
-    state::advance(Some(state.clone()), &event, &stamp, head, &limits).unwrap()
+    state::advance(Some(state.clone()), event, &stamp, head, &Limits::default()).unwrap()
+}
+
+fn by(name: &str, state: &State, request: &GateRequest) -> State {
+    let event = decide(state, name, &path("emergency/a.json"), request, start(), &Limits::default());
+    recorded(state, &event.unwrap().unwrap(), name, start())
 }
 
 #[test]
@@ -122,12 +124,11 @@ fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
     let next = |state: &State| {
         let path = path("emergency/paced.json");
         let recipe = state.recipe(&path).unwrap().recipe.clone();
-        let step = next_step(&recipe, state.pace(&path), state.gates.of(&path, 1));
+        let step = next_step(&recipe, state.pace(&path), state.gates.of(&path, 1), &start().into());
         step.map(|step| (step.percent, step.from.filter(|from| *from > Timestamp::UNIX_EPOCH)))
     };
     let go = |state: &State, request: &GateRequest, now| {
-        let event = paced(state, request, now).unwrap().unwrap();
-        state::apply(Some(state), &event, ledger::EMPTY, &Limits::default()).unwrap()
+        recorded(state, &paced(state, request, now).unwrap().unwrap(), "tom", now)
     };
     let state = publishes("paced", 1, &initial_state());
     assert_eq!(next(&state), Some((100, None)));
@@ -164,38 +165,53 @@ fn nothing_bakes_before_the_recipe_is_in_force() {
     let mut state = publishes("paced", 1, &initial_state());
     state = {
         let event = decide(&state, "tom", &at, &gate(1, GateState::Open, Some(100)), start(), &limits);
-        state::apply(Some(&state), &event.unwrap().unwrap(), ledger::EMPTY, &limits).unwrap()
+        recorded(&state, &event.unwrap().unwrap(), "tom", start())
     };
     let (pace, current) = (state.pace(&at), state.gates.of(&at, 1));
     let starts = start() + jiff::SignedDuration::from_hours(2);
     let later = Recipe { starts: Some(starts), ..(*state.recipe(&at).unwrap().recipe).clone() };
     let half = BasisPoints::new(5_000).unwrap();
-    let refused = pace::alone(&later, pace, current, half, starts).unwrap_err();
+    let refused = pace::alone(&later, pace, current, half, &starts.into()).unwrap_err();
     assert!(refused.contains("until 2026-05-04T02:10:00Z"), "{refused}");
     let baked = starts + jiff::SignedDuration::from_mins(10);
-    assert_eq!(next_step(&later, pace, current).unwrap().from, Some(baked));
-    assert_eq!(pace::alone(&later, pace, current, half, baked), Ok(()));
+    assert_eq!(next_step(&later, pace, current, &starts.into()).unwrap().from, Some(baked));
+    assert_eq!(pace::alone(&later, pace, current, half, &baked.into()), Ok(()));
 }
 
 /// Set while this server's clock was ten years ahead.
 #[test]
-fn what_a_clock_ahead_has_set_people_can_still_open() {
-    let limits = Limits::default();
-    let state = published(1, &initial_state());
+fn what_a_clock_ahead_has_set_is_in_nobodys_way() {
+    let at = path("emergency/a.json");
     let ahead = start() + jiff::SignedDuration::from_hours(24 * 3_650);
-    let pause =
-        decide(&state, "tom", &path("emergency/a.json"), &gate(1, GateState::Paused, None), ahead, &limits);
-    let state = state::apply(Some(&state), &pause.unwrap().unwrap(), ledger::EMPTY, &limits).unwrap();
     let second = jiff::SignedDuration::from_secs(1);
-    let kind = |state: &State, request: &GateRequest| kind(state, &resuming(state, request));
-    let after = |state: &State, request: &GateRequest| after(state, &resuming(state, request));
-    assert_eq!(kind(&state, &signed(&state, 5_000, start() + second, &[21])), ProblemKind::ApprovalRefused);
-    let far = signed(&state, 5_000, ahead + jiff::SignedDuration::from_hours(1), &[21]);
-    assert_eq!(kind(&state, &far), ProblemKind::ApprovalRefused);
-    let after_it = signed(&state, 5_000, ahead + second, &[21]);
-    let paused = after(&after(&state, &after_it), &gate(1, GateState::Paused, None));
-    assert_eq!(kind(&paused, &after_it), ProblemKind::ApprovalRefused, "it was used");
-    after(&paused, &signed(&paused, 5_000, ahead + second * 2, &[21]));
+    let pause = gate(1, GateState::Paused, None);
+    let state = published(1, &initial_state());
+    let used = signed(&state, 5_000, start(), &[21]);
+    let state = recorded(&state, &ask(&state, &used).unwrap().unwrap(), "tom", start());
+    let event = decide(&state, "tom", &at, &pause, ahead, &Limits::default());
+    let state = recorded(&state, &event.unwrap().unwrap(), "tom", ahead);
+
+    // People sign for now, and each opening counts once, under either clock.
+    assert_eq!(kind(&state, &resuming(&state, &used)), ProblemKind::ApprovalRefused, "it was used");
+    for far in [second, jiff::SignedDuration::from_hours(1)] {
+        let far = signed(&state, 5_000, ahead + far, &[21]);
+        assert_eq!(kind(&state, &resuming(&state, &far)), ProblemKind::ApprovalRefused);
+    }
+    let now = signed(&state, 5_000, start() + second, &[21]);
+    let opened = ask(&state, &resuming(&state, &now)).unwrap().unwrap();
+    assert!(matches!(opened, Event::GateApproved { .. }));
+    let opened = recorded(&state, &opened, "tom", start());
+    let paused = recorded(&opened, &ask(&opened, &pause).unwrap().unwrap(), "tom", start());
+    assert_eq!(kind(&paused, &resuming(&paused, &now)), ProblemKind::ApprovalRefused, "it was used");
+
+    // One person opens it as far as it was, from now on; and what stands is set again with its right time.
+    let event = ask(&state, &resuming(&state, &gate(1, GateState::Open, Some(100)))).unwrap().unwrap();
+    let Event::GateSet { gate: open, .. } = event else { panic!("{event:?}") };
+    assert_eq!(open.since, start());
+    let Event::GateSet { gate: again, .. } = ask(&state, &pause).unwrap().unwrap() else { panic!() };
+    assert_eq!((again.state, again.since), (GateState::Paused, start()));
+    assert!(is_ahead(state.pace(&at), state.gates.of(&at, 1), &start().into()));
+    assert!(!is_ahead(paused.pace(&at), paused.gates.of(&at, 1), &start().into()));
 }
 
 /// An opening of `percent` made at `since`, signed with the keys of these numbers.

@@ -26,7 +26,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::{
-    approval::{LIFE, Opening, OpeningFile},
+    approval::{AHEAD, LIFE, Opening, OpeningFile},
     digest::Sha256Digest,
     exit::Exit,
     gates::Gate,
@@ -250,10 +250,12 @@ fn meant(state: &TrustState, base: &Base, path: &RecipePath, limits: &Limits) ->
     Ok(Meant { recipe, sha256: content.sha256, gate })
 }
 
-/// An opening from now on, and after whatever the gate was set to before.
+/// An opening from now on, and after whatever the gate was set to before, unless a wrong clock has dated that far ahead: a server
+/// takes no such opening, and asks for none.
 fn opening(path: &RecipePath, meant: &Meant, percent: BasisPoints, now: Timestamp) -> Opening {
     let second = SignedDuration::from_secs(1);
-    let after = meant.gate.as_ref().and_then(|gate| gate.since.checked_add(second).ok());
+    let near = meant.gate.as_ref().filter(|gate| gate.since.duration_since(now) < AHEAD);
+    let after = near.and_then(|gate| gate.since.checked_add(second).ok());
     let since = Timestamp::from_second(now.as_second()).unwrap_or(now).max(after.unwrap_or(Timestamp::MIN));
     Opening {
         path: path.clone(),
