@@ -161,3 +161,32 @@ fn a_wrong_command_line_fails_as_json_where_json_was_asked_for() {
         assert!(!refused.stderr.is_empty());
     }
 }
+
+#[test]
+fn a_suffix_that_no_product_writes_is_refused_with_the_right_spelling() {
+    let folder = tempfile::tempdir().unwrap();
+    ctl(folder.path(), &["recipe", "new", "--action", "hold-verification", "--slug", "hold"]);
+    let file = folder.path().join("recipes/hold/recipe.toml");
+    let template = fs::read_to_string(&file).unwrap();
+    for (range, told) in [
+        (">=68.0a1", ""),
+        ("=59.0b4", ""),
+        ("=60.6.2esr", ""),
+        (">=68.0.0-beta.3", ""),
+        (">=68.0.0-b3", "write 68.0b3"),
+        ("=60.6.1-esr", "write 60.6.1esr"),
+        ("=66.0.3-1", "write 66.0.3"),
+    ] {
+        let (before, after) = template.split_once("[rollout]").unwrap();
+        let before = before.split("[targeting]").next().unwrap();
+        fs::write(&file, format!("{before}[targeting]\nversions = {range:?}\n[rollout]{after}")).unwrap();
+        let checked = ctl(folder.path(), &["recipe", "check", "recipes"]);
+        assert_eq!(
+            checked.status.code(),
+            Some(i32::from(!told.is_empty())),
+            "{range}: {}",
+            text(&checked.stdout)
+        );
+        assert!(text(&checked.stdout).contains(told), "{range}: {}", text(&checked.stdout));
+    }
+}

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::limits::Limits;
 use crate::targeting::{Targeting, is_country_code, is_language_tag};
+use crate::version::Whose;
 
 mod arguments;
 mod kind;
@@ -221,14 +222,14 @@ fn targeting(
 ) -> Targeting {
     let targeting = Targeting {
         channels: section.words(reader, "channels", bounds),
-        versions: section.range(reader, "versions"),
+        versions: section.range(reader, "versions", Whose::Product),
         os: section.words(reader, "os", bounds),
         arch: section.words(reader, "arch", bounds),
         locales: section.words(reader, "locales", bounds),
         countries: section.words(reader, "countries", bounds),
         distributions: section.words(reader, "distributions", bounds),
         rings: section.words(reader, "rings", bounds),
-        agent_versions: section.range(reader, "agent_versions"),
+        agent_versions: section.range(reader, "agent_versions", Whose::Agent),
     };
     for locale in targeting.locales.iter().flatten() {
         if !is_language_tag(locale) {

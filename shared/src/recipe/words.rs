@@ -195,6 +195,9 @@ fn targeting(page: &mut Page, targeting: &Targeting) {
         if let Some(wanted) = wanted {
             page.line(label, &format!("{name} {wanted}"));
             label = "";
+            if let Some(versions) = versions.as_ref().filter(|_| name == "versions") {
+                page.line("", &format!("  {}", versions.pre_releases()));
+            }
         }
     }
     if label == "for" {
@@ -289,7 +292,8 @@ mod tests {
 recipe     emergency/example.json, revision 7
 name       An example
 does       holds the periodic verification until 2019-05-03T00:00:00Z (in 36 hours)
-for        versions >=60, <67
+for        versions >=60.0, <67.0
+             pre-releases are included, but not those of 60.0 (for them: >=60.*), also those of 67.0 (without them: <67.*)
            rings qa, canary
 at most    12.5% of them; the gate says how many now
 plan       1%, for at least 15m; people stop it above 2% failures in at least 100 reports

@@ -200,7 +200,10 @@ fn targeting(fields: &mut Fields, limits: &RecipeLimits) -> Result<Targeting, Wr
     let distributions = list("distributions")?;
     let rings = list("rings")?;
     let mut range = |key: &str| -> Result<Option<VersionRange>, Wrong> {
-        if fields.has(key) { fields.parsed(key).map(Some) } else { Ok(None) }
+        let text = fields.optional_text(key)?;
+        let read =
+            |text: String| VersionRange::published(&text).map_err(|e| format!("{}: {e}", fields.name(key)));
+        text.map(read).transpose()
     };
     let versions = range("versions")?;
     let agent_versions = range("agent_versions")?;

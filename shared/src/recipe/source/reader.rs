@@ -12,7 +12,7 @@ use crate::quoted::quoted;
 use crate::recipe::nearest::{listed, nearest};
 use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
-use crate::version::VersionRange;
+use crate::version::{VersionRange, Whose};
 
 mod plan;
 mod words;
@@ -217,13 +217,16 @@ impl<'a> Section<'a> {
     }
 
     /// An optional range of versions.
-    pub(super) fn range(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<VersionRange> {
+    pub(super) fn range(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        whose: Whose,
+    ) -> Option<VersionRange> {
         let text = self.text(reader, key, Need::Optional)?;
-        let remedy = "write bounds with commas between, such as \">=60, <67\"; \"60.*\" means every 60";
-        text.parse()
-            .map_err(|e: <VersionRange as FromStr>::Err| {
-                self.problem(reader, key, Kind::BadValue, &e.to_string(), remedy);
-            })
+        let remedy = "write bounds with commas between, such as \">=60, <67\"; \"67.*\" means every 67";
+        VersionRange::written(text, whose)
+            .map_err(|e| self.problem(reader, key, Kind::BadValue, &e.to_string(), remedy))
             .ok()
     }
 

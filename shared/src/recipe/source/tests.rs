@@ -183,6 +183,7 @@ fn each_problem_has_its_line_key_and_remedy() {
         ("[\"release\", \"beta\"]", "[]", 12, "targeting.channels", "empty", "leave the key out"),
         ("\"beta\"", "\"release\"", 12, "targeting.channels", "twice", "leave one"),
         (">=60, <67", ">=67, <60", 13, "targeting.versions", "no version can match", ">=60, <67"),
+        (">=60, <67", ">=68.0.0-b3", 13, "targeting.versions", "write 68.0b3", "67.*"),
         (">=60, <67", "newest", 13, "targeting.versions", "not a range", ""),
         ("\n[rollout]", "\nlocales = [\"de_AT\"]\n[rollout]", 14, "targeting.locales", "de_AT", "de-AT"),
         ("\n[rollout]", "\ncountries = [\"at\"]\n[rollout]", 14, "targeting.countries", "at", "AT"),

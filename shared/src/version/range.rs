@@ -1,0 +1,342 @@
+//! Ranges of versions: an interval of the plain version order, in two spellings.
+//!
+//! What people write has the product's spelling and order (`written`). What is published has the grammar of
+//! [`semver::VersionReq`], which agents in the field have always read: there, parts left out mean any (`=66.0` is every
+//! 66.0.x). So the two are read by two functions, and what is published is either what was written, where both
+//! readings agree, or the bounds that it means, each with three numbers, which every agent reads alike.
+
+use std::fmt;
+use std::str::FromStr;
+
+use semver::{Comparator, Op, Prerelease, VersionReq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Key, ProductVersion, Stage, written};
+
+/// Bytes of a range's text. semver itself stops at 32 comparators.
+pub(super) const MAX_RANGE: usize = 256;
+
+/// The text is not a range of versions.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a range of versions: {text:?}: {why}")]
+pub struct NotARange {
+    text: String,
+    why: String,
+}
+
+impl NotARange {
+    pub(super) fn new(text: &str, why: impl Into<String>) -> Self {
+        Self { text: text.chars().take(MAX_RANGE).collect(), why: why.into() }
+    }
+}
+
+/// Whose versions a range is of: that decides which suffixes it may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A product's: `a1`, `b3`, `rc1`, `esr`.
+    Product,
+    /// The agent's own, which are semver: any pre-release.
+    Agent,
+}
+
+/// A range of versions: an interval of the plain version order.
+///
+/// Its [`Display`](fmt::Display) is the product's spelling, computed from the interval; it serialises as it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRange {
+    published: String,
+    bounds: Bounds,
+}
+
+/// The interval itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Versions from this cut on; `None`: no bound.
+    low: Option<Cut>,
+    /// Versions before this cut; `None`: no bound.
+    high: Option<Cut>,
+}
+
+/// A place between two versions: just before or just after a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cut(Key, Side);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Before,
+    After,
+}
+
+impl VersionRange {
+    /// Reads a range as people write it: `>=60, <67`, `=66.0.3`, `67.*`, `>=68.0b3`.
+    ///
+    /// Bounds with commas between, at most [256 bytes](MAX_RANGE). A version means itself alone, and `67.*` every version of
+    /// 67, pre-releases included: after an operator, its first or its last. `^` and `~` bound as semver's do.
+    ///
+    /// # Errors
+    /// It does not read, names a suffix that nobody writes (the sentence has the right spelling), or no version can match.
+    pub fn written(text: &str, whose: Whose) -> Result<Self, NotARange> {
+        let bounds = written::bounds(text, whose)?;
+        // Where it always was so published, it stays: the same source gives the same bytes as before.
+        let published = match Self::published(text) {
+            Ok(same) if same.bounds == bounds => text.to_owned(),
+            _ => bounds.to_published(),
+        };
+        Ok(Self { published, bounds })
+    }
+
+    /// Reads a range as it is published: in the grammar of [`semver::VersionReq`], bound by bound in plain version order.
+    ///
+    /// Parts left out mean any: `=66.0` is every release 66.0.x, `>66.0` begins at the first 66.1. `67.0.0-0` is below
+    /// every pre-release of 67.
+    ///
+    /// # Errors
+    /// It does not read, or no version can match, as in `>=67, <60`.
+    pub fn published(text: &str) -> Result<Self, NotARange> {
+        let error = |why: String| NotARange::new(text, why);
+        if text.len() > MAX_RANGE {
+            return Err(error(format!("longer than {MAX_RANGE} bytes")));
+        }
+        let request = VersionReq::parse(text).map_err(|e| error(e.to_string()))?;
+        let mut bounds = Bounds::default();
+        for comparator in &request.comparators {
+            let one =
+                interval(comparator).ok_or_else(|| error("an operator that is not known".to_owned()))?;
+            bounds = bounds.and(one);
+        }
+        bounds.check(text)?;
+        Ok(Self { published: text.to_owned(), bounds })
+    }
+
+    /// Whether `version` lies within.
+    #[must_use]
+    pub fn contains(&self, version: &ProductVersion) -> bool {
+        self.bounds.hold(&version.key)
+    }
+
+    /// Whether the semver version `version` (such as the agent's own) lies within.
+    #[must_use]
+    pub fn contains_semver(&self, version: &semver::Version) -> bool {
+        self.bounds.hold(&Key {
+            parts: [version.major, version.minor, version.patch, 0],
+            stage: stage_of(&version.pre),
+        })
+    }
+
+    /// Its text in the published form.
+    #[must_use]
+    pub fn as_published(&self) -> &str {
+        &self.published
+    }
+
+    /// What it does with pre-releases, in words: which it leaves out or takes in, and how to write it the other way.
+    #[must_use]
+    pub fn pre_releases(&self) -> String {
+        let Bounds { low, high } = &self.bounds;
+        if let (Some(Cut(from, Side::Before)), Some(Cut(to, Side::After))) = (low, high)
+            && from == to
+        {
+            return match from.stage {
+                Stage::Pre(_) => "this pre-release alone".to_owned(),
+                Stage::Begin | Stage::Release => "pre-releases are left out".to_owned(),
+            };
+        }
+        let mut text = "pre-releases are included".to_owned();
+        if let Some(Cut(key, Side::Before)) = low
+            && key.stage == Stage::Release
+        {
+            text.push_str(&format!(", but not those of {key} (for them: >={})", every(key)));
+        }
+        if let Some(Cut(key, Side::Before)) = high
+            && key.stage == Stage::Release
+        {
+            text.push_str(&format!(", also those of {key} (without them: <{})", every(key)));
+        }
+        text
+    }
+
+    /// The range that a written one may have been meant for: `66.0.*` where it says `66.0` or `=66.0`, which is 66.0 alone.
+    #[must_use]
+    pub fn wider_meaning(written: &str) -> Option<String> {
+        let version = written.trim().trim_start_matches('=').trim_start();
+        let numbers = version.split('.').count();
+        let only_numbers = version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        (only_numbers && !version.is_empty() && numbers < 3).then(|| format!("{version}.*"))
+    }
+}
+
+/// As people write it, for any suffix that a product has.
+impl FromStr for VersionRange {
+    type Err = NotARange;
+
+    fn from_str(text: &str) -> Result<Self, NotARange> {
+        Self::written(text, Whose::Product)
+    }
+}
+
+impl Bounds {
+    /// From `low` on, and before `high`.
+    pub(super) fn between(low: Option<Cut>, high: Option<Cut>) -> Self {
+        Self { low, high }
+    }
+
+    /// What both hold.
+    pub(super) fn and(self, other: Self) -> Self {
+        let high = match (self.high, other.high) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self { low: self.low.max(other.low), high }
+    }
+
+    /// Refuses an interval with nothing in it.
+    pub(super) fn check(&self, text: &str) -> Result<(), NotARange> {
+        match (&self.low, &self.high) {
+            (Some(low), Some(high)) if low >= high => Err(NotARange::new(text, "no version can match it")),
+            _ => Ok(()),
+        }
+    }
+
+    fn hold(&self, key: &Key) -> bool {
+        let at = Cut(key.clone(), Side::Before);
+        self.low.as_ref().is_none_or(|low| *low <= at) && self.high.as_ref().is_none_or(|high| at < *high)
+    }
+
+    /// The bounds in the published grammar, each with three numbers.
+    fn to_published(&self) -> String {
+        self.spelled(&|key| {
+            let [major, minor, patch, _] = key.parts;
+            match &key.stage {
+                Stage::Begin => format!("{major}.{minor}.{patch}-0"),
+                Stage::Pre(pre) => format!("{major}.{minor}.{patch}-{pre}"),
+                Stage::Release => format!("{major}.{minor}.{patch}"),
+            }
+        })
+    }
+
+    fn spelled(&self, key: &dyn Fn(&Key) -> String) -> String {
+        let low = self.low.as_ref().map(|Cut(low, side)| match side {
+            Side::Before => format!(">={}", key(low)),
+            Side::After => format!(">{}", key(low)),
+        });
+        let high = self.high.as_ref().map(|Cut(high, side)| match side {
+            Side::Before => format!("<{}", key(high)),
+            Side::After => format!("<={}", key(high)),
+        });
+        match (&self.low, &self.high) {
+            (None, None) => "*".to_owned(),
+            (Some(Cut(from, Side::Before)), Some(Cut(to, Side::After))) if from == to => {
+                format!("={}", key(from))
+            }
+            _ => low.into_iter().chain(high).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// The numbers that every version within begins with, where it is all of them.
+    fn prefix(&self) -> Option<&[u64]> {
+        let Cut(from, Side::Before) = self.low.as_ref()? else { return None };
+        let place = (0..3).find(|place| self.high.as_ref() == next(from.parts, *place).as_ref())?;
+        let (given, rest) = from.parts.split_at_checked(place + 1)?;
+        (from.stage == Stage::Begin && rest.iter().all(|part| *part == 0)).then_some(given)
+    }
+}
+
+impl Cut {
+    pub(super) fn before(key: Key) -> Self {
+        // Nothing stands below the lowest pre-release, so before it is where the versions begin.
+        match &key.stage {
+            Stage::Pre(pre) if pre.as_str() == "0" => Self(Key { stage: Stage::Begin, ..key }, Side::Before),
+            _ => Self(key, Side::Before),
+        }
+    }
+
+    pub(super) fn after(key: Key) -> Self {
+        Self(key, Side::After)
+    }
+}
+
+/// Where the versions begin whose part `place` is one higher; `None` where no number is higher.
+pub(super) fn next(given: [u64; 4], place: usize) -> Option<Cut> {
+    let mut parts = [0; 4];
+    for (index, (part, value)) in parts.iter_mut().zip(given).enumerate() {
+        if index < place {
+            *part = value;
+        } else if index == place {
+            *part = value.checked_add(1)?;
+        }
+    }
+    Some(Cut(Key { parts, stage: Stage::Begin }, Side::Before))
+}
+
+/// Which part `^` holds fixed: the leftmost that is not zero, else the last that was given.
+pub(super) fn caret_place([major, minor, ..]: [u64; 4], given: usize) -> usize {
+    match (major, minor, given) {
+        (0, 0, 3..) => 2,
+        (0, _, 2..) => 1,
+        _ => 0,
+    }
+}
+
+fn stage_of(pre: &Prerelease) -> Stage {
+    if pre.is_empty() { Stage::Release } else { Stage::Pre(pre.clone()) }
+}
+
+/// The interval of one comparator of a published range; `None` is an operator of a later semver.
+fn interval(c: &Comparator) -> Option<Bounds> {
+    let given = 1 + usize::from(c.minor.is_some()) + usize::from(c.patch.is_some());
+    let parts = [c.major, c.minor.unwrap_or(0), c.patch.unwrap_or(0), 0];
+    let first = Key { parts, stage: stage_of(&c.pre) };
+    let from = Some(Cut::before(first.clone()));
+    // Just after everything that the operand means: the operand itself where it is complete, else all that begin so.
+    let beyond = if given == 3 { Some(Cut::after(first)) } else { next(parts, given - 1) };
+    let (low, high) = match c.op {
+        Op::Exact | Op::Wildcard => (from, beyond),
+        Op::Greater => (beyond.or_else(unreachable_cut), None),
+        Op::GreaterEq => (from, None),
+        Op::Less => (None, from),
+        Op::LessEq => (None, beyond),
+        Op::Tilde => (from, next(parts, usize::from(given > 1))),
+        Op::Caret => (from, next(parts, caret_place(parts, given))),
+        _ => return None,
+    };
+    Some(Bounds { low, high })
+}
+
+/// Above every version: what `>` means where no number is higher.
+fn unreachable_cut() -> Option<Cut> {
+    Some(Cut(Key { parts: [u64::MAX; 4], stage: Stage::Release }, Side::After))
+}
+
+/// `67.*` for 67.0, `66.0.3.*` for 66.0.3.
+fn every(key: &Key) -> String {
+    let given = key.parts.iter().rposition(|part| *part != 0).unwrap_or(0);
+    wildcard(key.parts.get(..=given).unwrap_or(&key.parts))
+}
+
+fn wildcard(parts: &[u64]) -> String {
+    parts.iter().map(|part| format!("{part}.")).collect::<String>() + "*"
+}
+
+impl fmt::Display for VersionRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(prefix) = self.bounds.prefix() {
+            return f.write_str(&wildcard(prefix));
+        }
+        f.write_str(&self.bounds.spelled(&|key| match key.stage {
+            Stage::Begin => every(key),
+            Stage::Pre(_) | Stage::Release => key.to_string(),
+        }))
+    }
+}
+
+impl Serialize for VersionRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.published)
+    }
+}
+
+impl<'de> Deserialize<'de> for VersionRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::published(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}

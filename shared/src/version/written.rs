@@ -1,0 +1,128 @@
+//! Ranges as people write them, read strictly: one pass over a bounded text.
+
+use super::range::{Bounds, Cut, MAX_RANGE, NotARange, Whose, caret_place, next};
+use super::{
+    Key, MAX_VERSION, STAGES, Stage, parse_numbers, parse_stage, parse_version, semver_stage, split_numbers,
+};
+
+/// Operators, the longer first. No operator is `=`.
+const OPERATORS: [&str; 7] = [">=", "<=", ">", "<", "=", "^", "~"];
+
+/// What stands after an operator.
+enum Operand {
+    /// `*`
+    Any,
+    /// `67.*`: every version that begins with so many of these numbers.
+    Every([u64; 4], usize),
+    /// One version, and how many numbers were given of it.
+    One(Key, usize),
+}
+
+/// The interval that a written range means.
+pub(super) fn bounds(text: &str, whose: Whose) -> Result<Bounds, NotARange> {
+    let error = |why: String| NotARange::new(text, why);
+    if text.len() > MAX_RANGE {
+        return Err(error(format!("longer than {MAX_RANGE} bytes")));
+    }
+    let mut bounds = Bounds::default();
+    for comparator in text.split(',') {
+        let comparator = comparator.trim();
+        let operator = OPERATORS.into_iter().find(|operator| comparator.starts_with(operator));
+        let operand = comparator.get(operator.map_or(0, str::len)..).unwrap_or_default().trim_start();
+        let operand = read(operand, whose).map_err(error)?;
+        bounds = bounds.and(interval(operator.unwrap_or("="), operand).map_err(error)?);
+    }
+    bounds.check(text)?;
+    Ok(bounds)
+}
+
+fn interval(operator: &str, operand: Operand) -> Result<Bounds, String> {
+    let (from, beyond) = match &operand {
+        Operand::Any if operator == "=" => return Ok(Bounds::default()),
+        Operand::Any => return Err(format!("\"*\" is any version, which {operator} cannot bound")),
+        Operand::Every(parts, given) => {
+            (Some(Cut::before(Key { parts: *parts, stage: Stage::Begin })), next(*parts, given - 1))
+        }
+        Operand::One(key, _) => (Some(Cut::before(key.clone())), Some(Cut::after(key.clone()))),
+    };
+    let (low, high) = match (operator, operand) {
+        ("=", _) => (from, beyond),
+        (">", _) => (beyond, None),
+        (">=", _) => (from, None),
+        ("<", _) => (None, from),
+        ("<=", _) => (None, beyond),
+        ("^", Operand::One(Key { parts, .. }, given)) => (from, next(parts, caret_place(parts, given))),
+        ("~", Operand::One(Key { parts, .. }, given)) => (from, next(parts, usize::from(given > 1))),
+        _ => return Err(format!("{operator} takes a version, not a \"*\"; leave it out")),
+    };
+    Ok(Bounds::between(low, high))
+}
+
+fn read(text: &str, whose: Whose) -> Result<Operand, String> {
+    if text.is_empty() {
+        return Err("a version is missing".to_owned());
+    }
+    if text.len() > MAX_VERSION {
+        return Err(format!(
+            "a version in it is longer than {MAX_VERSION} bytes; are there commas between the bounds?"
+        ));
+    }
+    let (numbers, stars) = text.split_at(text.trim_end_matches(['*', 'x', 'X', '.']).len());
+    if !stars.is_empty() {
+        return read_wildcard(numbers, stars).ok_or_else(|| unreadable(text));
+    }
+    let (numbers, suffix) = split_numbers(text);
+    let (parts, given) = parse_numbers(numbers).ok_or_else(|| unreadable(text))?;
+    if given > 3 {
+        return Err(format!("{text:?} has more than three numbers, which no bound may have"));
+    }
+    let stage = match whose {
+        Whose::Product => written_stage(suffix, given),
+        Whose::Agent => semver_stage(suffix, given).or_else(|| written_stage(suffix, given)),
+    };
+    stage.map(|stage| Operand::One(Key { parts, stage }, given)).ok_or_else(|| misspelt(text, suffix))
+}
+
+/// `67.*` and, as semver has them too, `67.x` and `67.*.*`.
+fn read_wildcard(numbers: &str, stars: &str) -> Option<Operand> {
+    let stars = if numbers.is_empty() { stars } else { stars.strip_prefix('.')? };
+    if !stars.split('.').all(|star| matches!(star, "*" | "x" | "X")) {
+        return None;
+    }
+    if numbers.is_empty() {
+        return Some(Operand::Any);
+    }
+    let (parts, given) = parse_numbers(numbers)?;
+    (given <= 3).then_some(Operand::Every(parts, given))
+}
+
+/// The suffixes that products write, and semver's words for the same after three numbers.
+fn written_stage(suffix: &str, given: usize) -> Option<Stage> {
+    let stage = parse_stage(suffix)?;
+    let as_products_write = suffix.is_empty()
+        || suffix == "esr"
+        || STAGES.iter().any(|(short, _)| {
+            suffix.strip_prefix(short).is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+        });
+    let as_semver = given == 3 && semver_stage(suffix, given).as_ref() == Some(&stage);
+    (as_products_write || as_semver).then_some(stage)
+}
+
+/// A version that a client may have, but that no product writes so: with the spelling that is meant.
+fn misspelt(text: &str, suffix: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let words = semver_stage(&suffix.to_ascii_lowercase(), 3);
+    match parse_version(&lower) {
+        Some(key) if words.as_ref() != Some(&key.stage) => {
+            let esr = if lower.contains("esr") { "esr" } else { "" };
+            format!("no product writes {text:?}; write {key}{esr}")
+        }
+        _ => unreadable(text),
+    }
+}
+
+fn unreadable(text: &str) -> String {
+    format!(
+        "{text:?} is no version; products write such as 66.0, 66.0.3, 68.0a1, 68.0b3 and 60.6.2esr, and 67.* means every 67"
+    )
+}
