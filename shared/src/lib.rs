@@ -25,6 +25,7 @@
 //! | [`ceremony`] | a change of keys, thresholds or expiries while people sign it: what it changes, and what it must never do |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
+//! | [`nearest`] | the known word that a mistyped one was meant to be |
 //! | [`explain`] | what each stable name means and what to do about it |
 //! | [`exit`], [`answer`], [`rehearsal`] | habits all binaries share: exit codes, where answers go, a clock that starts elsewhere |
 
@@ -44,6 +45,7 @@ pub mod json;
 pub mod ledger;
 pub mod limits;
 pub mod live;
+pub mod nearest;
 pub mod never_worse;
 pub mod operators;
 pub mod pass;

@@ -14,7 +14,6 @@ use crate::x509::Certificate;
 pub(crate) mod arbitrary;
 mod named;
 mod names;
-mod nearest;
 pub mod published;
 mod rollout;
 pub mod rules;

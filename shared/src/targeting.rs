@@ -7,6 +7,12 @@ use std::fmt;
 
 use crate::version::{ProductVersion, VersionRange};
 
+mod codes;
+mod doubt;
+
+pub(crate) use doubt::doubt;
+pub use doubt::{Doubt, KnownWords};
+
 /// What a client knows of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFacts {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
+use mulberry_shared::targeting::{ClientFacts, KnownWords};
 use mulberry_shared::trust::TrustState;
 use mulberry_shared::x509::Certificate;
 use serde::Serialize;
@@ -62,6 +63,7 @@ struct Made {
     anchors: Vec<String>,
     client_id: String,
     version_known: bool,
+    warnings: Vec<String>,
 }
 
 impl fmt::Display for Made {
@@ -76,6 +78,9 @@ impl fmt::Display for Made {
         }
         if !self.version_known {
             writeln!(f, "The product's version was not given (--version): it counts as older than any")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "Warning: {warning}")?;
         }
         writeln!(f, "Next: mulberry-agent once --state {}", self.state)
     }
@@ -135,6 +140,7 @@ pub fn run(args: &Args, now: Timestamp, limits: &Limits) -> Result<Exit, Failure
             root_version: root.version,
             root_expires: root.expires,
             anchors: anchors.iter().map(Certificate::described).collect(),
+            warnings: doubts(&checked.facts.of(&state.client_id)),
             client_id: state.client_id,
             version_known,
         };
@@ -145,6 +151,12 @@ pub fn run(args: &Args, now: Timestamp, limits: &Limits) -> Result<Exit, Failure
         "{} holds a state already, which is left alone; name another folder with --state, or remove this one first",
         folder.display()
     )))
+}
+
+/// What the client says of itself that recipes would probably call otherwise: such a client gets no fix, in silence.
+fn doubts(facts: &ClientFacts) -> Vec<String> {
+    let doubts = facts.doubts(&KnownWords::default()).into_iter();
+    doubts.map(|doubt| format!("{}: {doubt}", doubt.field)).collect()
 }
 
 /// Makes the folder, or takes over one that is empty, that an earlier `init` did not finish, or that `uninstall` left with
@@ -256,6 +268,34 @@ mod tests {
         let failure = place.init(&[]).unwrap_err();
         assert!(failure.sentence.contains("holds a state already"), "{failure}");
         assert_eq!(State::load(&disk).unwrap(), state);
+    }
+
+    #[test]
+    fn what_recipes_probably_call_otherwise_is_warned_of() {
+        let facts = |words: &[&str]| {
+            let place = Place::new();
+            place.init(words).unwrap();
+            let disk = StateFolder::open(&place.at("a/state")).unwrap();
+            doubts(&settings::load(&disk, disk.root(), Layer::default()).unwrap().facts.of("x"))
+        };
+        assert_eq!(facts(&["--channel", "stable", "--country", "AT"]), [""; 0]);
+        let told = facts(&[
+            "--channel",
+            "esr ",
+            "--os",
+            "windwos",
+            "--arch",
+            "x86-64",
+            "--country",
+            "UK",
+            "--locale",
+            "jp",
+        ]);
+        for (line, meant) in told.iter().zip(["\"esr\"", "\"windows\"", "\"x86_64\"", "\"ja\"", "\"GB\""]) {
+            assert!(line.ends_with(&format!("did you mean {meant}?")), "{told:?}");
+        }
+        assert_eq!(told.len(), 5, "{told:?}");
+        assert!(told[0].starts_with("channel: \"esr \" is not"), "{told:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use mulberry_shared::nearest::nearest;
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::{Layer, Permission, TlsDates};
@@ -279,31 +280,6 @@ impl Reader<'_> {
         let line = before.filter(|byte| **byte == b'\n').count().saturating_add(1);
         self.problems.push(FileProblem { line, sentence });
     }
-}
-
-/// The known key that a typing error is nearest to, if any is near.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let (distance, near) = known.iter().map(|candidate| (edits(key, candidate), *candidate)).min()?;
-    (distance.saturating_mul(2) <= near.len()).then_some(near)
-}
-
-/// Levenshtein's distance; keys are cut to 64 characters.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        let mut next = vec![left];
-        for (y, above) in b.iter().zip(row.iter().skip(1)) {
-            let changed = diagonal.saturating_add(usize::from(x != *y));
-            left = changed.min(left.saturating_add(1)).min(above.saturating_add(1));
-            next.push(left);
-            diagonal = *above;
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Yes)
         }
         Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),
-        Command::Recipe(command) => recipe::run(command, now(), format, &limits),
+        Command::Recipe(command) => recipe::run(command, &settings()?, now(), format, &limits),
         Command::Preflight(command) => preflight::run(command, now(), format, &limits),
         Command::Propose(command) => {
             let mut passphrases = passphrases()?;

@@ -4,6 +4,7 @@
 //! Flags over `MULBERRYCTL_*` over `mulberryctl.toml` over defaults. Paths in the file are relative to the file.
 
 use crate::failure::{Failure, FailureKind};
+use mulberry_shared::{nearest::nearest, targeting::KnownWords};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -18,7 +19,7 @@ pub const DEFAULT_ORIGIN: &str = "http://127.0.0.1:8080";
 
 /// Bytes a configuration file may have; ours has four lines.
 const MAX_BYTES: u64 = 64 << 10;
-const KEYS: [&str; 4] = ["server", "origin", "root", "token_file"];
+const KEYS: [&str; 5] = ["server", "origin", "root", "token_file", "channels"];
 
 /// The keys of `mulberryctl.toml`, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct RawConfig {
     pub root: Option<String>,
     /// The file with the operator's token, relative to the file.
     pub token_file: Option<String>,
+    /// The fleet's update channels.
+    pub channels: Option<Vec<String>>,
 }
 
 /// Where a value came from.
@@ -94,6 +97,8 @@ pub struct Settings {
     pub token_file: Option<Setting<PathBuf>>,
     /// The token itself, from `MULBERRYCTL_TOKEN`; never shown.
     pub token: Option<String>,
+    /// The fleet's update channels, from the file alone; no default: any name may be one.
+    pub channels: Option<Setting<Vec<String>>>,
 }
 
 impl Settings {
@@ -136,7 +141,16 @@ impl Settings {
             root: place(&flags.root, "MULBERRYCTL_ROOT", raw.root),
             token_file: place(&flags.token_file, "MULBERRYCTL_TOKEN_FILE", raw.token_file),
             token: env("MULBERRYCTL_TOKEN"),
+            channels: raw.channels.map(|value| Setting { value, source: file() }),
         })
+    }
+
+    /// The words of recipes that are this fleet's own.
+    #[must_use]
+    pub fn known_words(&self) -> KnownWords {
+        self.channels
+            .as_ref()
+            .map_or_else(KnownWords::default, |channels| KnownWords::with_channels(channels.value.clone()))
     }
 
     /// The pinned root's path.
@@ -197,8 +211,20 @@ pub fn parse(path: &Path, text: &str) -> Result<RawConfig, Failure> {
             "origin" => &mut raw.origin,
             "root" => &mut raw.root,
             "token_file" => &mut raw.token_file,
+            "channels" => {
+                let words =
+                    item.as_array().map(|list| list.iter().map(|word| Some(word.as_str()?.to_owned())));
+                let channels: Option<Vec<_>> = words.and_then(Iterator::collect);
+                raw.channels = channels.filter(|channels| !channels.is_empty());
+                if raw.channels.is_none() {
+                    let what = "`channels` must be a list of names: channels = [\"release\", \"beta\"].";
+                    return Err(fault(line, what.to_owned()));
+                }
+                continue;
+            }
             unknown => {
-                let near = nearest(unknown).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
+                let near =
+                    nearest(unknown, &KEYS).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
                 return Err(fault(
                     line,
                     format!("unknown key `{unknown}`.{near} Known keys: {}.", KEYS.join(", ")),
@@ -255,28 +281,6 @@ fn check_token(token: &str, place: &str) -> Result<String, Failure> {
     Ok(token.to_owned())
 }
 
-fn nearest(unknown: &str) -> Option<&'static str> {
-    let distance = |known: &str| edit_distance(unknown, known);
-    KEYS.into_iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= 3)
-}
-
-/// Levenshtein's distance, one row at a time.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, above) in b.chars().zip(row.windows(2)) {
-            if let [diagonal, up] = above {
-                left = (left + 1).min(up + 1).min(diagonal + usize::from(x != y));
-                next.push(left);
-            }
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +301,12 @@ mod tests {
         let error = parse(at, "server = \"a\"\nserver = \"b\"\n").unwrap_err().sentence;
         assert!(error.starts_with("m.toml:2: "), "{error}");
         assert!(!parse(at, "zzzzzzzz = 1").unwrap_err().sentence.contains("Did you mean"));
+        for bad in ["\"release\"", "[]", "[1]"] {
+            let error = parse(at, &format!("\nchannels = {bad}\n")).unwrap_err().sentence;
+            assert!(error.starts_with("m.toml:2: `channels` must be a list"), "{error}");
+        }
+        let raw = parse(at, "channels = [\"stable\", \"edge\"]").unwrap();
+        assert_eq!(raw.channels, Some(vec!["stable".to_owned(), "edge".to_owned()]));
     }
 
     #[test]
@@ -343,14 +353,5 @@ mod tests {
         assert!(error.kind == "key-permissions" && error.sentence.contains("chmod 600"), "{error}");
         settings.token_file = None;
         assert_eq!(settings.token().unwrap_err().kind, "no-token");
-    }
-
-    #[test]
-    fn edit_distance_counts_edits() {
-        for (a, b, n) in
-            [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("origni", "origin", 2), ("a", "a", 0)]
-        {
-            assert_eq!((edit_distance(a, b), edit_distance(b, a)), (n, n), "{a} {b}");
-        }
     }
 }

@@ -2,14 +2,15 @@
 
 use crate::{
     failure::{Failure, FailureKind},
-    files,
+    files, output,
 };
 use mulberry_shared::{
     limits::Limits,
     recipe::{
         Recipe,
-        source::{self, SourceErrors},
+        source::{self, Problem, SourceErrors},
     },
+    targeting::KnownWords,
 };
 use std::{
     collections::BTreeSet,
@@ -67,11 +68,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 /// # Errors
 /// The file itself cannot be read.
 pub fn load(file: &Path, limits: &Limits) -> Result<Loaded, Failure> {
-    let max = u64::try_from(limits.recipe.bytes).unwrap_or(u64::MAX);
-    let bytes = files::read_bounded(file, max).map_err(|error| unreadable(file, &error))?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Failure::usage(FailureKind::RecipeUnreadable, format!("{}: is not UTF-8.", file.display()))
-    })?;
+    let text = text(file, limits)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let max = u64::try_from(limits.recipe.file).unwrap_or(u64::MAX);
     let mut beside =
@@ -79,6 +76,33 @@ pub fn load(file: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     Ok(match source::read(&file.display().to_string(), &text, &mut beside, limits) {
         Ok(recipe) => Loaded::Good(Box::new(recipe)),
         Err(problems) => Loaded::Bad(problems),
+    })
+}
+
+/// What is legal in a `recipe.toml` and probably not meant.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn doubts(file: &Path, known: &KnownWords, limits: &Limits) -> Result<Vec<Problem>, Failure> {
+    Ok(source::doubts(&file.display().to_string(), &text(file, limits)?, known, limits))
+}
+
+/// Warns of [`doubts`] on standard error: for commands that go on with the recipe.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn warn_of_doubts(file: &Path, known: &KnownWords, limits: &Limits) -> Result<(), Failure> {
+    for doubt in doubts(file, known, limits)? {
+        output::warn(&doubt.to_string());
+    }
+    Ok(())
+}
+
+fn text(file: &Path, limits: &Limits) -> Result<String, Failure> {
+    let max = u64::try_from(limits.recipe.bytes).unwrap_or(u64::MAX);
+    let bytes = files::read_bounded(file, max).map_err(|error| unreadable(file, &error))?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::usage(FailureKind::RecipeUnreadable, format!("{}: is not UTF-8.", file.display()))
     })
 }
 

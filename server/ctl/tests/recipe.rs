@@ -162,6 +162,70 @@ fn a_wrong_command_line_fails_as_json_where_json_was_asked_for() {
     }
 }
 
+/// Every word and range that is legal and probably not meant, at once; and the channels of a fleet that has its own.
+#[test]
+fn what_would_reach_nobody_in_silence_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = ctl(folder.path(), &["recipe", "new", "--action", "hold-verification", "--slug", "hold"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let file = folder.path().join("recipes/hold/recipe.toml");
+    let template = fs::read_to_string(&file).unwrap();
+    let (before, after) = template.split_once("[rollout]").unwrap();
+    let before: Vec<_> = before.lines().take_while(|line| *line != "[targeting]").collect();
+    let with = |targeting: &str| {
+        fs::write(&file, format!("{}\n[targeting]\n{targeting}\n[rollout]{after}", before.join("\n")))
+            .unwrap();
+    };
+    let first = before.len() + 2;
+    with(
+        "channels = [\"relase\", \"esr \"]\nos = [\"windwos\"]\narch = [\"x86-64\"]\ncountries = [\"UK\"]\nlocales = [\"jp\"]\nversions = \"=66.0\"",
+    );
+    let checked = ctl(folder.path(), &["recipe", "check", "recipes"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
+    let said = text(&checked.stdout);
+    for (line, word, meant) in [
+        (0, "relase", "release"),
+        (0, "esr ", "esr"),
+        (1, "windwos", "windows"),
+        (2, "x86-64", "x86_64"),
+        (3, "UK", "GB"),
+        (4, "jp", "ja"),
+        (5, "=66.0", "66.0.*"),
+    ] {
+        let found = said.lines().any(|told| {
+            told.starts_with(&format!("Warning: recipes/hold/recipe.toml:{}: targeting.", first + line))
+                && told.contains(&format!("{word:?}"))
+                && told.contains(&format!("{meant:?}"))
+        });
+        assert!(found, "{word}: {said}");
+    }
+    let json = ctl(folder.path(), &["recipe", "check", "recipes", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let warnings = json["recipes"][0]["warnings"].as_array().unwrap();
+    assert_eq!((json["ok"].as_bool(), warnings.len()), (Some(true), 7), "{json}");
+    assert_eq!(
+        (&warnings[0]["kind"], &warnings[6]["kind"]),
+        (&"doubtful-word".into(), &"doubtful-range".into())
+    );
+
+    with("channels = [\"stable\", \"release\"]\nversions = \">=67.*, <68\"");
+    assert!(!text(&ctl(folder.path(), &["recipe", "check", "recipes"]).stdout).contains("Warning"));
+    fs::write(folder.path().join("mulberryctl.toml"), "channels = [\"stable\", \"edge\"]\n").unwrap();
+    let fleet = text(&ctl(folder.path(), &["recipe", "check", "recipes"]).stdout);
+    assert!(
+        fleet.contains("\"release\" is not a known channel; known are \"stable\" or \"edge\""),
+        "{fleet}"
+    );
+    let shown = ctl(folder.path(), &["recipe", "show", "recipes/hold"]);
+    assert!(text(&shown.stderr).contains("Warning: "), "{}", text(&shown.stderr));
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("versions >=67.*, <68.0\n"), "{shown}");
+    assert!(shown.contains("pre-releases are included, also those of 68.0 (without them: <68.*)"), "{shown}");
+    let published = ctl(folder.path(), &["recipe", "show", "recipes/hold", "--json"]);
+    let published: serde_json::Value = serde_json::from_slice(&published.stdout).unwrap();
+    assert_eq!(published["targeting"]["versions"], ">=67.0.0-0, <68.0.0");
+}
+
 #[test]
 fn a_suffix_that_no_product_writes_is_refused_with_the_right_spelling() {
     let folder = tempfile::tempdir().unwrap();

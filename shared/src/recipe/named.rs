@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::nearest::nearest;
 use super::{Lane, RecipePath, Slug};
+use crate::nearest::nearest;
 
 /// So many recipes are listed for one that is not there.
 const LISTED: usize = 12;

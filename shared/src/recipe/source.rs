@@ -11,8 +11,8 @@ use super::{
     CAPABILITIES, ConsentKind, Lane, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Slug, published, rules,
 };
 use crate::limits::Limits;
-use crate::targeting::{Targeting, is_country_code, is_language_tag};
-use crate::version::Whose;
+use crate::targeting::{KnownWords, Targeting, doubt, is_country_code, is_language_tag};
+use crate::version::{VersionRange, Whose};
 
 mod arguments;
 mod kind;
@@ -119,6 +119,33 @@ pub fn read(
         Some(recipe) if reader.is_clean() => Ok(recipe),
         _ => Err(reader.into_errors()),
     }
+}
+
+/// What is legal in a `recipe.toml` and probably not meant: words in `[targeting]` that differ from known ones by a letter, and
+/// ranges of versions that take in less than they seem to. Whatever else is wrong with the file is [`read`]'s to say.
+#[must_use]
+pub fn doubts(file_name: &str, toml_text: &str, known: &KnownWords, limits: &Limits) -> Vec<Problem> {
+    let document = Some(toml_text).filter(|text| text.len() <= limits.recipe.bytes).map(Document::parse);
+    let Some(Ok(document)) = document else { return Vec::new() };
+    // What it says of mistakes is dropped here.
+    let mut reader = Reader::new(file_name, toml_text);
+    let mut top = Section::root(document.as_table());
+    let Some(mut section) = top.section(&mut reader, "targeting", Need::Optional) else { return Vec::new() };
+    let targeting = targeting(&mut reader, &mut section, &limits.recipe);
+    let mut reader = Reader::new(file_name, toml_text);
+    for doubt in targeting.doubts(known).iter().filter(|doubt| is_legal(doubt.field, &doubt.word)) {
+        section.doubt(&mut reader, doubt);
+    }
+    for key in ["versions", "agent_versions"] {
+        let written = section.text(&mut reader, key, Need::Optional).unwrap_or_default();
+        if let Some(every) = VersionRange::wider_meaning(written) {
+            let what = format!("{written:?} is that version alone");
+            let remedy =
+                format!("write {every:?} for every version that begins so, or leave it if that is meant");
+            section.problem(&mut reader, key, SourceProblemKind::DoubtfulRange, &what, &remedy);
+        }
+    }
+    reader.into_problems()
 }
 
 /// The recipe, if nothing that it needs is missing; the reader holds the problems.
@@ -231,30 +258,29 @@ fn targeting(
         rings: section.words(reader, "rings", bounds),
         agent_versions: section.range(reader, "agent_versions", Whose::Agent),
     };
-    for locale in targeting.locales.iter().flatten() {
-        if !is_language_tag(locale) {
-            section.problem(
-                reader,
-                "locales",
-                SourceProblemKind::BadValue,
-                &format!("{locale:?} is not a language tag"),
-                "write it such as \"de\" or \"de-AT\"",
-            );
-        }
-    }
-    for country in targeting.countries.iter().flatten() {
-        if !is_country_code(country) {
-            section.problem(
-                reader,
-                "countries",
-                SourceProblemKind::BadValue,
-                &format!("{country:?} is not a country code"),
-                "write two capital letters, such as \"AT\"",
-            );
+    let written = [
+        ("locales", &targeting.locales, "a language tag", "write it such as \"de\" or \"de-AT\""),
+        ("countries", &targeting.countries, "a country code", "write two capital letters, such as \"AT\""),
+    ];
+    for (key, list, kind, remedy) in written {
+        for word in list.iter().flatten().filter(|word| !is_legal(key, word)) {
+            let doubt = doubt(key, word, &KnownWords::default());
+            let remedy = doubt.as_ref().map_or(remedy, |doubt| &doubt.remedy);
+            let what = format!("{word:?} is not {kind}");
+            section.problem(reader, key, SourceProblemKind::BadValue, &what, remedy);
         }
     }
     section.finish(reader);
     targeting
+}
+
+/// Whether a word of targeting is written so that clients can have it.
+fn is_legal(field: &str, word: &str) -> bool {
+    match field {
+        "locales" => is_language_tag(word),
+        "countries" => is_country_code(word),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -19,12 +19,17 @@ pub fn run(settings: &Settings, format: Format) -> Result<Exit, Failure> {
     };
     let token = settings.token.as_ref().map(|_| "(hidden)".to_owned());
     let token_source = if token.is_some() { "MULBERRYCTL_TOKEN" } else { "nobody" };
+    let channels = match &settings.channels {
+        Some(setting) => (Some(setting.value.join(", ")), setting.source.to_string()),
+        None => (None, "nobody".to_owned()),
+    };
     let values = [
         ("server", (Some(settings.server.value.clone()), settings.server.source.to_string())),
         ("origin", (Some(settings.origin.value.clone()), settings.origin.source.to_string())),
         ("root", path(&settings.root)),
         ("token_file", path(&settings.token_file)),
         ("token", (token, token_source.to_owned())),
+        ("channels", channels),
     ];
     format.print(
         || {

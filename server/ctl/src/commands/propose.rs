@@ -161,7 +161,7 @@ async fn wishes(
         _ => None,
     };
     Ok(Wishes {
-        recipes: publish::wishes(&command.recipes, limits)?,
+        recipes: publish::wishes(&command.recipes, &settings.known_words(), limits)?,
         withdraw: command.withdraw.iter().map(|name| name.slug().clone()).collect(),
         renew: command.renew.is_some(),
         lane: None,

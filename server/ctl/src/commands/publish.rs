@@ -25,6 +25,7 @@ use mulberry_shared::{
     operators::{ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
     proposal::{self, Change, Changes, Examined, Proposal, Unfit},
     recipe::{Lane, Recipe, RecipeName, Slug, published},
+    targeting::KnownWords,
     trust::{
         Signer, TrustError, TrustState,
         threshold::Signature,
@@ -45,7 +46,7 @@ pub async fn run(
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
-    let wishes = wishes(&command.recipes, limits)?;
+    let wishes = wishes(&command.recipes, &settings.known_words(), limits)?;
     let withdraw: Vec<Slug> = command.withdraw.iter().map(|name| name.slug().clone()).collect();
     let pinned = origin::pinned(settings.root()?, limits)?;
     // Found out now rather than after people have typed passphrases.
@@ -191,7 +192,11 @@ pub(super) fn agree(yes: bool, question: &str, done: &str) -> Result<(), Failure
     Err(Failure::no(FailureKind::NotConfirmed, format!("Not confirmed: nothing was {done}.")))
 }
 
-pub(super) fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf, Recipe)>, Failure> {
+pub(super) fn wishes(
+    paths: &[PathBuf],
+    known: &KnownWords,
+    limits: &Limits,
+) -> Result<Vec<(PathBuf, Recipe)>, Failure> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
@@ -199,6 +204,7 @@ pub(super) fn wishes(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(PathBuf,
     let mut wishes: Vec<(PathBuf, Recipe)> = Vec::new();
     for file in files {
         let recipe = source::load_good(&file, limits)?;
+        source::warn_of_doubts(&file, known, limits)?;
         if let Some((first, _)) = wishes.iter().find(|(_, other)| other.slug == recipe.slug) {
             return Err(Failure::usage(
                 FailureKind::SlugTwice,

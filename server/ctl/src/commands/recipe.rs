@@ -5,6 +5,7 @@ mod template;
 
 use crate::{
     cli::RecipeCommand,
+    config::Settings,
     failure::{Failure, FailureKind},
     output::{Format, distance},
     source::{self, Loaded},
@@ -18,6 +19,7 @@ use mulberry_shared::{
         source::{Problem, SourceProblemKind},
         words,
     },
+    targeting::KnownWords,
 };
 use serde_json::json;
 use std::{
@@ -31,18 +33,25 @@ use std::{
 /// What cannot be read or written.
 pub fn run(
     command: &RecipeCommand,
+    settings: &Settings,
     now: Timestamp,
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     match command {
         RecipeCommand::New(command) => new::run(command, now, format, limits),
-        RecipeCommand::Check { paths } => check(paths, now, format, limits),
-        RecipeCommand::Show { path } => show(path, now, format, limits),
+        RecipeCommand::Check { paths } => check(paths, &settings.known_words(), now, format, limits),
+        RecipeCommand::Show { path } => show(path, &settings.known_words(), now, format, limits),
     }
 }
 
-fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> Result<Exit, Failure> {
+fn check(
+    paths: &[PathBuf],
+    known: &KnownWords,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
     let mut checked = Vec::new();
     let mut slugs: BTreeMap<String, PathBuf> = BTreeMap::new();
     for file in source::find(paths)? {
@@ -62,28 +71,25 @@ fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> 
                 remedy: "rename one of them: a slug names one recipe in all lanes".to_owned(),
             });
         }
-        checked.push((file, recipe, problems));
+        let warnings = source::doubts(&file, known, limits)?;
+        checked.push(Checked { file, recipe, problems, warnings });
     }
-    let good = checked.iter().all(|(_, _, problems)| problems.is_empty());
+    let good = checked.iter().all(|one| one.problems.is_empty());
     format.print(
         || {
-            let lines = checked.iter().flat_map(|(file, recipe, problems)| {
+            let lines = checked.iter().flat_map(|Checked { file, recipe, problems, warnings }| {
                 let fine = recipe.iter().filter(|_| problems.is_empty());
                 let fine =
                     fine.map(move |recipe| format!("{}: ok: {}", file.display(), headline(recipe, now)));
-                problems.iter().map(ToString::to_string).chain(fine)
+                let warnings = warnings.iter().map(|warning| format!("Warning: {warning}"));
+                problems.iter().map(ToString::to_string).chain(warnings).chain(fine)
             });
             lines.collect::<Vec<_>>().join("\n")
         },
         || {
-            let recipes = checked.iter().map(|(file, recipe, problems)| {
-                let problems = problems.iter().map(|problem| {
-                    json!({"file": problem.file, "line": problem.line, "key": problem.key, "kind": problem.kind, "what": problem.what,
-                        "remedy": problem.remedy})
-                });
-                let problems: Vec<_> = problems.collect();
+            let recipes = checked.iter().map(|Checked { file, recipe, problems, warnings }| {
                 let recipe = recipe.as_deref();
-                json!({"file": file, "ok": problems.is_empty(), "problems": problems,
+                json!({"file": file, "ok": problems.is_empty(), "problems": listed(problems), "warnings": listed(warnings),
                     "path": recipe.map(Recipe::path), "revision": recipe.map(|recipe| recipe.revision),
                     "opens": recipe.map(|recipe| recipe.opens.as_str()),
                     "plan": recipe.map(|recipe| recipe.rollout.plan.iter().map(|step| step.percent).collect::<Vec<_>>()),
@@ -93,6 +99,19 @@ fn check(paths: &[PathBuf], now: Timestamp, format: Format, limits: &Limits) -> 
         },
     )?;
     Ok(if good { Exit::Yes } else { Exit::No })
+}
+
+/// What one file gave.
+struct Checked {
+    file: PathBuf,
+    recipe: Option<Box<Recipe>>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+fn listed(problems: &[Problem]) -> Vec<serde_json::Value> {
+    let one = |Problem { file, line, key, kind, what, remedy }: &Problem| json!({"file": file, "line": line, "key": key, "kind": kind, "what": what, "remedy": remedy});
+    problems.iter().map(one).collect()
 }
 
 fn headline(recipe: &Recipe, now: Timestamp) -> String {
@@ -105,7 +124,13 @@ fn headline(recipe: &Recipe, now: Timestamp) -> String {
     format!("{path} revision {revision}, {action}, {}{expired}", words::openings(recipe))
 }
 
-fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<Exit, Failure> {
+fn show(
+    path: &Path,
+    known: &KnownWords,
+    now: Timestamp,
+    format: Format,
+    limits: &Limits,
+) -> Result<Exit, Failure> {
     let files = source::find(&[path.to_owned()])?;
     let [file] = files.as_slice() else {
         return Err(Failure::usage(
@@ -114,6 +139,7 @@ fn show(path: &Path, now: Timestamp, format: Format, limits: &Limits) -> Result<
         ));
     };
     let recipe = source::load_good(file, limits)?;
+    source::warn_of_doubts(file, known, limits)?;
     match format {
         Format::Human => format.print(|| words::describe(&recipe, now), || json!(null))?,
         // The very bytes that are published and hashed, not a second serialisation of them.

@@ -5,8 +5,8 @@ use super::SourceProblemKind as Kind;
 use super::reader::{Need, Reader, Section};
 use crate::digest::Sha256Digest;
 use crate::limits::{Limits, RecipeLimits};
+use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::nearest::{listed, nearest};
 use crate::x509::{Certificate, CertificateErrorKind};
 
 type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;

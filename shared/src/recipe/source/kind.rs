@@ -36,6 +36,10 @@ pub enum SourceProblemKind {
     Dates,
     /// Two recipes have one slug.
     SlugTwice,
+    /// A warning: a word that is legal, and is probably a slip of another.
+    DoubtfulWord,
+    /// A warning: a range that is legal, and takes in less than it seems to.
+    DoubtfulRange,
 }
 
 explained!(SourceProblemKind {
@@ -67,4 +71,8 @@ explained!(SourceProblemKind {
         "give the dates that the remedy names; a longer hold is a new recipe, signed again";
     SlugTwice: "two recipes that were checked together have one slug",
         "rename one of them: a slug names one recipe in all lanes";
+    DoubtfulWord: "a warning: a word in `targeting` that is probably a slip of another, so that the recipe would reach nobody by it",
+        "correct it, or leave it if clients say just that; a fleet's own channels are named in `mulberryctl.toml`";
+    DoubtfulRange: "a warning: a range of versions that names one version alone where it seems to name all that begin so",
+        "write `66.0.*` for every 66.0, or leave it if that one version is meant";
 });

@@ -8,10 +8,11 @@ use toml_edit::{Item, Table, TableLike, Value};
 
 use super::SourceProblemKind as Kind;
 use super::{Problem, SourceErrors};
+use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::nearest::{listed, nearest};
 use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
+use crate::targeting::Doubt;
 use crate::version::{VersionRange, Whose};
 
 mod plan;
@@ -65,9 +66,14 @@ impl<'a> Reader<'a> {
         });
     }
 
-    pub(super) fn into_errors(mut self) -> SourceErrors {
+    pub(super) fn into_errors(self) -> SourceErrors {
+        SourceErrors { problems: self.into_problems() }
+    }
+
+    /// The problems, in the order of their lines.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.line);
-        SourceErrors { problems: self.problems }
+        self.problems
     }
 }
 
@@ -138,6 +144,15 @@ impl<'a> Section<'a> {
     pub(super) fn problem(&self, reader: &mut Reader<'_>, key: &str, kind: Kind, what: &str, remedy: &str) {
         let span = self.key_span(key).or_else(|| self.span.clone());
         reader.problem(span, &format!("{}{key}", self.prefix), kind, what, remedy);
+    }
+
+    /// A word in a list that is probably not meant, at its own line.
+    pub(super) fn doubt(&self, reader: &mut Reader<'_>, doubt: &Doubt) {
+        let words = self.table.get(doubt.field).and_then(Item::as_array);
+        let span = words.into_iter().flatten().find(|word| word.as_str() == Some(&doubt.word));
+        let span = span.and_then(Value::span).or_else(|| self.key_span(doubt.field));
+        let key = format!("{}{}", self.prefix, doubt.field);
+        reader.problem(span, &key, Kind::DoubtfulWord, doubt.what.as_str(), doubt.remedy.as_str());
     }
 
     pub(super) fn has(&self, key: &str) -> bool {

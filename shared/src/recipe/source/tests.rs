@@ -6,6 +6,8 @@ use crate::recipe::{Action, arbitrary};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+const WARNINGS: [SourceProblemKind; 2] = [SourceProblemKind::DoubtfulWord, SourceProblemKind::DoubtfulRange];
+
 const GOOD: &str = r#"
 slug = "example"
 revision = 2
@@ -219,7 +221,8 @@ fn each_problem_has_its_line_key_and_remedy() {
         assert!(found, "{from} -> {to}: {problems:#?}");
         kinds.extend(problems.iter().map(|problem| problem.kind));
     }
-    // Two recipes with one slug are found where recipes are checked together; all others are above.
+    // Two recipes with one slug are found where recipes are checked together, warnings by `doubts`; all others are above.
+    kinds.extend(WARNINGS);
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), SourceProblemKind::ALL);
 }
 
@@ -366,4 +369,38 @@ proptest! {
     fn no_text_panics(text in "\\PC{0,200}") {
         prop_assert!(read_text(&text).is_err());
     }
+}
+
+#[test]
+fn what_is_legal_and_probably_not_meant_is_warned_of_with_its_line() {
+    let told = |from: &str, to: &str, known: &KnownWords| {
+        assert!(GOOD.contains(from), "{from}");
+        doubts("recipe.toml", &GOOD.replacen(from, to, 1), known, &Limits::default())
+    };
+    let known = KnownWords::default();
+    let kinds: BTreeSet<_> = [
+        ("\"release\", \"beta\"", "\n\"beta\",\n\"relase\"", 14, "channels", "did you mean \"release\"?"),
+        ("\n[rollout]", "\nos = [\"windwos\"]\n[rollout]", 14, "os", "did you mean \"windows\"?"),
+        ("\n[rollout]", "\narch = [\"x86-64\"]\n[rollout]", 14, "arch", "did you mean \"x86_64\"?"),
+        ("\n[rollout]", "\ncountries = [\"UK\"]\n[rollout]", 14, "countries", "did you mean \"GB\"?"),
+        ("\n[rollout]", "\nlocales = [\"jp\"]\n[rollout]", 14, "locales", "did you mean \"ja\"?"),
+        (">=60, <67", "=66.0", 13, "versions", "write \"66.0.*\""),
+    ]
+    .map(|(from, to, line, key, remedy)| {
+        let told = told(from, to, &known);
+        let [doubt] = told.as_slice() else { panic!("{to}: {told:?}") };
+        assert_eq!((doubt.line, doubt.key.as_str()), (line, format!("targeting.{key}").as_str()), "{doubt}");
+        assert!(doubt.remedy.starts_with(remedy), "{doubt}");
+        assert!(read_text(&GOOD.replacen(from, to, 1)).is_ok(), "{to} is legal");
+        doubt.kind
+    })
+    .into();
+    assert_eq!(Vec::from_iter(kinds), WARNINGS);
+    // A fleet that names its channels has no others; and what is an error is not warned of besides.
+    assert_eq!(
+        told("", "", &KnownWords::with_channels(vec!["release".into()]))[0].what,
+        "\"beta\" is not a known channel"
+    );
+    assert_eq!(told("\n[rollout]", "\ncountries = [\"at\"]\n[rollout]", &known), []);
+    assert_eq!((told("", "", &known), told("revision = 2", "= = 2", &known)), (Vec::new(), Vec::new()));
 }

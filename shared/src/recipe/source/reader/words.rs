@@ -2,8 +2,8 @@
 
 use super::{Kind, Need, Reader, Section, kind, value_kind};
 use crate::limits::RecipeLimits;
+use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::nearest::{listed, nearest};
 use crate::recipe::text::is_word;
 
 impl Section<'_> {
