@@ -51,7 +51,7 @@ impl Parts {
         let config = settings::load(folder, folder.root(), upper)?;
         let anchors = settings::anchors(&config.anchors, limits)?;
         // Trust does not rest on TLS, so what is wrong here must not keep the agent from its other origins.
-        let tls = settings::tls(&config).or_else(|failure| {
+        let tls = settings::tls(&config, limits).or_else(|failure| {
             tracing::warn!("{failure}; going on with the system's roots alone");
             Tls::new(config.tls, Vec::new()).map_err(Failure::usage)
         })?;

@@ -24,6 +24,7 @@
 mod certificate;
 mod distrust;
 mod error;
+mod file;
 mod intern;
 mod memo;
 mod name_constraints;
@@ -39,6 +40,7 @@ mod usage;
 pub use certificate::Certificate;
 pub use distrust::{Distrust, DistrustReason};
 pub use error::{CertificateError, CertificateErrorKind, PathError, PathErrorKind};
+pub use file::Purpose;
 pub use intern::CertificateMemo;
 pub use memo::SignatureMemo;
 pub use path::{EndEntityTime, Path, PathBuilder};

@@ -29,6 +29,26 @@ pub fn folder_or_skip(what: &str) -> Option<PathBuf> {
     folder
 }
 
+/// The variable that names the folder of cases: small inputs that once failed, with the right value beside each.
+pub const CASES: &str = "MULBERRY_CASES";
+
+/// The folder of cases, `../shared/cases` beside the repository unless [`CASES`] names another, or `None` and a message that
+/// `what` was skipped.
+#[must_use]
+pub fn cases_or_skip(what: &str) -> Option<PathBuf> {
+    let folder = match std::env::var_os(CASES) {
+        Some(named) => PathBuf::from(named),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/cases"),
+    };
+    let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        announce(&format!(
+            "SKIPPED: {what}: the cases are absent. Put them at ../shared/cases beside the repository, or name them in {CASES}."
+        ));
+    }
+    folder
+}
+
 /// Prints a line to standard error past the capture of test harnesses, so that counts and skips are always seen.
 pub fn announce(line: &str) {
     // A closed standard error is no reason to fail.

@@ -10,7 +10,7 @@
 
 mod addon;
 mod cose;
-mod der_write;
+pub(crate) mod der_write;
 mod fault;
 pub mod manifest;
 mod pkcs7;

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mulberry_shared::limits::Limits;
-use mulberry_shared::x509::{Anchors, Certificate};
+use mulberry_shared::x509::{Anchors, Certificate, Purpose};
 
 use super::Failure;
 use crate::config::{self, BadSetting, Config, Layer, validate};
@@ -146,7 +146,7 @@ pub fn complete(layer: Layer) -> Result<Config, Vec<BadSetting>> {
 pub fn unreadable(config: &Config, limits: &Limits) -> Vec<BadSetting> {
     let problem = |setting, failure: Failure| BadSetting { setting, problem: failure.sentence };
     let anchors = anchors(&config.anchors, limits).err().map(|failure| problem("anchors", failure));
-    let roots = tls(config).err().map(|failure| problem("extra_roots", failure));
+    let roots = tls(config, limits).err().map(|failure| problem("extra_roots", failure));
     anchors.into_iter().chain(roots).collect()
 }
 
@@ -154,14 +154,14 @@ pub fn unreadable(config: &Config, limits: &Limits) -> Vec<BadSetting> {
 ///
 /// # Errors
 /// A file of further roots cannot be read or used.
-pub fn tls(config: &Config) -> Result<Tls, Failure> {
+pub fn tls(config: &Config, limits: &Limits) -> Result<Tls, Failure> {
     let mut roots = Vec::new();
     for file in &config.extra_roots {
         let named = |problem: &dyn std::fmt::Display| {
             Failure::usage(format!("extra root {}: {problem}", file.display()))
         };
-        let pem = read_file(file, ANCHOR_BYTES).map_err(|error| named(&error))?;
-        roots.extend(parse_roots(&pem).map_err(|error| named(&error))?);
+        let bytes = read_file(file, ANCHOR_BYTES).map_err(|error| named(&error))?;
+        roots.extend(parse_roots(&bytes, &limits.x509).map_err(|error| named(&error))?);
     }
     Tls::new(config.tls, roots).map_err(Failure::usage)
 }
@@ -185,14 +185,7 @@ pub fn anchors(files: &[PathBuf], limits: &Limits) -> Result<Anchors, Failure> {
 pub fn anchor_file(file: &Path, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
     let named = |problem: String| Failure::usage(format!("anchor {}: {problem}", file.display()));
     let bytes = read_file(file, ANCHOR_BYTES).map_err(|error| named(error.to_string()))?;
-    let certificates =
-        Certificate::parse_pem(&bytes, &limits.x509).map_err(|error| named(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(named(
-            "it holds no certificate; give a PEM file with -----BEGIN CERTIFICATE-----".into(),
-        ));
-    }
-    Ok(certificates)
+    Certificate::read_file(&bytes, Purpose::Anchor, &limits.x509).map_err(|error| named(error.to_string()))
 }
 
 #[cfg(test)]

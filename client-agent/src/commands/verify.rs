@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use mulberry_shared::answer::Lenient;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool, SignatureMemo};
+use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool, Purpose, SignatureMemo};
 use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, SignatureMode, Verdict, WeakestDigest};
 use rayon::prelude::*;
 
@@ -23,11 +23,11 @@ use crate::memory::{Budget, MEMORY};
 /// Options of `mulberry-agent verify`. The single options override the policy.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Trust anchor of add-ons, PEM or DER (repeats)
-    #[arg(long, alias = "root", required = true, value_name = "PEM")]
+    /// Trust anchor of add-ons: PEM, DER or PKCS#7 (repeats)
+    #[arg(long, alias = "root", required = true, value_name = "FILE")]
     pub anchor: Vec<PathBuf>,
-    /// Intermediate certificate to try besides those embedded in add-ons (repeats)
-    #[arg(long, value_name = "PEM")]
+    /// Intermediate certificate to try besides those embedded in add-ons: PEM, DER or PKCS#7 (repeats)
+    #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,
     /// Verify as of this time instead of now
     #[arg(long, value_name = "RFC3339")]
@@ -70,11 +70,9 @@ impl Args {
 /// An anchor or certificate cannot be used, the verdicts cannot be written, or there is no add-on.
 pub fn run(args: &Args, now: Timestamp) -> Result<Exit, Failure> {
     let limits = Limits::default();
-    let (anchors, pool) =
-        match (certificates(&args.anchor, &limits), certificates(&args.certificate, &limits)) {
-            (Ok(anchors), Ok(pool)) => (Anchors::from_iter(anchors), Pool::from_iter(pool)),
-            (Err(problem), _) | (_, Err(problem)) => return Err(Failure::usage(problem)),
-        };
+    let read = |paths, purpose| certificates(paths, purpose, &limits).map_err(Failure::usage);
+    let anchors = Anchors::from_iter(read(&args.anchor, Purpose::Anchor)?);
+    let pool = Pool::from_iter(read(&args.certificate, Purpose::Pool)?);
     let found = find::add_ons(&args.paths);
     for problem in &found.problems {
         eprintln!("error: {problem}");
@@ -178,7 +176,7 @@ fn progress_bar(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, String> {
+fn certificates(paths: &[PathBuf], purpose: Purpose, limits: &Limits) -> Result<Vec<Certificate>, String> {
     let mut all = Vec::new();
     for path in paths {
         let problem = |what: &dyn std::fmt::Display| format!("{}: {what}", print::shown(path));
@@ -187,7 +185,7 @@ fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, 
             return Err(problem(&"too large for a certificate file"));
         }
         let bytes = std::fs::read(path).map_err(|error| problem(&error))?;
-        all.extend(Certificate::parse_pem_or_der(&bytes, &limits.x509).map_err(|error| problem(&error))?);
+        all.extend(Certificate::read_file(&bytes, purpose, &limits.x509).map_err(|error| problem(&error))?);
     }
     Ok(all)
 }

@@ -56,10 +56,10 @@ pub struct Layer {
     /// does not. What an origin sends is verified by its own signatures in either case
     #[arg(long, value_name = "CHOICE", env = "MULBERRY_AGENT_TLS", hide_env_values = true)]
     pub tls: Option<TlsDates>,
-    /// PEM file with further roots for the TLS certificates of origins and proxies, beside the system's (repeats)
+    /// File (PEM, DER or PKCS#7) with further roots for the TLS certificates of origins and proxies, beside the system's (repeats)
     #[arg(
         long = "extra-root",
-        value_name = "PEM",
+        value_name = "FILE",
         env = "MULBERRY_AGENT_EXTRA_ROOT",
         hide_env_values = true
     )]
@@ -68,7 +68,7 @@ pub struct Layer {
     #[arg(long, value_name = "DIR", env = "MULBERRY_AGENT_ADDONS", hide_env_values = true)]
     pub addons: Option<PathBuf>,
     /// A trust anchor of add-on signatures (repeats)
-    #[arg(long = "anchor", value_name = "PEM", env = "MULBERRY_AGENT_ANCHOR", hide_env_values = true)]
+    #[arg(long = "anchor", value_name = "FILE", env = "MULBERRY_AGENT_ANCHOR", hide_env_values = true)]
     pub anchors: Vec<PathBuf>,
     /// Verification policy: firefox (default) or strict
     #[arg(long, value_name = "NAME", env = "MULBERRY_AGENT_POLICY", hide_env_values = true)]

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use mulberry_shared::limits::X509Limits;
+use mulberry_shared::x509::{Certificate, Purpose};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -27,7 +29,7 @@ pub struct Tls(Arc<ClientConfig>);
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file holds no certificate, or one that cannot be a root.
-    #[error("no usable root ({0}); give a PEM file with -----BEGIN CERTIFICATE-----")]
+    #[error("no usable root: {0}; give a PEM file with -----BEGIN CERTIFICATE-----")]
     Root(String),
     /// Anything else.
     #[error("TLS cannot be set up: {0}")]
@@ -68,20 +70,23 @@ impl Tls {
     }
 }
 
-/// The certificates in a PEM file, each usable as a root.
+/// The certificates in a file, each usable as a root.
 ///
 /// # Errors
 /// There is none, or one cannot be used.
-pub fn parse_roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub fn parse_roots(bytes: &[u8], limits: &X509Limits) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bad = |error: &dyn std::fmt::Display| TlsError::Root(error.to_string());
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|error| bad(&error))?;
-    if found.is_empty() {
-        return Err(bad(&"there is no certificate"));
+    let usable = |found: &Vec<CertificateDer<'static>>| {
+        found.iter().try_for_each(|certificate| RootCertStore::empty().add(certificate.clone()))
+    };
+    // Roots of proxies are laxer than certificates of add-ons have to be, so PEM is read as rustls reads it.
+    let pem: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
+    if let Some(found) = pem.ok().filter(|found| !found.is_empty() && usable(found).is_ok()) {
+        return Ok(found);
     }
-    for certificate in &found {
-        RootCertStore::empty().add(certificate.clone()).map_err(|error| bad(&error))?;
-    }
+    let found = Certificate::read_file(bytes, Purpose::Anchor, limits).map_err(|error| bad(&error))?;
+    let found = found.iter().map(|certificate| certificate.der().to_vec().into()).collect();
+    usable(&found).map_err(|error| bad(&error))?;
     Ok(found)
 }
 

@@ -213,7 +213,7 @@ pub enum RecipeCommand {
                   mulberryctl recipe new --action hold-verification --slug hold-the-pass\n  \
                   mulberryctl recipe new --action distrust-certificates --certificate stolen.pem")]
 pub struct RecipeNew {
-    /// A certificate, PEM or DER; repeats
+    /// A certificate: PEM, DER, or the .p7b of an authority; repeats
     #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,
     /// What the recipe does [default: install-certificates with --certificate]

@@ -241,6 +241,10 @@ fn tls_config(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, Co
     let chain = CertificateDer::pem_slice_iter(&files::read(certificate, MAX_PEM_BYTES)?)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unusable(certificate, error.to_string()))?;
+    if chain.is_empty() {
+        let extract = "of a .p7b, `openssl pkcs7 -inform DER -in FILE -print_certs` makes one, to be put in order: the server's own first";
+        return Err(unusable(certificate, format!("it holds no certificate in PEM ({extract})")));
+    }
     let private = PrivateKeyDer::from_pem_slice(&files::read_private(key, MAX_PEM_BYTES)?)
         .map_err(|error| unusable(key, error.to_string()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

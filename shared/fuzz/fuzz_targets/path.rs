@@ -5,12 +5,12 @@
 use libfuzzer_sys::fuzz_target;
 use mulberry_shared::limits::X509Limits;
 use mulberry_shared::x509::{
-    Anchors, Certificate, Distrust, EndEntityTime, PathBuilder, Pool, SignatureMemo, Usage,
+    Anchors, Certificate, Distrust, EndEntityTime, PathBuilder, Pool, Purpose, SignatureMemo, Usage,
 };
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = X509Limits::default();
-    let Ok(certificates) = Certificate::parse_pem_or_der(bytes, &limits) else { return };
+    let Ok(certificates) = Certificate::read_file(bytes, Purpose::Pool, &limits) else { return };
     let [end_entity, others @ .., anchor] = certificates.as_slice() else { return };
     let anchors = Anchors::from_iter([anchor.clone()]);
     let (distrust, memo) = (Distrust::default(), SignatureMemo::new(64));

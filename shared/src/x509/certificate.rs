@@ -47,20 +47,6 @@ impl Certificate {
         pem::certificates(pem, limits)?.iter().map(|der| Self::parse_der(der, limits)).collect()
     }
 
-    /// Parses a file that people hand in: PEM, or one certificate in DER.
-    ///
-    /// # Errors
-    /// As [`Self::parse_der`] and [`Self::parse_pem`].
-    pub fn parse_pem_or_der(bytes: &[u8], limits: &X509Limits) -> Result<Vec<Self>, CertificateError> {
-        // A certificate in DER begins with the tag of SEQUENCE, "0", and a long-form length, which no text has.
-        match bytes {
-            [0x30, length, ..] if *length >= 0x80 => {
-                Self::parse_der(bytes, limits).map(|certificate| vec![certificate])
-            }
-            _ => Self::parse_pem(bytes, limits),
-        }
-    }
-
     /// The certificate in PEM, lines of 64 characters.
     #[must_use]
     pub fn to_pem(&self) -> String {

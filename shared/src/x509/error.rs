@@ -16,6 +16,8 @@ pub enum CertificateErrorKind {
     NotPem,
     /// The PEM document holds a private key, which has no business near certificates that get published.
     PrivateKey,
+    /// A PKCS#7 file of which it is not clear which certificate is meant.
+    Several,
 }
 
 impl CertificateErrorKind {
@@ -27,6 +29,7 @@ impl CertificateErrorKind {
             Self::Malformed => "malformed",
             Self::NotPem => "not-pem",
             Self::PrivateKey => "private-key",
+            Self::Several => "several",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Certificates in PEM (RFC 7468), read leniently as to line lengths and text between blocks, strictly as to content.
+//! Certificates in PEM (RFC 7468), read leniently as to line lengths and text between blocks, which may be in any encoding,
+//! strictly as to content.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +8,12 @@ use super::error::{CertificateError, CertificateErrorKind};
 use crate::limits::X509Limits;
 use crate::quoted::quoted;
 
-const BEGIN: &str = "-----BEGIN ";
-const DASHES: &str = "-----";
+const BEGIN: &[u8] = b"-----BEGIN ";
+const DASHES: &[u8] = b"-----";
+/// Blocks of certificates: one each, or PKCS#7.
+const LABELS: [&[u8]; 4] = [b"CERTIFICATE", b"X509 CERTIFICATE", b"PKCS7", b"CMS"];
 
-/// The DER of every certificate in a PEM document, in order.
+/// The DER in every block of certificates of a PEM document, in order.
 pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8>>, CertificateError> {
     if pem.len() > limits.pem_bytes {
         return Err(CertificateError::new(
@@ -25,18 +28,15 @@ pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8
             "the PEM document holds a private key; give a file with certificates only",
         ));
     }
-    let text = std::str::from_utf8(pem)
-        .map_err(|_| not_pem("it is not text; a DER file must be named as such or converted"))?;
     let (mut found, mut other) = (Vec::new(), None);
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once(BEGIN) {
+    let mut rest = pem;
+    while let Some((_, after)) = split_at(rest, BEGIN) {
         let (label, after) =
-            after.split_once(DASHES).ok_or_else(|| not_pem("a BEGIN line does not end in dashes"))?;
-        let end = format!("-----END {label}{DASHES}");
-        let (body, after) =
-            after.split_once(end.as_str()).ok_or_else(|| not_pem("a block has no END line"))?;
+            split_at(after, DASHES).ok_or_else(|| not_pem("a BEGIN line does not end in dashes"))?;
+        let end = [b"-----END ", label, DASHES].concat();
+        let (body, after) = split_at(after, &end).ok_or_else(|| not_pem("a block has no END line"))?;
         rest = after;
-        if !matches!(label, "CERTIFICATE" | "X509 CERTIFICATE") {
+        if !LABELS.contains(&label) {
             other = other.or(Some(label));
             continue;
         }
@@ -46,25 +46,39 @@ pub(super) fn certificates(pem: &[u8], limits: &X509Limits) -> Result<Vec<Vec<u8
                 format!("the PEM document has more than {} certificates", limits.pem_certificates),
             ));
         }
-        let base64: String = body.split_ascii_whitespace().collect();
+        let base64: Vec<u8> = body.iter().filter(|byte| !byte.is_ascii_whitespace()).copied().collect();
         found.push(STANDARD.decode(base64).map_err(|_| not_pem("a block is not base64"))?);
     }
     if found.is_empty() {
-        return Err(no_certificate(other));
+        return Err(no_certificate(pem, other));
     }
     Ok(found)
 }
 
-fn no_certificate(other: Option<&str>) -> CertificateError {
-    let Some(label) = other else { return not_pem("it has no CERTIFICATE block") };
-    let hint = if matches!(label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
+/// What comes before and after the first `separator`.
+fn split_at<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memchr::memmem::find(bytes, separator)?;
+    Some((bytes.get(..at)?, bytes.get(at + separator.len()..)?))
+}
+
+fn no_certificate(pem: &[u8], other: Option<&[u8]>) -> CertificateError {
+    let Some(label) = other else {
+        return not_pem(match pem {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is text in UTF-16; save it as ASCII or UTF-8",
+            _ => "it has no CERTIFICATE block",
+        });
+    };
+    let hint = if matches!(label, b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST") {
         "; that is a request, of which an authority has yet to make the certificate"
     } else {
         ""
     };
     CertificateError::new(
         CertificateErrorKind::NotPem,
-        format!("the PEM document holds no certificate, only {}{hint}", quoted(label)),
+        format!(
+            "the PEM document holds no certificate, only {}{hint}",
+            quoted(&String::from_utf8_lossy(label))
+        ),
     )
 }
 
@@ -91,11 +105,24 @@ mod tests {
     }
 
     #[test]
+    fn text_before_a_block_may_be_in_any_encoding() {
+        let block = b"-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n";
+        let read = |text: &[u8]| certificates(&[text, block].concat(), &X509Limits::default());
+        for text in [&b"# f\xfcr M\xfcller\n"[..], b"\xef\xbb\xbf", b"\x83\x65\x83\x58\n", b"\0\xff\n"] {
+            assert_eq!(read(text), Ok(vec![vec![1, 2, 3]]), "{text:?}");
+        }
+        let wide: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain(block.iter().flat_map(|byte| [*byte, 0])).collect();
+        let error = certificates(&wide, &X509Limits::default()).unwrap_err();
+        assert!(error.sentence.contains("UTF-16"), "{error}");
+    }
+
+    #[test]
     fn what_is_there_instead_of_a_certificate_is_named() {
         let said = |pem: &str| certificates(pem.as_bytes(), &X509Limits::default()).unwrap_err().sentence;
         let block = |label: &str| format!("-----BEGIN {label}-----\nAQID\n-----END {label}-----\n");
         assert!(said(&block("CERTIFICATE REQUEST")).contains("that is a request"));
-        assert!(said(&block("PKCS7")).ends_with("only \"PKCS7\""));
+        assert!(said(&block("X509 CRL")).ends_with("only \"X509 CRL\""));
         assert!(said(&block(&"x".repeat(1000))).len() < 120);
         assert!(said("hello").contains("no CERTIFICATE block"));
     }

@@ -2,7 +2,7 @@
 
 use mulberry_lab::pki::{Extension, KeyKind, key, mozilla_name};
 use mulberry_shared::limits::X509Limits;
-use mulberry_shared::x509::{Certificate, CertificateErrorKind, CertificateMemo};
+use mulberry_shared::x509::{Certificate, CertificateErrorKind, CertificateMemo, Purpose};
 
 use crate::bench::{AFTER, Bench, ca_spec, read};
 
@@ -82,8 +82,8 @@ fn text_forms_come_back_as_the_same_certificate() {
     let limits = X509Limits::default();
     let pem = bench.expiring.to_pem() + "text between\n" + &bench.replacement.to_pem();
     let both = vec![bench.expiring.clone(), bench.replacement.clone()];
-    assert_eq!(Certificate::parse_pem_or_der(pem.as_bytes(), &limits).as_deref(), Ok(&both[..]));
-    assert_eq!(Certificate::parse_pem_or_der(both[0].der(), &limits).as_deref(), Ok(&both[..1]));
+    assert_eq!(Certificate::read_file(pem.as_bytes(), Purpose::Pool, &limits).as_deref(), Ok(&both[..]));
+    assert_eq!(Certificate::read_file(both[0].der(), Purpose::Pool, &limits).as_deref(), Ok(&both[..1]));
     let json = serde_json::to_string(&both).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Certificate>>(&json).unwrap(), both);
     assert!(serde_json::from_str::<Certificate>("\"AQID\"").is_err());

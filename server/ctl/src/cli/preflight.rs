@@ -28,8 +28,8 @@ use std::path::PathBuf;
 pub struct Preflight {
     /// The recipe's folder
     pub recipe: PathBuf,
-    /// Trust anchor of add-ons, PEM or DER; repeats
-    #[arg(long, required = true, value_name = "PEM")]
+    /// Trust anchor of add-ons: PEM, DER or PKCS#7; repeats
+    #[arg(long, required = true, value_name = "FILE")]
     pub anchor: Vec<PathBuf>,
     /// Add-ons, or folders of .xpi and .zip files (searched recursively, links followed); repeats
     #[arg(long, required = true, value_name = "DIR")]
@@ -38,7 +38,7 @@ pub struct Preflight {
     #[arg(long, required = true, value_name = "RFC3339", value_parser = super::parse_instant)]
     pub at: Vec<Timestamp>,
     /// Intermediate certificate that clients hold besides those embedded in add-ons; repeats
-    #[arg(long, value_name = "PEM")]
+    #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,
     /// How many add-ons a distrust is meant to disable
     #[arg(long, value_name = "N")]

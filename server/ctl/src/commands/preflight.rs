@@ -20,7 +20,7 @@ use mulberry_shared::{
     limits::Limits,
     preflight::{Looked, Preflight, Question, Unread},
     recipe::{Action, Recipe},
-    x509::{Anchors, Certificate},
+    x509::{Anchors, Certificate, Purpose},
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -41,8 +41,8 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let (file, recipe) = recipe(&command.recipe, limits)?;
     let times = times(command, &recipe)?;
-    let anchors = Anchors::from_iter(certificates(&command.anchor, limits)?);
-    let known = certificates(&command.certificate, limits)?;
+    let anchors = Anchors::from_iter(certificates(&command.anchor, Purpose::Anchor, limits)?);
+    let known = certificates(&command.certificate, Purpose::Pool, limits)?;
     let found = addons::find(&command.addons)?;
     let policy = command.policy();
     let preflight = Preflight::new(Question {
@@ -122,7 +122,7 @@ fn times(command: &cli::Preflight, recipe: &Recipe) -> Result<Vec<Timestamp>, Fa
     Ok(times)
 }
 
-fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, Failure> {
+fn certificates(paths: &[PathBuf], purpose: Purpose, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
     let mut all = Vec::new();
     for path in paths {
         let problem = |what: &dyn std::fmt::Display| {
@@ -130,7 +130,7 @@ fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, 
         };
         let max = u64::try_from(limits.x509.pem_bytes).unwrap_or(u64::MAX);
         let bytes = files::read_bounded(path, max).map_err(|error| problem(&error))?;
-        all.extend(Certificate::parse_pem_or_der(&bytes, &limits.x509).map_err(|error| problem(&error))?);
+        all.extend(Certificate::read_file(&bytes, purpose, &limits.x509).map_err(|error| problem(&error))?);
     }
     Ok(all)
 }

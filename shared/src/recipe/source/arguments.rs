@@ -7,7 +7,7 @@ use crate::digest::Sha256Digest;
 use crate::limits::{Limits, RecipeLimits};
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::x509::{Certificate, CertificateErrorKind};
+use crate::x509::{Certificate, CertificateErrorKind, Purpose};
 
 type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
 
@@ -38,7 +38,7 @@ pub(super) fn action(
             if !section.has("certificates") {
                 missing(reader, section);
             }
-            let certificates = certificates(reader, section, files, limits);
+            let certificates = certificates(reader, section, Purpose::Install, files, limits);
             certificates.map(|certificates| Action::InstallCertificates { certificates })
         }
         "reverify-addons" => {
@@ -74,7 +74,7 @@ fn distrust(
     files: &mut Files<'_>,
     limits: &Limits,
 ) -> Option<Action> {
-    let certificates = certificates(reader, section, files, limits);
+    let certificates = certificates(reader, section, Purpose::Distrust, files, limits);
     let need = if section.has("certificates") { Need::Required } else { Need::Optional };
     let by =
         section.choice(reader, "by", need, &[("key", By::Key), ("issuer-and-serial", By::IssuerAndSerial)]);
@@ -128,6 +128,7 @@ fn keys(
 fn certificates(
     reader: &mut Reader<'_>,
     section: &mut Section<'_>,
+    purpose: Purpose,
     files: &mut Files<'_>,
     limits: &Limits,
 ) -> Option<Vec<Certificate>> {
@@ -149,7 +150,7 @@ fn certificates(
     }
     let mut all = Some(Vec::new());
     for name in names.into_iter().flatten() {
-        match read_file(&name, files, limits) {
+        match read_file(&name, purpose, files, limits) {
             Ok(found) => {
                 if let Some(list) = &mut all {
                     list.extend(found);
@@ -166,6 +167,7 @@ fn certificates(
 
 fn read_file(
     name: &str,
+    purpose: Purpose,
     files: &mut Files<'_>,
     limits: &Limits,
 ) -> Result<Vec<Certificate>, (Kind, String, &'static str)> {
@@ -179,12 +181,13 @@ fn read_file(
         let what = format!("{} bytes, more than {}", bytes.len(), limits.recipe.file);
         return Err((Kind::TooLarge, what, "give a file with nothing but the certificate"));
     }
-    Certificate::parse_pem(&bytes, &limits.x509).map_err(|error| {
+    Certificate::read_file(&bytes, purpose, &limits.x509).map_err(|error| {
         let remedy = match error.kind {
             CertificateErrorKind::PrivateKey => {
                 "give the certificate alone; treat a key that lay here as possibly seen by others"
             }
-            CertificateErrorKind::NotPem => "give a certificate in PEM (openssl x509 -inform der -in FILE)",
+            CertificateErrorKind::NotPem => "give a certificate in PEM or DER, or an authority's .p7b",
+            CertificateErrorKind::Several => "give a file with the certificate that is meant",
             _ => "check what it is with: openssl x509 -in FILE -noout -text",
         };
         (Kind::BadFile, error.to_string(), remedy)

@@ -61,7 +61,7 @@ explained!(SourceProblemKind {
         "leave one out";
     TooLarge: "a file, a list or the recipe itself is larger than it may be",
         "leave out what is not needed, or split the recipe";
-    BadFile: "a file that the recipe names is not beside it, cannot be read, or is no certificate in PEM",
+    BadFile: "a file that the recipe names is not beside it, cannot be read, or is no certificate in PEM, DER or PKCS#7",
         "put the certificate alone beside `recipe.toml` and give its bare name";
     BadCertificate: "a certificate is not one that may be installed: self-issued, or no CA's",
         "give the intermediate that issued the add-ons' certificates, and that an anchor issued";

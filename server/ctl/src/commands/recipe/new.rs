@@ -14,7 +14,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::ProblemKind,
     recipe::{Slug, source},
-    x509::{Certificate, CertificateErrorKind},
+    x509::{Certificate, CertificateErrorKind, Purpose},
 };
 use std::{
     fs,
@@ -28,7 +28,11 @@ pub(super) fn run(
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let action = action(command)?;
-    let certificates = certificates(&command.certificate, limits)?;
+    let purpose = match action {
+        ActionName::DistrustCertificates => Purpose::Distrust,
+        _ => Purpose::Install,
+    };
+    let certificates = certificates(&command.certificate, purpose, limits)?;
     let slug = slug(command, action, &certificates)?;
     let text = template::fill(&Blanks {
         action,
@@ -113,10 +117,14 @@ fn action(command: &RecipeNew) -> Result<ActionName, Failure> {
 }
 
 /// Each certificate with the name of its file in the recipe's folder.
-fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(String, Certificate)>, Failure> {
+fn certificates(
+    paths: &[PathBuf],
+    purpose: Purpose,
+    limits: &Limits,
+) -> Result<Vec<(String, Certificate)>, Failure> {
     let mut named: Vec<(String, Certificate)> = Vec::new();
     for path in paths {
-        for certificate in read(path, limits)? {
+        for certificate in read(path, purpose, limits)? {
             if named.iter().any(|(_, known)| *known == certificate) {
                 continue;
             }
@@ -133,12 +141,12 @@ fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<(String, Certi
     Ok(named)
 }
 
-fn read(path: &Path, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
+fn read(path: &Path, purpose: Purpose, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
     let fault = |kind, what: String| Failure::usage(kind, format!("{}: {what}", path.display()));
     let max = u64::try_from(limits.recipe.file).unwrap_or(u64::MAX);
     let bytes = files::read_bounded(path, max)
         .map_err(|error| fault(FailureKind::CertificateUnreadable, format!("{error}.")))?;
-    Certificate::parse_pem_or_der(&bytes, &limits.x509).map_err(|error| match error.kind {
+    Certificate::read_file(&bytes, purpose, &limits.x509).map_err(|error| match error.kind {
         CertificateErrorKind::PrivateKey => fault(
             FailureKind::PrivateKey,
             format!("{error}. Give the certificate alone, and treat a key that lay beside it as possibly seen by others."),
@@ -150,6 +158,7 @@ fn read(path: &Path, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
              recipes."
                 .to_owned(),
         ),
+        CertificateErrorKind::Several => fault(FailureKind::CertificateMalformed, format!("{error}.")),
         _ => fault(FailureKind::CertificateMalformed, format!("{error}. Look at it with: openssl x509 -in FILE -noout -text")),
     })
 }
