@@ -27,6 +27,7 @@
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`nearest`] | the known word that a mistyped one was meant to be |
 //! | [`explain`] | what each stable name means and what to do about it |
+//! | [`proxy`] | which proxy of the environment leads to a host, and what its answers mean |
 //! | [`exit`], [`answer`], [`rehearsal`] | habits all binaries share: exit codes, where answers go, a clock that starts elsewhere |
 
 pub mod addon_trust;
@@ -45,12 +46,13 @@ pub mod json;
 pub mod ledger;
 pub mod limits;
 pub mod live;
-pub mod never_worse;
 pub mod nearest;
+pub mod never_worse;
 pub mod operators;
 pub mod pass;
 pub mod preflight;
 pub mod proposal;
+pub mod proxy;
 mod quoted;
 pub mod recipe;
 pub mod rehearsal;

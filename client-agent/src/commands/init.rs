@@ -112,6 +112,7 @@ pub fn run(args: &Args, now: Timestamp, limits: &Limits) -> Result<Exit, Failure
         tracing::warn!("the anchor {anchor} expired at {expired}: add-ons that lead to it do not verify now");
     }
     settings::tls(&checked, limits)?;
+    settings::proxies(&checked)?;
     // Links stay in it: they may lead elsewhere after the product's next update.
     let addons = std::path::absolute(&checked.addons)
         .and_then(|path| fs::read_dir(&path).map(|_| path))

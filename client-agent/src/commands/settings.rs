@@ -9,8 +9,9 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{Anchors, Certificate, Purpose};
 
 use super::Failure;
-use crate::config::{self, BadSetting, Config, Layer, validate};
+use crate::config::{self, BadSetting, Config, Layer, Origin, validate};
 use crate::io::disk::{StateFolder, read_file};
+use crate::io::http::proxy_for;
 use crate::io::machine;
 use crate::io::tls::{Tls, parse_roots};
 use crate::ports::Disk;
@@ -141,13 +142,27 @@ pub fn complete(layer: Layer) -> Result<Config, Vec<BadSetting>> {
     validate(layer.over(Layer { locale: machine::locale(), ..Layer::default() }))
 }
 
-/// What a run would meet in the files that settings name.
+/// What a run would meet in the files that settings name, and in the environment.
 #[must_use]
 pub fn unreadable(config: &Config, limits: &Limits) -> Vec<BadSetting> {
     let problem = |setting, failure: Failure| BadSetting { setting, problem: failure.sentence };
     let anchors = anchors(&config.anchors, limits).err().map(|failure| problem("anchors", failure));
     let roots = tls(config, limits).err().map(|failure| problem("extra_roots", failure));
-    anchors.into_iter().chain(roots).collect()
+    let proxies = proxies(config).err().map(|failure| problem("origins", failure));
+    anchors.into_iter().chain(roots).chain(proxies).collect()
+}
+
+/// Checks that the environment names usable proxies, where it names one for an origin.
+///
+/// # Errors
+/// A variable does not.
+pub fn proxies(config: &Config) -> Result<(), Failure> {
+    for origin in &config.origins {
+        if let Origin::Http(url) = origin {
+            proxy_for(url).map_err(Failure::usage)?;
+        }
+    }
+    Ok(())
 }
 
 /// What TLS connections are made with.

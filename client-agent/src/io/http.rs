@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::proxy::{Proxy, UnusableProxy};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, ClientBuilder, StatusCode, Url};
@@ -45,27 +46,33 @@ const TAG_BYTES: usize = 256;
 pub struct HttpOrigin {
     base: Url,
     text: String,
-    client: Client,
+    /// The proxy that leads there.
+    proxy: Option<Proxy>,
+    client: Result<Client, UnusableProxy>,
     /// The tag that came with the last conditional document, and what it was the tag of.
     tag: Mutex<Option<(Sha256Digest, HeaderValue)>>,
 }
 
 impl HttpOrigin {
-    /// Prepares the client for the origin at this address; nothing is sent yet. Proxies are those of the environment.
+    /// Prepares the client for the origin at this address; nothing is sent yet. Proxies are those of the environment: one that cannot
+    /// be used fails each request, since this may not be the only origin.
     ///
     /// # Errors
-    /// The client cannot be set up, for example because of a proxy's address.
+    /// The client cannot be set up.
     pub fn new(base: Url, tls: &Tls) -> Result<Self, BadOrigin> {
         Self::with(base, tls, PATIENCE)
     }
 
     fn with(base: Url, tls: &Tls, patience: Patience) -> Result<Self, BadOrigin> {
-        let client = client(tls, patience.connect)
-            .read_timeout(patience.idle)
-            .timeout(patience.total)
-            .build()
-            .map_err(|error| BadOrigin { origin: base.to_string(), problem: sentence(&error) })?;
-        Ok(Self { text: base.to_string(), base, client, tag: Mutex::default() })
+        let proxy = proxy_for(&base);
+        let client = match &proxy {
+            Err(unusable) => Err(unusable.clone()),
+            Ok(proxy) => Ok(client(tls, patience.connect, proxy.as_ref())
+                .and_then(|builder| builder.read_timeout(patience.idle).timeout(patience.total).build())
+                .map_err(|error| BadOrigin { origin: base.to_string(), problem: sentence(&error) })?),
+        };
+        let proxy = proxy.unwrap_or_default();
+        Ok(Self { text: base.to_string(), base, proxy, client, tag: Mutex::default() })
     }
 
     async fn fetch(&self, path: &str, max_bytes: u64, held: Option<&[u8]>) -> Result<Fetched, String> {
@@ -74,25 +81,35 @@ impl HttpOrigin {
         if !url.as_str().starts_with(self.base.as_str()) {
             return Err("the path leads out of the origin".into());
         }
-        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        let client = self.client.as_ref().map_err(ToString::to_string)?;
+        let mut request = client.get(url).header(ACCEPT_ENCODING, "identity");
         if let Some(tag) = held.and_then(|held| self.tag_of(held)) {
             request = request.header(IF_NONE_MATCH, tag);
         }
         let mut response = request.send().await.map_err(|error| {
+            let connecting = error.is_connect();
             let problem = sentence(&error.without_url());
-            // reqwest does not say who refused.
-            match proxies_in_force(self.base.scheme()) {
-                Some(set) => format!(
-                    "{problem} (asked by way of the proxy that {set} names, unless NO_PROXY excepts it)"
-                ),
+            match &self.proxy {
+                Some(proxy) => proxy.explain(self.base.scheme(), connecting, &problem),
                 None => problem,
             }
         })?;
+        // What comes through a tunnel is the origin's.
+        let proxy = self.proxy.as_ref().filter(|_| self.base.scheme() == "http");
+        let has_header = |name: &str| response.headers().contains_key(name);
+        if let Some(answer) =
+            proxy.and_then(|proxy| proxy.own_answer(response.status().as_u16(), &has_header))
+        {
+            return Err(answer);
+        }
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Fetched::NotModified),
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Fetched::Absent),
-            status => return Err(format!("the origin answered {status}")),
+            status => {
+                let told = proxy.map(|proxy| proxy.either_answered(&status.to_string()));
+                return Err(told.unwrap_or_else(|| format!("the origin answered {status}")));
+            }
         }
         // Nothing here inflates, so a compressed body would only fail later, and less clearly.
         if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
@@ -129,12 +146,13 @@ impl HttpOrigin {
     }
 }
 
-/// The variables that name a proxy for this scheme, of those that reqwest obeys.
-fn proxies_in_force(scheme: &str) -> Option<String> {
-    let own = format!("{scheme}_proxy");
-    let names = [own.to_uppercase(), own, "ALL_PROXY".into(), "all_proxy".into()];
-    let set: Vec<String> = names.into_iter().filter(|name| std::env::var_os(name).is_some()).collect();
-    (!set.is_empty()).then(|| set.join(" or "))
+/// The proxy of the environment that leads to this origin.
+///
+/// # Errors
+/// The variable that would name it names none.
+pub fn proxy_for(origin: &Url) -> Result<Option<Proxy>, UnusableProxy> {
+    let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Proxy::of_environment(origin.scheme(), origin.host_str().unwrap_or_default(), &env)
 }
 
 #[async_trait]
@@ -153,8 +171,12 @@ impl Transport for HttpOrigin {
 }
 
 /// What polls and the live stream have in common.
-pub(super) fn client(tls: &Tls, connect: Duration) -> ClientBuilder {
-    Client::builder()
+pub(super) fn client(
+    tls: &Tls,
+    connect: Duration,
+    proxy: Option<&Proxy>,
+) -> Result<ClientBuilder, reqwest::Error> {
+    let builder = Client::builder()
         .user_agent(concat!("mulberry-agent/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls.config())
         .redirect(Policy::custom(within_the_origin))
@@ -162,6 +184,12 @@ pub(super) fn client(tls: &Tls, connect: Duration) -> ClientBuilder {
         .http2_max_header_list_size(HEADER_BYTES)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .connect_timeout(connect)
+        // Ours says which it is, and takes `NO_PROXY=*` for addresses too.
+        .no_proxy();
+    Ok(match proxy {
+        Some(proxy) => builder.proxy(reqwest::Proxy::all(&proxy.url)?),
+        None => builder,
+    })
 }
 
 fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {

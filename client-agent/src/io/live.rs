@@ -12,7 +12,7 @@ use reqwest::{StatusCode, Url};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::http::{Patience, client, sentence};
+use super::http::{Patience, client, proxy_for, sentence};
 use super::tls::Tls;
 use crate::backoff::Dice;
 
@@ -121,9 +121,19 @@ async fn attempt(
     limits: &Limits,
     patience: Patience,
 ) -> Result<(), Lost> {
-    let broken = |error: reqwest::Error| Lost::Broken(sentence(&error.without_url()));
+    let proxy = proxy_for(origin).map_err(|unusable| Lost::Broken(unusable.to_string()))?;
+    let broken = |error: reqwest::Error| {
+        let connecting = error.is_connect();
+        let problem = sentence(&error.without_url());
+        Lost::Broken(match &proxy {
+            Some(proxy) => proxy.explain(origin.scheme(), connecting, &problem),
+            None => problem,
+        })
+    };
     let url = origin.join(PATH).map_err(|error| Lost::Broken(error.to_string()))?;
-    let client = client(tls, patience.connect).read_timeout(patience.idle).build().map_err(broken)?;
+    let client = client(tls, patience.connect, proxy.as_ref())
+        .and_then(|builder| builder.read_timeout(patience.idle).build())
+        .map_err(broken)?;
     let request = client.get(url).header(ACCEPT, MEDIA_TYPE).header(ACCEPT_ENCODING, "identity");
     let mut response = request.send().await.map_err(broken)?;
     match response.status() {

@@ -1,6 +1,7 @@
 //! HTTP with bounds: an answer of at most so many bytes within so much time, and no token over a line others can read.
 
 use crate::failure::{Failure, FailureKind};
+use mulberry_shared::proxy::Proxy;
 use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Answer {
 pub struct Endpoint {
     base: Url,
     client: Client,
+    /// The proxy that leads there.
+    proxy: Option<Proxy>,
 }
 
 impl Endpoint {
@@ -49,15 +52,18 @@ impl Endpoint {
             .timeout(TOTAL)
             .read_timeout(IDLE)
             // A redirect could carry a token elsewhere, and no origin of ours needs one.
-            .redirect(Policy::none());
-        if is_loopback(&base) {
-            // A proxy named in the environment must not see what is meant for this machine.
-            builder = builder.no_proxy();
+            .redirect(Policy::none())
+            // Ours says which it is, and takes `NO_PROXY=*` for addresses too.
+            .no_proxy();
+        // A proxy named in the environment must not see what is meant for this machine.
+        let proxy = if is_loopback(&base) { None } else { proxy_for(&base)? };
+        if let Some(proxy) = &proxy {
+            let through = reqwest::Proxy::all(&proxy.url);
+            builder =
+                builder.proxy(through.map_err(|error| unusable(&format!("{proxy}: {}", causes(&error))))?);
         }
-        let client = builder.build().map_err(|error| {
-            Failure::usage(FailureKind::HttpClient, format!("Cannot set up HTTP: {}", causes(&error)))
-        })?;
-        Ok(Self { base, client })
+        let client = builder.build().map_err(|error| unusable(&causes(&error)))?;
+        Ok(Self { base, client, proxy })
     }
 
     /// The URL of a path below the base.
@@ -83,6 +89,39 @@ impl Endpoint {
     pub fn base(&self) -> &Url {
         &self.base
     }
+
+    /// Sends a request, made with [`Self::client`], and reads at most `max` bytes of the answer.
+    ///
+    /// # Errors
+    /// [`NoAnswer`], also where a proxy answered in the server's place.
+    pub async fn send(&self, request: reqwest::RequestBuilder, max: u64) -> Result<Answer, NoAnswer> {
+        let response = request.send().await.map_err(|error| {
+            let (connecting, problem) = (error.is_connect(), causes(&error));
+            NoAnswer::Broken(match &self.proxy {
+                Some(proxy) => proxy.explain(self.base.scheme(), connecting, &problem),
+                None => problem,
+            })
+        })?;
+        let status = response.status();
+        // What comes through a tunnel is the server's.
+        let proxy = self.proxy.as_ref().filter(|_| self.base.scheme() == "http");
+        let has_header = |name: &str| response.headers().contains_key(name);
+        if let Some(answer) = proxy.and_then(|proxy| proxy.own_answer(status.as_u16(), &has_header)) {
+            return Err(NoAnswer::Broken(answer));
+        }
+        Ok(Answer { status, body: body(response, max).await? })
+    }
+}
+
+/// The proxy of the environment that leads to this URL.
+fn proxy_for(base: &Url) -> Result<Option<Proxy>, Failure> {
+    let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Proxy::of_environment(base.scheme(), base.host_str().unwrap_or_default(), &env)
+        .map_err(|error| unusable(&error.to_string()))
+}
+
+fn unusable(why: &str) -> Failure {
+    Failure::usage(FailureKind::HttpClient, format!("Cannot set up HTTP: {why}."))
 }
 
 /// No whole answer came.
@@ -94,16 +133,6 @@ pub enum NoAnswer {
     /// More than may be meant.
     #[error("the answer is longer than {0} bytes")]
     TooLong(u64),
-}
-
-/// Sends a request and reads at most `max` bytes of the answer.
-///
-/// # Errors
-/// [`NoAnswer`].
-pub async fn send(request: reqwest::RequestBuilder, max: u64) -> Result<Answer, NoAnswer> {
-    let response = request.send().await.map_err(|error| NoAnswer::Broken(causes(&error)))?;
-    let status = response.status();
-    Ok(Answer { status, body: body(response, max).await? })
 }
 
 async fn body(mut response: Response, max: u64) -> Result<Vec<u8>, NoAnswer> {
@@ -228,7 +257,7 @@ mod tests {
     fn get(answer: &[u8], max: u64) -> Result<Answer, NoAnswer> {
         let endpoint = serve_once(answer.to_vec());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(send(endpoint.client().get(endpoint.join("x").unwrap()), max))
+        runtime.block_on(endpoint.send(endpoint.client().get(endpoint.join("x").unwrap()), max))
     }
 
     #[test]

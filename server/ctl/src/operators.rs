@@ -3,7 +3,7 @@
 use crate::{
     config::Settings,
     failure::{Failure, FailureKind, Kind},
-    http::{self, Endpoint, Purpose},
+    http::{Endpoint, Purpose},
 };
 use mulberry_shared::{
     ceremony::Ceremony,
@@ -128,7 +128,7 @@ impl Operators {
     pub async fn ledger(&self, most: u64) -> Result<Vec<u8>, Failure> {
         let url = self.endpoint.join(LEDGER_PATH)?;
         let request = self.endpoint.client().get(url).bearer_auth(&self.token);
-        let answer = http::send(request, most).await.map_err(|why| {
+        let answer = self.endpoint.send(request, most).await.map_err(|why| {
             let base = self.endpoint.base();
             Failure::unreachable(
                 FailureKind::ServerUnreachable,
@@ -215,7 +215,7 @@ impl Operators {
             })?;
             request = request.header(CONTENT_TYPE, "application/json").body(bytes);
         }
-        let answer = http::send(request, MAX_ANSWER).await.map_err(|why| {
+        let answer = self.endpoint.send(request, MAX_ANSWER).await.map_err(|why| {
             // A write whose answer is lost may have happened: say so, and how to find out.
             let doubt = if writes { " It may have been carried out all the same: look at `mulberryctl status`." } else { "" };
             Failure::unreachable(

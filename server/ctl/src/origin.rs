@@ -3,7 +3,7 @@
 use crate::{
     failure::{Failure, FailureKind},
     files,
-    http::{self, Endpoint, NoAnswer},
+    http::{Endpoint, NoAnswer},
 };
 use jiff::Timestamp;
 use mulberry_shared::{
@@ -200,7 +200,7 @@ pub async fn fetch(endpoint: &Endpoint, wanted: &Fetch) -> Reply {
         Ok(url) => url,
         Err(failure) => return Reply::Failed(failure.sentence),
     };
-    match http::send(endpoint.client().get(url), wanted.max_bytes).await {
+    match endpoint.send(endpoint.client().get(url), wanted.max_bytes).await {
         Ok(answer) if answer.status == StatusCode::OK => Reply::Bytes(answer.body),
         Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Reply::Absent,
         Ok(answer) => Reply::Failed(format!("the origin answered {}", answer.status)),

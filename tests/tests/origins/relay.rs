@@ -76,6 +76,19 @@ impl Proxy {
         Self { url: format!("http://{address}"), seen }
     }
 
+    /// One that gives this answer to everything.
+    pub(crate) fn answering(answer: &str) -> Self {
+        let (answer, seen) = (answer.to_owned(), Arc::new(Mutex::new(Vec::new())));
+        let log = Arc::clone(&seen);
+        let address = listen(move |mut client| {
+            let first = head(&client)?;
+            log.lock().unwrap().push(first.trim_end().to_owned());
+            client.write_all(answer.as_bytes())?;
+            client.shutdown(Shutdown::Write)
+        });
+        Self { url: format!("http://{address}"), seen }
+    }
+
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }

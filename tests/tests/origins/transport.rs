@@ -70,10 +70,12 @@ fn proxies_of_the_environment_are_used_and_their_exceptions_kept() {
     ends(
         once(&stage, stage.origin(), &[], &[("HTTP_PROXY", dead)]),
         4,
-        "by way of the proxy that HTTP_PROXY names",
+        "the proxy that HTTP_PROXY names cannot be reached",
     );
-    let spared = [("HTTP_PROXY", dead), ("NO_PROXY", "127.0.0.1,example.org")];
-    ends(once(&stage, stage.origin(), &[], &spared), 0, "verified");
+    for exceptions in ["127.0.0.1,example.org", "127.0.0.0/8", "*", "example.org, *"] {
+        let spared = [("HTTP_PROXY", dead), ("NO_PROXY", exceptions)];
+        ends(once(&stage, stage.origin(), &[], &spared), 0, "verified");
+    }
 
     let (root, certificate) = certificates(2049);
     std::fs::write(stage.path("root.pem"), root.pem()).unwrap();
@@ -117,4 +119,81 @@ fn a_foreign_root_is_refused_until_it_is_named_and_dates_alone_do_not_keep_the_f
     // A root that has gone keeps nobody from the other origins.
     let with = ["--extra-root", "gone.pem", "--origin", stage.origin()];
     ends(once(&stage, &valid, &with, &[]), 0, "gone.pem");
+}
+
+#[test]
+fn what_a_proxy_answers_itself_is_not_told_as_the_origins() {
+    let (stage, _folder) = stage();
+    let answer = |status: &str, header: &str| {
+        Proxy::answering(&format!(
+            "HTTP/1.1 {status}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        ))
+    };
+    let (plain, secure) = ("http://fixes.example/", "https://fixes.example/");
+    for (origin, variable, status, header, told) in [
+        (
+            plain,
+            "HTTP_PROXY",
+            "407 Who",
+            "Proxy-Authenticate: Basic\r\n",
+            "the proxy that HTTP_PROXY names wants a name",
+        ),
+        (
+            secure,
+            "HTTPS_PROXY",
+            "407 Who",
+            "Proxy-Authenticate: Basic\r\n",
+            "the proxy that HTTPS_PROXY names wants a name",
+        ),
+        (
+            plain,
+            "http_proxy",
+            "403 No",
+            "X-Squid-Error: ERR_ACCESS_DENIED 0\r\n",
+            "the proxy that http_proxy names answered 403",
+        ),
+        (plain, "ALL_PROXY", "502 Bad", "", "the origin, or the proxy that ALL_PROXY names, answered 502"),
+        (secure, "HTTPS_PROXY", "403 No", "", "the proxy that HTTPS_PROXY names refused to connect"),
+        (secure, "ALL_PROXY", "502 Bad", "", "the proxy that ALL_PROXY names refused to connect"),
+    ] {
+        let proxy = answer(status, header);
+        let (code, said) = once(&stage, origin, &[], &[(variable, &proxy.url)]);
+        assert!(!proxy.take().is_empty(), "{said}");
+        ends((code, said.clone()), 4, told);
+        assert!(!said.contains("the origin answered"), "{said}");
+    }
+    // A 404 through a proxy is the origin's: a root that is not there yet.
+    let proxy = answer("404 Not Found", "");
+    let (_, said) = once(&stage, plain, &[], &[("HTTP_PROXY", &proxy.url)]);
+    assert!(!said.contains("HTTP_PROXY"), "{said}");
+}
+
+#[test]
+fn a_variable_that_names_no_proxy_is_refused_by_name_and_keeps_nobody_from_other_origins() {
+    let (stage, folder) = stage();
+    let bad = [("https_proxy", "socks5://u:secret@127.0.0.1:9")];
+    let secure = "https://fixes.example/";
+    let (code, said) = once(&stage, secure, &[], &bad);
+    assert!(!said.contains("secret"), "{said}");
+    ends((code, said), 4, "https_proxy names no usable proxy: socks5://");
+    ends(once(&stage, secure, &["--origin", stage.origin()], &bad), 0, "something new came");
+    ends(once(&stage, secure, &[], &[bad[0], ("NO_PROXY", "*")]), 4, "fixes.example");
+
+    let mut init = command(&stage.binaries().agent(), stage.folder());
+    init.args([
+        "init",
+        "--trust",
+        "authority/root.json",
+        "--origin",
+        secure,
+        "--addons",
+        ".",
+        "--state",
+        "b",
+    ]);
+    let anchor = folder.path().join("certificates/anchor.pem");
+    let refused = init.arg("--anchor").arg(anchor).envs(bad).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ends((refused.status.code(), said), 2, "https_proxy names no usable proxy");
+    assert!(!stage.path("b").exists());
 }
