@@ -3,7 +3,7 @@
 //! Nothing that an origin sends is believed because of TLS; it is there for privacy. So a certificate that has expired is, by
 //! default, no reason to do without the origin: the fix for an expired certificate must not wait for another.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mulberry_shared::limits::X509Limits;
 use mulberry_shared::x509::{Certificate, Purpose};
@@ -18,8 +18,7 @@ use rustls_platform_verifier::Verifier;
 
 use crate::config::TlsDates;
 
-/// Certificates of a chain that may each have expired: what a server sends is a handful.
-const EXPIRED: usize = 8;
+mod dates;
 
 /// What every TLS connection of the agent is made with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -45,15 +44,16 @@ impl Tls {
     /// The cryptographic library offers no version of TLS.
     pub fn new(dates: TlsDates, extra: Vec<CertificateDer<'static>>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let inner: Arc<dyn ServerCertVerifier> = match Verifier::new_with_extra_roots(extra, provider.clone())
-        {
-            Ok(verifier) => Arc::new(verifier),
-            Err(error) => {
-                tracing::debug!(%error, "no certificate of an https origin can be verified");
-                Arc::new(NoRoots(provider.clone()))
-            }
-        };
-        let verifier = Arc::new(AsOf { inner, dates });
+        let inner: Arc<dyn ServerCertVerifier> =
+            match Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone()) {
+                Ok(verifier) => Arc::new(verifier),
+                Err(error) => {
+                    tracing::debug!(%error, "no certificate of an https origin can be verified");
+                    Arc::new(NoRoots(provider.clone()))
+                }
+            };
+        let roots = OnceLock::new();
+        let verifier = Arc::new(AsOf { inner, dates, provider: provider.clone(), extra, roots });
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Other)?
@@ -90,11 +90,26 @@ pub fn parse_roots(bytes: &[u8], limits: &X509Limits) -> Result<Vec<CertificateD
     Ok(found)
 }
 
-/// Verifies as of now; where dates do not matter, and only they are wrong, as of a time at which they are right.
+/// Verifies as of now; where dates do not matter, and only they are wrong, each certificate at a time at which it holds.
 #[derive(Debug)]
 struct AsOf {
     inner: Arc<dyn ServerCertVerifier>,
     dates: TlsDates,
+    provider: Arc<CryptoProvider>,
+    /// The further roots; the system's are read when they are needed.
+    extra: Vec<CertificateDer<'static>>,
+    roots: OnceLock<RootCertStore>,
+}
+
+impl AsOf {
+    fn roots(&self) -> &RootCertStore {
+        self.roots.get_or_init(|| {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(self.extra.iter().cloned());
+            roots
+        })
+    }
 }
 
 impl ServerCertVerifier for AsOf {
@@ -106,31 +121,25 @@ impl ServerCertVerifier for AsOf {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verify =
-            |at| self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, at);
-        let first = verify(now);
-        if self.dates == TlsDates::Verify {
-            return first;
+        let as_of_now =
+            self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let dates_are_wrong = matches!(
+            &as_of_now,
+            Err(Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+            ))
+        );
+        if self.dates == TlsDates::Verify || !dates_are_wrong {
+            return as_of_now;
         }
-        let mut result = first;
-        for _ in 0..EXPIRED {
-            let at = match &result {
-                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                    *not_after
-                }
-                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                    not_before, ..
-                })) => *not_before,
-                Ok(_) => break,
-                Err(_) => return result,
-            };
-            result = verify(at);
-            if result.is_ok() {
-                let (server, at) = (server_name.to_str(), at.as_secs());
-                tracing::warn!(%server, at, "the dates of a TLS certificate do not hold; it is taken as of that Unix time");
-            }
-        }
-        result
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        dates::verify(end_entity, intermediates, server_name, self.roots(), algorithms)?;
+        let server = server_name.to_str();
+        tracing::warn!(%server, "the dates of a TLS certificate do not hold; it is taken all the same");
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

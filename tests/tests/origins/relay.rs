@@ -96,8 +96,13 @@ impl Proxy {
 
 /// Speaks TLS with this certificate before `upstream`; gives its address.
 pub(crate) fn tls(certificate: &LabCertificate, upstream: &str) -> String {
-    let key = Arc::new(Key(Arc::clone(certificate.key())));
-    let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+    tls_chain(&[certificate], upstream)
+}
+
+/// As [`tls`], with the intermediates after the server's own certificate.
+pub(crate) fn tls_chain(chain: &[&LabCertificate], upstream: &str) -> String {
+    let key = Arc::new(Key(Arc::clone(chain[0].key())));
+    let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let one = Arc::new(One(Arc::new(CertifiedKey::new(chain, key))));

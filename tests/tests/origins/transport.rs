@@ -9,7 +9,7 @@ use mulberry_lab::process::command;
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 
-use super::relay::{Proxy, tls};
+use super::relay::{Proxy, tls, tls_chain};
 
 /// A stage with a server, and an agent that has none of its editions.
 fn stage() -> (Stage, tempfile::TempDir) {
@@ -196,4 +196,53 @@ fn a_variable_that_names_no_proxy_is_refused_by_name_and_keeps_nobody_from_other
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     ends((refused.status.code(), said), 2, "https_proxy names no usable proxy");
     assert!(!stage.path("b").exists());
+}
+
+/// No instant lies within the dates of both certificates.
+#[test]
+fn a_chain_that_holds_but_for_dates_is_taken_whatever_instant_each_certificate_needs() {
+    let (stage, _folder) = stage();
+    let at = |year: i16| format!("{year}-01-01T00:00:00Z").parse().unwrap();
+    let ca = |name: &str, serial, from, until| {
+        let mut spec = CertificateSpec::ca(common_name(name).unwrap(), serial, at(from), at(until));
+        spec.basic_constraints = BasicConstraints::CaCritical;
+        spec.extended_key_use = ExtendedKeyUse::Absent;
+        spec
+    };
+    let root = ca("TLS root", 1, 2001, 2003).self_signed(&key(KeyKind::P256, "tls root").unwrap()).unwrap();
+    let middle_key = key(KeyKind::P256, "tls middle").unwrap();
+    let middle = |from, until| ca("TLS middle", 2, from, until).issued_by(&root, &middle_key).unwrap();
+    std::fs::write(stage.path("root.pem"), root.pem()).unwrap();
+    let named = ["--extra-root", "root.pem"];
+    let (old, new, later) = (middle(2004, 2006), middle(2010, 2012), middle(2048, 2049));
+    let leaf = |from, until| {
+        let mut spec = CertificateSpec::end_entity(common_name("origin").unwrap(), 3, at(from), at(until));
+        spec.dns_names = vec!["localhost".into()];
+        spec.issued_by(&old, &key(KeyKind::P256, "tls origin").unwrap()).unwrap()
+    };
+    for (leaf, middle) in [
+        (leaf(2007, 2008), &old),
+        (leaf(2007, 2008), &new),
+        (leaf(2013, 2014), &later),
+        (leaf(2020, 2049), &old),
+    ] {
+        let secure = format!(
+            "https://{}/",
+            tls_chain(&[&leaf, middle], &address(&stage)).replace("127.0.0.1", "localhost")
+        );
+        ends(once(&stage, &secure, &named, &[]), 0, "dates of a TLS certificate do not hold");
+        ends(once(&stage, &secure, &[&named[..], &["--tls", "verify"]].concat(), &[]), 4, "ertificate");
+        // Dates are all that is forgiven: not the name, not the root, not the signature.
+        ends(once(&stage, &secure.replace("localhost", "127.0.0.1"), &named, &[]), 4, "not valid for name");
+        ends(once(&stage, &secure, &[], &[]), 4, "UnknownIssuer");
+    }
+    let stranger =
+        ca("TLS middle", 2, 2010, 2012).self_signed(&key(KeyKind::P256, "stranger").unwrap()).unwrap();
+    let leaf = leaf(2007, 2008);
+    let secure = format!(
+        "https://{}/",
+        tls_chain(&[&leaf, &stranger], &address(&stage)).replace("127.0.0.1", "localhost")
+    );
+    let (code, said) = once(&stage, &secure, &named, &[]);
+    assert_eq!(code, Some(4), "{said}");
 }
