@@ -11,6 +11,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::answer::plain;
 use crate::limits::JsonLimits;
 
 /// Why bytes are not acceptable JSON.
@@ -80,7 +81,7 @@ pub fn parse(bytes: &[u8], limits: &JsonLimits) -> Result<Value, JsonError> {
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| {
-        fault.into_inner().unwrap_or_else(|| JsonError::Syntax { detail: error.to_string() })
+        fault.into_inner().unwrap_or_else(|| JsonError::Syntax { detail: plain(&error.to_string()) })
     })
 }
 
@@ -97,7 +98,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], limits: &JsonLimits) -> Result<
 /// # Errors
 /// [`JsonError::Shape`].
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, JsonError> {
-    serde_json::from_value(value).map_err(|error| JsonError::Shape { detail: error.to_string() })
+    serde_json::from_value(value).map_err(|error| JsonError::Shape { detail: plain(&error.to_string()) })
 }
 
 /// The canonical bytes of a value: keys sorted by code point, no white space, in strings only `"` and `\` escaped.

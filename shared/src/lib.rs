@@ -26,6 +26,7 @@
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`nearest`] | the known word that a mistyped one was meant to be |
+//! | [`outside`] | text from outside in what people read before they sign |
 //! | [`explain`] | what each stable name means and what to do about it |
 //! | [`proxy`] | which proxy of the environment leads to a host, and what its answers mean |
 //! | [`exit`], [`answer`], [`rehearsal`] | habits all binaries share: exit codes, where answers go, a clock that starts elsewhere |
@@ -42,6 +43,8 @@ pub mod enrolment;
 pub mod exit;
 pub mod explain;
 pub mod gates;
+#[cfg(test)]
+mod hostile;
 pub mod json;
 pub mod ledger;
 pub mod limits;
@@ -49,6 +52,7 @@ pub mod live;
 pub mod nearest;
 pub mod never_worse;
 pub mod operators;
+pub mod outside;
 pub mod pass;
 pub mod preflight;
 pub mod proposal;

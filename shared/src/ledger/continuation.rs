@@ -12,6 +12,7 @@ use super::links::WitnessHead;
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
+use crate::outside::behind;
 use crate::proposal::signing::{KeyHolder, Signing, holders};
 use crate::trust::threshold::{self, Authority, Signature};
 use crate::trust::{KeyId, Root, Signer, TrustError, write};
@@ -103,9 +104,10 @@ impl Statement {
     pub fn describe(&self) -> String {
         let Self { previous, reason, at } = self;
         let WitnessHead { ledger, sequence, link } = previous;
+        let reason = behind("  reason:       ", reason);
         format!(
-            "A new ledger continues a lost one.\n  the lost one: {ledger}\n  it ended:     event {sequence}, link {link}\n  \
-             reason:       {reason}\n  written:      {at}\n\
+            "A new ledger continues a lost one.\n  the lost one: {ledger}\n  it ended:     event {sequence}, link {link}\n\
+             {reason}  written:      {at}\n\
              Agents that watched the lost ledger will accept a new one in its place without an alarm. Events after {sequence}, if \
              there were any, are lost.\n"
         )

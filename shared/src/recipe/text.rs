@@ -1,8 +1,12 @@
 //! Which texts a recipe may carry: they are shown on terminals to the people who sign.
+//!
+//! Two rules. Whatever is written now has only characters that show ([`shows`]). What is read from published documents may
+//! have those that earlier versions let pass ([`is_word`], [`is_comment`]): a published recipe goes on, and whoever shows it
+//! puts U+FFFD in the place of what does not show.
 
-/// A word or a line: not empty, at most `most` bytes, and nothing in it but what it shows.
+/// A published word or line: not empty, at most `most` bytes, and nothing in it that terminals obey or that reorders text.
 pub(crate) fn is_word(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.len() <= most && text.chars().all(shows)
+    !text.is_empty() && text.len() <= most && text.chars().all(is_harmless)
 }
 
 /// One line for people, such as why a gate was paused, without the space round it: 1 to `most` bytes, and nothing in it but
@@ -12,30 +16,69 @@ pub(crate) fn is_word(text: &str, most: usize) -> bool {
 /// What is wrong with it, in words.
 pub fn one_line(text: &str, most: usize) -> Result<&str, String> {
     let text = text.trim();
-    if is_word(text, most) {
-        return Ok(text);
+    match text.chars().find(|c| !shows(*c)) {
+        None if text.is_empty() => Err("it is empty".to_owned()),
+        None if text.len() > most => Err(format!("it has {} bytes, and {most} are the most", text.len())),
+        None => Ok(text),
+        Some('\n') => Err("it has more than one line".to_owned()),
+        Some(c) => Err(does_not_show(c)),
     }
-    Err(match text.chars().find(|c| !shows(*c)) {
-        None if text.is_empty() => "it is empty".to_owned(),
-        None => format!("it has {} bytes, and {most} are the most", text.len()),
-        Some('\n') => "it has more than one line".to_owned(),
-        Some(c) => format!(
-            "it has the character U+{:04X}, which does not show but may change how the rest is read; type it anew",
-            u32::from(c)
-        ),
-    })
 }
 
-/// A text of several lines: as [`is_word`], but it may be empty, and line feeds and tabs are allowed.
+/// Several lines for people: at most `most` bytes, and nothing in them but what they show, tabs and line ends.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn several_lines(text: &str, most: usize) -> Result<&str, String> {
+    match text.chars().find(|c| !shows(*c) && !matches!(c, '\n' | '\t')) {
+        None if text.len() > most => Err(format!("it has {} bytes, and {most} are the most", text.len())),
+        None => Ok(text),
+        Some(c) => Err(does_not_show(c)),
+    }
+}
+
+fn does_not_show(c: char) -> String {
+    format!(
+        "it has the character U+{:04X}, which does not show but may change how the rest is read; type it again",
+        u32::from(c)
+    )
+}
+
+/// A published text of several lines: as [`is_word`], but it may be empty, and line feeds and tabs are allowed.
 pub(crate) fn is_comment(text: &str, most: usize) -> bool {
-    text.len() <= most && text.chars().all(|c| shows(c) || c == '\n' || c == '\t')
+    text.len() <= most && text.chars().all(|c| is_harmless(c) || c == '\n' || c == '\t')
 }
 
-/// Neither a control character (terminals obey them) nor one that reorders text (UAX 9): what is signed must be what
-/// is seen.
-pub(crate) fn shows(c: char) -> bool {
+/// Neither a control character (terminals obey them) nor one that reorders text (UAX 9).
+fn is_harmless(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether people see the character, or at least the gap that it makes: what is signed must be what is seen. Not so control
+/// characters, what reorders text, line and paragraph separators, and whatever Unicode lists as `Default_Ignorable_Code_Point`,
+/// but for variation selectors, which only choose how the character before them looks.
+pub(crate) fn shows(c: char) -> bool {
+    let ignorable = matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
+    is_harmless(c) && !ignorable
 }
 
 #[cfg(test)]
@@ -55,9 +98,15 @@ mod tests {
             ("a\nb", "one line"),
             ("caf\u{200e}e", "U+200E"),
             ("\u{1b}[2J", "U+001B"),
+            ("a\u{2028}b", "U+2028"),
+            ("re\u{200b}l", "U+200B"),
         ] {
             assert!(one_line(bad, 9).unwrap_err().contains(why), "{bad:?}");
         }
+        assert!(is_word("a\u{200d}b", 64) && !shows('\u{200d}') && shows('\u{fe0f}'));
+        assert_eq!(several_lines("a\n\tb", 4), Ok("a\n\tb"));
+        assert!(several_lines("a\n\tb\u{2028}", 9).unwrap_err().contains("U+2028"));
+        assert!(several_lines("12345", 4).unwrap_err().contains("5 bytes"));
         assert!(!is_comment("\u{1b}[2J", 64) && !is_comment("1234567", 6) && !is_comment("a\rb", 64));
     }
 }

@@ -6,28 +6,34 @@ use der::Decode;
 use jiff::{SignedDuration, Timestamp};
 use x509_cert::name::Name;
 
-use super::text::shows;
 use super::{Action, ConsentKind, DistrustEntry, Health, OnEnd, Opens, Recipe, Step, WhichAddons};
+use crate::outside::{behind, listed};
+use crate::quoted::quoted;
 use crate::targeting::Targeting;
 use crate::x509::Certificate;
 
 /// What `recipe` does, to whom, how widely and until when, seen at `now`; several lines, each ended.
 ///
-/// Complete: every field that changes what happens has its line.
+/// Complete: every field that changes what happens has its line. Text from outside (the name, the comment, words, names in
+/// certificates) can neither begin a line with a label nor stand for another word: what does not show is U+FFFD, further lines
+/// are indented and marked, and no line is so long that a terminal would begin a new one in it.
 #[must_use]
 pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
     let mut page = Page(String::new());
     page.line("recipe", &format!("{}, revision {}", recipe.path(), recipe.revision));
-    page.line("name", &recipe.name);
+    page.outside("name", &recipe.name);
     action(&mut page, &recipe.action, now);
     targeting(&mut page, &recipe.targeting);
     let rollout = &recipe.rollout;
     let namespace = if rollout.namespace == recipe.slug.as_str() {
         String::new()
     } else {
-        format!(", sampled by {:?}", rollout.namespace)
+        format!(", sampled by {}", quoted(&rollout.namespace))
     };
-    page.line("at most", &format!("{} of them{namespace}; the gate says how many now", rollout.max_percent));
+    page.outside(
+        "at most",
+        &format!("{} of them{namespace}; the gate says how many now", rollout.max_percent),
+    );
     plan(&mut page, &rollout.plan, recipe.opens);
     page.line("consent", consent(recipe.consent));
     page.line(
@@ -46,10 +52,13 @@ pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
     page.line("until", &moment(recipe.expires, now));
     page.line("then", end(recipe));
     if !recipe.capabilities.is_empty() {
-        page.line("needs", &recipe.capabilities.join(", "));
+        page.outside("needs", &listed(&recipe.capabilities));
     }
     if let Some(comment) = &recipe.comment {
-        page.line("comment", comment.trim_end());
+        // Last, so that its own lines can be taken for nothing else.
+        for (index, line) in comment.trim_end().lines().enumerate() {
+            page.outside(if index == 0 { "comment" } else { "" }, &line.replace('\t', "    "));
+        }
     }
     page.0
 }
@@ -69,14 +78,15 @@ pub fn openings(recipe: &Recipe) -> String {
 struct Page(String);
 
 impl Page {
+    /// A line of our own words.
     fn line(&mut self, label: &str, text: &str) {
-        for (index, line) in text.lines().enumerate() {
-            let label = if index == 0 { label } else { "" };
-            // Names in certificates may hold anything; terminals must see only text.
-            let line = line.replace(|c| !shows(c) && c != '\t', "\u{fffd}");
-            // Writing to a String cannot fail.
-            let _ = writeln!(self.0, "{label:<10} {line}");
-        }
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{label:<10} {text}");
+    }
+
+    /// One line with text from outside in it.
+    fn outside(&mut self, label: &str, text: &str) {
+        self.0.push_str(&behind(&format!("{label:<10} "), text));
     }
 }
 
@@ -87,7 +97,7 @@ fn action(page: &mut Page, action: &Action, now: Timestamp) {
                 format!("installs {}, with no special trust", count(certificates.len(), "certificate"));
             page.line("does", &text);
             for one in certificates {
-                page.line("", &certificate(one, now));
+                certificate(page, one, now);
             }
             page.line("", "and verifies every add-on again");
         }
@@ -106,7 +116,7 @@ fn action(page: &mut Page, action: &Action, now: Timestamp) {
                 &format!("distrusts {}; add-ons that depend on it stop working", entries(by.len())),
             );
             for entry in by {
-                page.line("", &distrusted(entry));
+                distrusted(page, entry);
             }
         }
     }
@@ -149,7 +159,7 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-fn certificate(certificate: &Certificate, now: Timestamp) -> String {
+fn certificate(page: &mut Page, certificate: &Certificate, now: Timestamp) {
     let (from, to) = (certificate.not_before(), certificate.not_after());
     let state = if to < now {
         ", EXPIRED"
@@ -158,19 +168,21 @@ fn certificate(certificate: &Certificate, now: Timestamp) -> String {
     } else {
         ""
     };
-    let (name, issuer) = (certificate.described(), certificate.issuer());
-    format!(
-        "- {name}\n  issued by {issuer}\n  valid {from} to {to}{state}\n  SHA-256 {}",
-        certificate.sha256()
-    )
+    page.outside("", &format!("- {}", certificate.described()));
+    page.outside("", &format!("  issued by {}", certificate.issuer()));
+    page.line("", &format!("  valid {from} to {to}{state}"));
+    page.line("", &format!("  SHA-256 {}", certificate.sha256()));
 }
 
-fn distrusted(entry: &DistrustEntry) -> String {
+fn distrusted(page: &mut Page, entry: &DistrustEntry) {
     match entry {
-        DistrustEntry::Spki(digest) => format!("- every certificate for the key with SHA-256 {digest}"),
+        DistrustEntry::Spki(digest) => {
+            page.line("", &format!("- every certificate for the key with SHA-256 {digest}"));
+        }
         DistrustEntry::IssuerSerial { issuer, serial } => {
-            let name = Name::from_der(issuer).map_or_else(|_| hex::encode(issuer), |name| name.to_string());
-            format!("- the certificate with serial {} issued by {name}", hex::encode(serial))
+            let issuer = Name::from_der(issuer).map_or_else(|_| hex::encode(issuer), |name| name.to_string());
+            page.line("", &format!("- the certificate with serial {}", hex::encode(serial)));
+            page.outside("", &format!("  issued by {issuer}"));
         }
     }
 }
@@ -178,7 +190,7 @@ fn distrusted(entry: &DistrustEntry) -> String {
 fn targeting(page: &mut Page, targeting: &Targeting) {
     let Targeting { channels, versions, os, arch, locales, countries, distributions, rings, agent_versions } =
         targeting;
-    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| list.join(", "));
+    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| listed(list));
     let fields = [
         ("channels", list(channels)),
         ("versions", versions.as_ref().map(ToString::to_string)),
@@ -193,7 +205,7 @@ fn targeting(page: &mut Page, targeting: &Targeting) {
     let mut label = "for";
     for (name, wanted) in fields {
         if let Some(wanted) = wanted {
-            page.line(label, &format!("{name} {wanted}"));
+            page.outside(label, &format!("{name} {wanted}"));
             label = "";
             if let Some(versions) = versions.as_ref().filter(|_| name == "versions") {
                 page.line("", &format!("  {}", versions.pre_releases()));
@@ -224,7 +236,6 @@ fn end(recipe: &Recipe) -> &'static str {
 }
 
 /// A time and how far it is from `now`, to the largest unit that is not zero.
-/// An instant and how far it is away.
 pub(crate) fn moment(time: Timestamp, now: Timestamp) -> String {
     let distance = time.duration_since(now);
     let size = span(distance);
@@ -243,6 +254,8 @@ fn span(duration: SignedDuration) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::super::arbitrary::{certificates, day};
     use super::super::{Lane, Rollout, SCHEMA_VERSION};
@@ -258,7 +271,7 @@ mod tests {
         ]
     }
 
-    fn recipe(action: Action) -> Recipe {
+    pub(super) fn recipe(action: Action) -> Recipe {
         Recipe {
             schema_version: SCHEMA_VERSION,
             slug: "example".parse().unwrap(),
@@ -363,7 +376,9 @@ comment    first line
             "{distrust}"
         );
         assert!(
-            distrust.contains(&format!("with serial 07 issued by {}", certificate.issuer())),
+            distrust.contains(
+                "- the certificate with serial 07\n             issued by CN=root-ca-laboratory,OU="
+            ),
             "{distrust}"
         );
         assert!(distrust.contains(&certificate.spki_sha256().to_string()), "{distrust}");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::answer::plain;
 use crate::explain::explained;
 use crate::json::JsonError;
 
@@ -95,7 +96,8 @@ impl TrustError {
     /// A refusal.
     #[must_use]
     pub fn new(kind: TrustErrorKind, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { kind, subject: subject.into(), sentence: sentence.into() }
+        // Names and paths in foreign metadata may be any text, and people read both on a terminal.
+        Self { kind, subject: plain(&subject.into()), sentence: plain(&sentence.into()) }
     }
 
     pub(crate) fn json(subject: &str, error: &JsonError) -> Self {

@@ -10,7 +10,7 @@ use super::SourceProblemKind as Kind;
 use super::{Problem, SourceErrors};
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::text::{is_comment, is_word};
+use crate::recipe::text::{one_line, several_lines};
 use crate::sampling::BasisPoints;
 use crate::targeting::Doubt;
 use crate::version::{VersionRange, Whose};
@@ -208,11 +208,12 @@ impl<'a> Section<'a> {
         most: usize,
     ) -> Option<String> {
         let text = self.text(reader, key, need)?;
-        if is_word(text, most) {
-            return Some(text.to_owned());
-        }
+        let why = match one_line(text, most) {
+            Ok(_) => return Some(text.to_owned()),
+            Err(why) => why,
+        };
         let remedy = format!("write one line of 1 to {most} bytes");
-        self.problem(reader, key, Kind::BadValue, "is empty, too long, or has control characters", &remedy);
+        self.problem(reader, key, Kind::BadValue, &why, &remedy);
         None
     }
 
@@ -224,9 +225,9 @@ impl<'a> Section<'a> {
         most: usize,
     ) -> Option<String> {
         let text = self.text(reader, key, Need::Optional)?;
-        if !is_comment(text, most) {
+        if let Some(why) = several_lines(text, most).err() {
             let remedy = format!("write text of at most {most} bytes");
-            self.problem(reader, key, Kind::BadValue, "is too long or has control characters", &remedy);
+            self.problem(reader, key, Kind::BadValue, &why, &remedy);
         }
         Some(text.to_owned())
     }

@@ -4,7 +4,7 @@ use super::{Kind, Need, Reader, Section, kind, value_kind};
 use crate::limits::RecipeLimits;
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::text::is_word;
+use crate::recipe::text::one_line;
 
 impl Section<'_> {
     /// One of a closed list.
@@ -83,17 +83,14 @@ impl Section<'_> {
                 Some(word) if words.iter().any(|w| w == word) => {
                     reader.problem(at, &name, Kind::Twice, format!("{word:?} stands twice"), "leave one out");
                 }
-                Some(word) if is_word(word, limits.word) => words.push(word.to_owned()),
-                Some(_) => {
-                    let remedy = format!("write 1 to {} bytes of text", limits.word);
-                    reader.problem(
-                        at,
-                        &name,
-                        Kind::BadValue,
-                        "an entry is empty, too long, or has control characters",
-                        remedy,
-                    );
-                }
+                Some(word) => match one_line(word, limits.word) {
+                    Ok(_) => words.push(word.to_owned()),
+                    Err(why) => {
+                        let what = format!("of an entry: {why}");
+                        let remedy = format!("write 1 to {} bytes of text", limits.word);
+                        reader.problem(at, &name, Kind::BadValue, what, remedy);
+                    }
+                },
                 None => {
                     let what = format!("an entry is {}, not text", value_kind(value));
                     reader.problem(at, &name, Kind::WrongType, what, "put it in quotation marks");
