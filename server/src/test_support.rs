@@ -43,7 +43,7 @@ fn holders(numbers: std::ops::RangeInclusive<u8>, threshold: u32) -> Holders {
     // From 100 on they are the server's.
     let held = |number| match number {
         100.. => key(number).key().clone(),
-        _ => key(number).key().clone().held_by(&format!("person-{number}")),
+        _ => key(number).key().clone().held_by(&format!("person-{number}").parse().unwrap()),
     };
     Holders { keys: numbers.map(held).collect(), threshold }
 }

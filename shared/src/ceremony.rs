@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`document`] | the form on the wire and in files |
 //! | [`plan`] | from a wish ("revoke this key") to the parts that it takes |
-//! | [`rules`] | who may hold keys: what would lock people out, or let one person be two |
+//! | [`rules`] | who may hold keys, and under which names: what would lock people out, or let one person be two |
 //! | [`check`] | everything a ceremony must be before anybody signs or publishes it |
 //! | [`signing`] | who must sign which part, who has, and the union of two copies |
 //! | [`words`] | before and after, in words |
@@ -243,5 +243,7 @@ impl Ceremony {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

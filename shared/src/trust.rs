@@ -5,7 +5,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`key`], [`signer`] | public keys and key objects; keys that sign |
+//! | [`key`], [`signer`], [`person`] | public keys and key objects; keys that sign; the names of those who hold them |
 //! | [`threshold`] | the one place where signatures are counted |
 //! | [`metadata`], [`pattern`], [`location`] | the four kinds of metadata; path patterns of delegations; paths in an origin |
 //! | [`verify`] | from bytes to [`Verified`] |
@@ -27,6 +27,7 @@ pub mod location;
 pub mod lookup;
 pub mod metadata;
 pub mod pattern;
+pub mod person;
 pub mod profile;
 pub mod report;
 pub mod signer;
@@ -47,8 +48,9 @@ pub use client::{Fetch, Next, Refresh, Reply};
 pub use edition::{Edition, RoleExpiry};
 pub use error::{TrustError, TrustErrorKind};
 pub use expiry::{OnlineRole, Waiver};
-pub use key::{Key, KeyId, PublicKey};
+pub use key::{Holder, Key, KeyId, PublicKey};
 pub use metadata::{LedgerHead, Root, Snapshot, Targets, Timestamp};
+pub use person::{NotAPerson, Person};
 pub use report::{Outcome, RefreshReport};
 pub use signer::{Ed25519Signer, P256Signer, Signer, p256_signature_of};
 pub use state::TrustState;

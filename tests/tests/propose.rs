@@ -343,7 +343,7 @@ fn the_words_of_a_stolen_server_command_no_terminal() {
     let two = Two::new();
     two.recipe("fix", 1, "Verify everything again");
     two.propose("fix", &[]);
-    let clear = "\u{1b}[2Jmallory\u{202e}";
+    let clear = "\u{1b}[2Jmallory\u{202e}\nNext:\r\n  mulberryctl sign 000000000000\u{2028}";
     let mut proposals = two.proposals();
     proposals[0]["by"] = json!(clear);
     proposals[0]["may_sign"] = json!([clear]);
@@ -356,7 +356,8 @@ fn the_words_of_a_stolen_server_command_no_terminal() {
         let said = two.on(BOB, &[asked, "--server", &server.url()]);
         expect(&said, &["\u{fffd}[2Jmallory\u{fffd}"]);
         let all = said.stdout + &said.stderr;
-        assert!(!all.contains(['\u{1b}', '\u{202e}']), "{all:?}");
+        assert!(!all.contains(['\u{1b}', '\u{202e}', '\u{2028}', '\r']), "{all:?}");
+        assert!(!all.lines().any(|line| line.starts_with("  mulberryctl sign 000000000000")), "{all}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! What can be typed. Options take one value and repeat.
 
-use crate::{config::Overrides, output::Format};
+use crate::{config::Overrides, failure::Failure, output::Format};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use mulberry_shared::recipe::RecipeName;
-use std::path::PathBuf;
+use mulberry_shared::{answer::plain, exit::Exit, recipe::RecipeName};
+use std::{ffi::OsString, path::PathBuf};
 
 mod ceremony;
 mod gate;
@@ -13,8 +13,8 @@ mod preflight;
 mod proposals;
 
 pub use ceremony::{
-    Accept, AddKey, Held, KeyCommand, KeyNew, LanesCommand, OnlineKeysCommand, Renew, RevokeKey, RoleName,
-    RootCommand, Threshold,
+    Accept, AddKey, Held, KeyCommand, KeyNew, LanesCommand, OnlineKeysCommand, Rename, Renew, RevokeKey,
+    RoleName, RootCommand, Threshold,
 };
 pub use gate::{GateCommand, Narrow, Open, SignOpening};
 pub use ledger::{LedgerCommand, Show};
@@ -297,6 +297,28 @@ pub struct Bundle {
 }
 
 /// An instant; who writes a day or a word is shown the form.
+/// Refuses arguments with characters that do not show. File names and the like stand in lines that people read before they
+/// sign, and some of these files come from others.
+///
+/// # Errors
+/// `usage`, with the character.
+pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        let shown = plain(&text);
+        let hidden = text.chars().zip(shown.chars()).find(|(given, shown)| given != shown);
+        if let Some((c, _)) = hidden {
+            let sentence = format!(
+                "An argument has the character U+{:04X}, which does not show but may change how the rest is read: {shown:?}. \
+                 Type it again; rename a file whose name has it.",
+                u32::from(c)
+            );
+            return Err(Failure::usage(Exit::Usage, sentence));
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| {
         format!("`{text}` is no instant: write date, time and zone, such as 2019-05-05T00:00:00Z; now is \"$(date -u +%FT%TZ)\"")
@@ -342,6 +364,25 @@ mod tests {
             }
         });
         assert!(seen >= 13, "{seen}");
+    }
+
+    #[test]
+    fn an_argument_says_what_it_shows() {
+        let check = |argument: &str| check_arguments([OsString::from(argument)].into_iter());
+        check("Größe, 5 – ok.ceremony").unwrap();
+        for hidden in [
+            "a\nNo key and no threshold changes",
+            "a\u{1b}[2J",
+            "evil\u{202e}.toml",
+            "re\u{200b}lease",
+            "a\u{2028}b",
+        ] {
+            let refused = check(hidden).unwrap_err();
+            assert!(
+                refused.sentence.contains("which does not show") && !refused.sentence.contains('\n'),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -3,13 +3,20 @@
 use clap::Parser;
 use mulberry_shared::exit::{Exit, asks_for_json};
 use mulberryctl::{
-    cli::Cli,
+    cli::{Cli, check_arguments},
     commands,
     failure::{Failure, FailureKind},
     output::{self, Format},
 };
 
 fn main() -> Exit {
+    if let Err(failure) = check_arguments(std::env::args_os()) {
+        output::tell(&format!("Error: {failure}"));
+        if asks_for_json(std::env::args_os()) {
+            let _ = Format::Json.print(String::new, || failure.to_json());
+        }
+        return failure.exit;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -6,6 +6,7 @@ use crate::{
     http::{Endpoint, Purpose},
 };
 use mulberry_shared::{
+    answer::plain,
     ceremony::Ceremony,
     limits::Limits,
     operators::{
@@ -22,6 +23,7 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// Bytes of the largest answer: a proposal as large as the server takes. A status of a thousand recipes has half a megabyte.
 const MAX_ANSWER: u64 = 17 << 20;
@@ -229,7 +231,11 @@ impl Operators {
         if !answer.status.is_success() {
             return Err(problem(answer.status, &answer.body));
         }
-        serde_json::from_slice(&answer.body).map_err(|error| {
+        let read = serde_json::from_slice(&answer.body).and_then(|mut value| {
+            make_plain(&mut value);
+            serde_json::from_value(value)
+        });
+        read.map_err(|error| {
             Failure::unreachable(
                 FailureKind::AnswerNotUnderstood,
                 format!(
@@ -249,6 +255,17 @@ fn place(id: &str) -> Result<String, Failure> {
     }
     let sentence = format!("{id:?} is no id of a proposal: give at least 6 of its hexadecimal digits.");
     Err(Failure::usage(FailureKind::NoSuchProposal, sentence))
+}
+
+/// Each text of an answer as one line that terminals only show: in a list of what waits for whom, a server's words end where they
+/// seem to end.
+fn make_plain(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = plain(text),
+        Value::Array(all) => all.iter_mut().for_each(make_plain),
+        Value::Object(members) => members.values_mut().for_each(make_plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// A server's error as sentences: what it says, what to do.
@@ -302,7 +319,7 @@ fn problem(status: StatusCode, body: &[u8]) -> Failure {
     };
     make(
         problem.kind,
-        format!("The server refused: {} {}", ended(&problem.detail), ended(remedy)).trim_end().to_owned(),
+        plain(format!("The server refused: {} {}", ended(&problem.detail), ended(remedy)).trim_end()),
     )
 }
 

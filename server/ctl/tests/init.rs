@@ -75,7 +75,7 @@ fn the_folder_is_the_contract_and_clients_believe_it() {
     assert_eq!(root.roles["root"].threshold, 2);
     assert_eq!(root.roles["timestamp"].threshold, 1);
     let held: BTreeSet<_> =
-        root.roles["root"].keyids.iter().map(|id| root.keys[id].person().unwrap()).collect();
+        root.roles["root"].keyids.iter().map(|id| root.keys[id].person().unwrap().as_str()).collect();
     assert_eq!(held, BTreeSet::from(["ada", "grace"]));
     let targets = fs::read(made.join("server/metadata/1.targets.json")).unwrap();
     let targets: Verified<Targets> = verify::top_level(root, &targets, &limits).unwrap();

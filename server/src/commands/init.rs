@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mulberry_shared::ceremony::rules;
+use mulberry_shared::ceremony::rules::{self, Names};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
@@ -33,7 +33,7 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
     let state = state::apply(None, &event, ledger::EMPTY, limits)
         .map_err(|error| CommandError::refused(format!("{}: {error}", args.from.display())))?;
     check_unexpired(&state, clock)?;
-    rules::check(&state.root, &state.targets)
+    rules::check(&state.root, &state.targets, Names::Checked)
         .map_err(|error| CommandError::refused(format!("{}: {error}", args.from.display())))?;
     OnlineKeys::read(&args.from.join("keys"))?.check(&state.root, &state.targets)?;
 

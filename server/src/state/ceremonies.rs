@@ -36,6 +36,11 @@ impl Kept {
     pub fn is_overtaken(&self, live: &Live<'_>, limits: &Limits) -> bool {
         self.ceremony.check(live, limits).is_err()
     }
+
+    /// The same by the rules under which it may have been recorded: a fold comes to what it came to then.
+    fn was_overtaken(&self, live: &Live<'_>, limits: &Limits) -> bool {
+        self.ceremony.check_recorded(live, limits).is_err()
+    }
 }
 
 /// All that are kept, older ones first.
@@ -95,7 +100,7 @@ pub(super) fn advance(
             let ceremony = read(parts, limits)?;
             let next = {
                 let live = state.live();
-                ceremony.check(&live, limits).map_err(|error| error.to_string())?;
+                ceremony.check_recorded(&live, limits).map_err(|error| error.to_string())?;
                 ceremony.verify(&live, limits).map_err(|error| error.to_string())?
             };
             carry_out(state, next, limits);
@@ -143,7 +148,7 @@ fn recount(state: &mut State, limits: &Limits) {
     let mut ceremonies = state.ceremonies.clone();
     for kept in &mut ceremonies.0 {
         let live = state.live();
-        if kept.ceremony.check(&live, limits).is_ok()
+        if !kept.was_overtaken(&live, limits)
             && let Ok(merged) = kept.ceremony.merged(&kept.ceremony, &live, limits)
         {
             kept.ceremony = Arc::new(merged);
@@ -152,10 +157,11 @@ fn recount(state: &mut State, limits: &Limits) {
     state.ceremonies = ceremonies;
 }
 
-/// What a ceremony that is kept must be: fit for what is live, and without a signature that counts nowhere.
+/// What a ceremony that is kept must be: fit for what is live by the rules of its day, and without a signature that counts nowhere.
+/// Today's rules were asked before the event was recorded.
 fn check(ceremony: &Ceremony, state: &State, limits: &Limits) -> Result<(), String> {
     let live = state.live();
-    ceremony.check(&live, limits).map_err(|error| error.to_string())?;
+    ceremony.check_recorded(&live, limits).map_err(|error| error.to_string())?;
     match ceremony.idle_signature(&live, limits).map_err(|error| error.to_string())? {
         None => Ok(()),
         Some((role, id)) => Err(idle(role, &id.0)),
@@ -176,7 +182,7 @@ fn keep(state: &mut State, ceremony: Ceremony, made: Stamp, limits: &Limits) -> 
     while state.ceremonies.0.len() >= most {
         let oldest = {
             let live = state.live();
-            state.ceremonies.0.iter().position(|kept| kept.is_overtaken(&live, limits))
+            state.ceremonies.0.iter().position(|kept| kept.was_overtaken(&live, limits))
         };
         let Some(oldest) = oldest else {
             return Err(format!("{most} ceremonies are open, and no more are kept at once"));

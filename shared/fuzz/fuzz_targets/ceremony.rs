@@ -14,7 +14,9 @@ use mulberry_shared::trust::{Ed25519Signer, Root, Signer, Targets, Verified, ver
 
 /// What is live, under keys that no seed was signed with: nine of them, one for each role and a person.
 static LIVE: LazyLock<(Verified<Root>, Verified<Targets>)> = LazyLock::new(|| {
-    let key = |number: u8| Ed25519Signer::from_seed(&[number; 32]).expect("a key").held_by("nobody");
+    let key = |number: u8| {
+        Ed25519Signer::from_seed(&[number; 32]).expect("a key").held_by(&"nobody".parse().expect("a name"))
+    };
     let one = |number: u8| Holders::one(key(number).key());
     let expires = "2027-01-01T00:00:00Z".parse().expect("a time");
     let top = RootHolders { root: one(201), targets: one(202), snapshot: one(203), timestamp: one(204) };

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::rules::{self, RuleError};
+use super::rules::{self, Names, RuleError};
 use super::{Ceremony, Live};
 use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::recipe::Lane;
-use crate::trust::{Root, Targets, TrustError, Verified, profile, verify};
+use crate::trust::{Key, KeyId, Root, Targets, TrustError, Verified, profile, verify};
 
 /// Why a ceremony cannot be signed or published on what is live.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,23 @@ impl Ceremony {
     /// # Errors
     /// [`Unfit`].
     pub fn check(&self, live: &Live<'_>, limits: &Limits) -> Result<(), Unfit> {
+        self.check_by(Names::Checked, live, limits)?;
+        let Some(role) = self.says_more(live) else { return Ok(()) };
+        let why =
+            "it gives a key attributes that nobody is shown; a key has its type, its value and its person"
+                .to_owned();
+        Err(Unfit::Part { role, why })
+    }
+
+    /// The same by the rules of earlier versions, which let people have any names: only for what a ledger recorded.
+    ///
+    /// # Errors
+    /// [`Unfit`].
+    pub fn check_recorded(&self, live: &Live<'_>, limits: &Limits) -> Result<(), Unfit> {
+        self.check_by(Names::AsRecorded, live, limits)
+    }
+
+    fn check_by(&self, names: Names, live: &Live<'_>, limits: &Limits) -> Result<(), Unfit> {
         for (role, part) in &self.parts {
             let current = match role.lane() {
                 None if *role == Role::Root => live.root.version,
@@ -96,7 +113,7 @@ impl Ceremony {
         }
         let root = self.root().unwrap_or(live.root);
         let targets = self.targets().unwrap_or(live.targets);
-        rules::check(root, targets)?;
+        rules::check(root, targets, names)?;
         for lane in Lane::ALL {
             let Some(next) = self.lane(lane) else { continue };
             if self.targets().is_none() {
@@ -115,6 +132,21 @@ impl Ceremony {
             Some(role) => Err(Unfit::Unverifiable { role }),
             None => Ok(()),
         }
+    }
+
+    /// The first part in which a key says more than people are shown, and than it says now.
+    fn says_more(&self, live: &Live<'_>) -> Option<Role> {
+        let hides = |next: &BTreeMap<KeyId, Key>, now: &BTreeMap<KeyId, Key>| {
+            let known = |key: &Key| now.values().any(|held| held.is_but_for_holder(key));
+            next.values().any(|key| key.says_more() && !known(key))
+        };
+        let none = BTreeMap::new();
+        let delegated = |targets: &Targets| targets.delegations.as_ref().map(|all| all.keys.clone());
+        let of_root = self.root().is_some_and(|root| hides(&root.keys, &live.root.keys));
+        let of_targets = self.targets().and_then(delegated).is_some_and(|keys| {
+            hides(&keys, live.targets.delegations.as_ref().map_or(&none, |all| &all.keys))
+        });
+        of_root.then_some(Role::Root).or(of_targets.then_some(Role::Targets))
     }
 
     /// That no part has expired already.

@@ -7,15 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::rules::{self, RuleError};
+use super::rules::{self, Names, RuleError};
 use super::{Ceremony, CeremonyError, Live, Part, check};
 use crate::limits::Limits;
 use crate::proposal::Role;
+use crate::proposal::signing::holder;
+use crate::quoted::quoted;
 use crate::recipe::Lane;
 use crate::trust::metadata::Delegations;
 use crate::trust::threshold::RoleKeys;
 use crate::trust::write::{LaneDraft, Life};
-use crate::trust::{Key, KeyId, Root, Targets, TrustError, profile};
+use crate::trust::{Holder, Key, KeyId, Person, Root, Targets, TrustError, profile};
 
 /// The fewest hex digits of a fingerprint that name a key.
 const FEWEST_DIGITS: usize = 8;
@@ -49,6 +51,13 @@ pub enum Step {
         /// The role.
         role: Role,
     },
+    /// A person gets another name, in all roles; the keys stay.
+    Rename {
+        /// The name as it is recorded, or the first 8 or more digits of a key's fingerprint: then of that key alone.
+        who: String,
+        /// The new name.
+        to: Person,
+    },
     /// The server signs with these from now on, and with no other.
     Online {
         /// Snapshot, timestamp, gates.
@@ -69,10 +78,18 @@ pub enum Lone {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// Nobody of that name.
-    #[error("{who:?} holds no key of the {role} role; its keys are held by {holders}")]
+    #[error("{} holds no key of the {role} role; its keys are held by {holders}", quoted(.who))]
     NobodyOfThatName {
         /// The role.
         role: Role,
+        /// As given.
+        who: String,
+        /// Who does.
+        holders: String,
+    },
+    /// Nobody of that name, in any role.
+    #[error("{} holds no key; keys are held by {holders}", quoted(.who))]
+    NobodyAtAll {
         /// As given.
         who: String,
         /// Who does.
@@ -110,7 +127,7 @@ pub enum PlanError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Who.
-    pub person: String,
+    pub person: Person,
     /// The roles of which they lose the key that they have.
     pub lost: BTreeSet<Role>,
     /// The roles of which they keep it.
@@ -127,7 +144,7 @@ pub fn kept(live: &Live<'_>, steps: &[Step]) -> Result<Vec<Kept>, TrustError> {
             |step: &Step| matches!(step, Step::Revoke { role: of, who } if *of == role && names(who, key));
         steps.iter().any(is_meant)
     };
-    let mut people = BTreeMap::<&str, [BTreeSet<Role>; 2]>::new();
+    let mut people = BTreeMap::<&Person, [BTreeSet<Role>; 2]>::new();
     for role in Role::PEOPLE {
         let authority = rules::authority(role, live.root, live.targets)?;
         for key in authority.role_keys.keyids.iter().filter_map(|id| authority.keys.get(id)) {
@@ -141,7 +158,7 @@ pub fn kept(live: &Live<'_>, steps: &[Step]) -> Result<Vec<Kept>, TrustError> {
         }
     }
     let of_both = people.into_iter().filter(|(_, [lost, kept])| !lost.is_empty() && !kept.is_empty());
-    Ok(of_both.map(|(person, [lost, kept])| Kept { person: person.to_owned(), lost, kept }).collect())
+    Ok(of_both.map(|(person, [lost, kept])| Kept { person: person.clone(), lost, kept }).collect())
 }
 
 /// What is in the making.
@@ -175,7 +192,7 @@ pub fn make(
     if !new_root && !new_targets {
         return Err(PlanError::NothingChanges);
     }
-    rules::check(&root, &targets)?;
+    rules::check(&root, &targets, Names::Checked)?;
     if lone == Lone::Refuse {
         refuse_lone(live, &root, &targets)?;
     }
@@ -237,6 +254,7 @@ impl Draft {
                 );
                 return Err(PlanError::Senseless(sentence));
             }
+            Step::Rename { who, to } => self.rename(who, to)?,
             Step::Online { keys } => {
                 for role in rules::ONLINE {
                     let key = keys.get(role).ok_or_else(|| {
@@ -250,6 +268,22 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    fn rename(&mut self, who: &str, to: &Person) -> Result<(), PlanError> {
+        let delegated = self.targets.delegations.iter_mut().flat_map(|all| all.keys.values_mut());
+        let keys = self.root.keys.values_mut().chain(delegated);
+        let (mut renamed, mut others) = (false, BTreeSet::new());
+        for key in keys.filter(|key| *key.holder() != Holder::Nobody) {
+            if names(who, key) {
+                *key = key.clone().held_by(to);
+                renamed = true;
+            } else {
+                others.insert(holder(key));
+            }
+        }
+        let listed = || others.into_iter().collect::<Vec<_>>().join(", ");
+        if renamed { Ok(()) } else { Err(PlanError::NobodyAtAll { who: who.to_owned(), holders: listed() }) }
     }
 
     fn holders(&mut self, role: Role) -> Result<(&mut BTreeMap<KeyId, Key>, &mut RoleKeys), PlanError> {
@@ -308,14 +342,17 @@ fn refuse_lone(live: &Live<'_>, root: &Root, targets: &Targets) -> Result<(), Pl
 
 /// Whether `who` is the key's person, or the beginning of its fingerprint.
 fn names(who: &str, key: &Key) -> bool {
-    let person = key.person().is_some_and(|person| person.to_lowercase() == who.to_lowercase());
+    let person = match key.holder() {
+        Holder::Nobody => false,
+        Holder::Person(person) => person.as_str().eq_ignore_ascii_case(who),
+        Holder::Unfit(name) => name == who,
+    };
     let digits = who.len() >= FEWEST_DIGITS;
     person || digits && key.public().is_some_and(|key| key.fingerprint().to_string().starts_with(who))
 }
 
 fn holders(keys: &BTreeMap<KeyId, Key>, role_keys: &RoleKeys) -> String {
-    let all: BTreeSet<String> =
-        role_keys.keyids.iter().filter_map(|id| keys.get(id)).map(crate::proposal::signing::holder).collect();
+    let all: BTreeSet<String> = role_keys.keyids.iter().filter_map(|id| keys.get(id)).map(holder).collect();
     if all.is_empty() { "nobody".to_owned() } else { all.into_iter().collect::<Vec<_>>().join(", ") }
 }
 

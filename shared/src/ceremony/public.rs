@@ -10,7 +10,7 @@ use crate::json;
 use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::quoted::quoted;
-use crate::trust::Key;
+use crate::trust::{Holder, Key, Person};
 
 /// The newest format this code reads, and the one it writes.
 pub const FORMAT: u64 = 1;
@@ -25,7 +25,7 @@ const MAX_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKeys {
     /// Who holds them; `None` for a server.
-    pub person: Option<String>,
+    pub person: Option<Person>,
     /// The keys by role, with their person's name in them.
     pub keys: BTreeMap<String, Key>,
 }
@@ -51,14 +51,6 @@ pub enum PublicKeysError {
     Malformed(String),
 }
 
-/// Whether this may be a person's name: it is a folder and stands in tables.
-#[must_use]
-pub fn is_name(text: &str) -> bool {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    let starts = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-    starts && text.len() <= 64 && text.bytes().all(legal)
-}
-
 impl PublicKeys {
     /// Reads a file.
     ///
@@ -79,9 +71,13 @@ impl PublicKeys {
         if kind != KIND {
             return Err(malformed(&format!("its kind is {}", quoted(&kind))));
         }
-        if let Some(name) = person.as_ref().filter(|name| !is_name(name)) {
-            return Err(malformed(&format!("{} is no name of a person", quoted(name))));
-        }
+        let person = person
+            .map(|name| {
+                let unfit = |why| malformed(&format!("{} is no name of a person: {why}", quoted(&name)));
+                name.parse::<Person>().map_err(unfit)
+            })
+            .transpose()?;
+        let holder = person.clone().map_or(Holder::Nobody, Holder::Person);
         if keys.is_empty() {
             return Err(malformed(&"it has no key"));
         }
@@ -92,14 +88,17 @@ impl PublicKeys {
                 return Err(malformed(&format!(
                     "{} is no role that {} signs",
                     quoted(&role),
-                    whose(person.as_deref())
+                    whose(person.as_ref())
                 )));
             }
             if key.public().is_none() {
                 return Err(malformed(&format!("its key for {role} cannot be read")));
             }
-            if key.person() != person.as_deref() {
+            if *key.holder() != holder {
                 return Err(malformed(&format!("its key for {role} names another person")));
+            }
+            if key.says_more() {
+                return Err(malformed(&format!("its key for {role} has attributes that nobody is shown")));
             }
             all.insert(role, key);
         }
@@ -114,7 +113,7 @@ impl PublicKeys {
         let file = File {
             format: FORMAT,
             kind: KIND.to_owned(),
-            person: self.person.clone(),
+            person: self.person.as_ref().map(ToString::to_string),
             keys: self.keys.clone(),
         };
         let mut bytes = serde_json::to_vec_pretty(&file)
@@ -124,6 +123,6 @@ impl PublicKeys {
     }
 }
 
-fn whose(person: Option<&str>) -> &'static str {
+fn whose(person: Option<&Person>) -> &'static str {
     if person.is_some() { "a person" } else { "a server" }
 }

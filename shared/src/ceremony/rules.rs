@@ -2,15 +2,30 @@
 //!
 //! Roles that people sign: each key has a person, no person has two keys of a role, and the people are as many as must sign at
 //! least. Roles that the server signs: one key alone suffices. No key serves two roles, and none is named that serves no role.
+//!
+//! A person's name is a [`Person`], and two that look alike are one person. Repositories whose metadata has other names were
+//! published before that was checked. Agents count keys and read no names, so they go on; a ceremony is refused until it gives
+//! those people other names ([`Step::Rename`](super::Step::Rename)), and a ledger that records such metadata still reads
+//! ([`Names::AsRecorded`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::proposal::Role;
+use crate::quoted::quoted;
 use crate::trust::threshold::{Authority, RoleKeys};
-use crate::trust::{Key, KeyId, PublicKey, Root, Targets, TrustError, profile};
+use crate::trust::{Holder, Key, KeyId, PublicKey, Root, Targets, TrustError, profile};
 
 /// The roles whose keys the server holds.
 pub const ONLINE: [&str; 3] = ["snapshot", "timestamp", profile::GATES];
+
+/// How names of people are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Each must be a [`Person`](crate::trust::Person), and no two of a role may look alike: whatever people are yet to sign.
+    Checked,
+    /// As they were judged when names might be any text: what a ledger recorded happened, and reads for ever.
+    AsRecorded,
+}
 
 /// Why a set of keys is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +49,20 @@ pub enum RuleError {
         /// The role.
         role: String,
     },
+    /// A name that is none.
+    #[error(
+        "a key of the {role} role is held by {name}, which is no name of a person: {}. Give that person another name first: \
+         mulberryctl root rename {digits}=NAME",
+        crate::trust::NotAPerson
+    )]
+    NotAPerson {
+        /// The role.
+        role: String,
+        /// The name in quotation marks.
+        name: String,
+        /// The first digits of the key's fingerprint.
+        digits: String,
+    },
     /// One person with two keys.
     #[error(
         "{person} would hold two keys of the {role} role, and could be two of the people who must sign. Revoke the old one in \
@@ -44,6 +73,19 @@ pub enum RuleError {
         person: String,
         /// The role.
         role: String,
+    },
+    /// Two people whom a reader could take for one, or one who passes for two.
+    #[error(
+        "the {role} role would be held by {one} and by {other}, names that look alike: nobody could tell whether they are two \
+         people. Give one of them another name: mulberryctl root rename {other}=NAME"
+    )]
+    LookAlike {
+        /// The role.
+        role: String,
+        /// One name.
+        one: String,
+        /// The other.
+        other: String,
     },
     /// One key in two places.
     #[error(
@@ -83,11 +125,11 @@ pub enum RuleError {
 ///
 /// # Errors
 /// [`RuleError`].
-pub fn check(root: &Root, targets: &Targets) -> Result<(), RuleError> {
+pub fn check(root: &Root, targets: &Targets, names: Names) -> Result<(), RuleError> {
     let mut taken: BTreeMap<&PublicKey, String> = BTreeMap::new();
     for authority in authorities(root, targets)? {
         let role = authority.role.to_owned();
-        let mut people = BTreeSet::new();
+        let mut people = BTreeMap::new();
         for id in &authority.role_keys.keyids {
             let key = authority.keys.get(id);
             let public =
@@ -95,16 +137,24 @@ pub fn check(root: &Root, targets: &Targets) -> Result<(), RuleError> {
             if let Some(other) = taken.insert(public, role.clone()) {
                 return Err(RuleError::KeyTwice { one: other, other: role });
             }
-            let person = key.and_then(Key::person);
-            match (ONLINE.contains(&authority.role), person) {
-                (true, None) => {}
-                (true, Some(_)) => return Err(online(authority.role, "a key names a person")),
-                (false, None) => return Err(RuleError::Nobody { role }),
-                (false, Some(person)) => {
-                    if !people.insert(person.to_lowercase()) {
-                        return Err(RuleError::PersonTwice { person: person.to_owned(), role });
-                    }
+            let holder = key.map_or(&Holder::Nobody, Key::holder);
+            if ONLINE.contains(&authority.role) {
+                let is_named = match names {
+                    Names::Checked => *holder != Holder::Nobody,
+                    Names::AsRecorded => matches!(holder, Holder::Person(_)),
+                };
+                if is_named {
+                    return Err(online(authority.role, "a key names a person"));
                 }
+                continue;
+            }
+            let (name, shown) = told_apart(&role, holder, public, names)?;
+            if let Some(other) = people.insert(name, shown.clone()) {
+                return Err(if other.eq_ignore_ascii_case(&shown) {
+                    RuleError::PersonTwice { person: shown, role }
+                } else {
+                    RuleError::LookAlike { role, one: other, other: shown }
+                });
             }
         }
         let threshold = authority.role_keys.threshold;
@@ -156,6 +206,28 @@ pub fn authority<'a>(role: Role, root: &'a Root, targets: &'a Targets) -> Result
     match role {
         Role::Root | Role::Targets => root.authority(role.as_str()),
         Role::Emergency | Role::Routine => targets.authority(role.as_str(), "targets"),
+    }
+}
+
+/// What a holder is told apart by from the others of the role, and the name as people see it.
+fn told_apart(
+    role: &str,
+    holder: &Holder,
+    key: &PublicKey,
+    names: Names,
+) -> Result<(String, String), RuleError> {
+    match (holder, names) {
+        (Holder::Nobody, _) => Err(RuleError::Nobody { role: role.to_owned() }),
+        (Holder::Person(person), Names::Checked) => Ok((person.folded(), person.to_string())),
+        (Holder::Person(person), Names::AsRecorded) => {
+            Ok((person.as_str().to_lowercase(), person.to_string()))
+        }
+        (Holder::Unfit(name), Names::AsRecorded) => Ok((name.to_lowercase(), quoted(name))),
+        (Holder::Unfit(name), Names::Checked) => Err(RuleError::NotAPerson {
+            role: role.to_owned(),
+            name: quoted(name),
+            digits: format!("{:.16}", key.fingerprint().to_string()),
+        }),
     }
 }
 

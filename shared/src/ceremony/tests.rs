@@ -3,16 +3,17 @@ use std::collections::BTreeSet;
 use super::plan::make;
 use super::public::PublicKeys;
 use super::*;
+use crate::trust::key::PERSON;
 use crate::trust::test_repository::{Repository, signer};
 use crate::trust::{Key, Signer, TrustErrorKind};
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits::default()
 }
 
 /// People a, b, c with the keys 1 to 3 (root), 11 to 13, 21 to 23, 31 to 33; the server has 41 to 43.
-struct World {
-    now: Timestamp,
+pub(super) struct World {
+    pub(super) now: Timestamp,
     root: Verified<Root>,
     targets: Verified<Targets>,
     lanes: BTreeMap<Lane, Verified<Targets>>,
@@ -20,11 +21,16 @@ struct World {
 
 fn held(number: u8) -> Key {
     let person = ["a", "b", "c", "d"][usize::from(number % 10) - 1];
-    signer(number).key().clone().held_by(person)
+    signer(number).key().clone().held_by(&person.parse().unwrap())
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with_names(&|name| name.to_owned())
+    }
+
+    /// The same with other names, which need not be a person's.
+    pub(super) fn with_names(name: &dyn Fn(&str) -> String) -> Self {
         let mut repository = Repository::new();
         for key in repository
             .root
@@ -34,7 +40,10 @@ impl World {
         {
             let number = (1..40).find(|number| signer(*number).key().public() == key.public());
             if let Some(number) = number {
-                *key = held(number);
+                let person = held(number).person().unwrap().to_string();
+                let mut object = serde_json::to_value(signer(number).key()).unwrap();
+                object[PERSON] = name(&person).into();
+                *key = serde_json::from_value(object).unwrap();
             }
         }
         repository.put_root();
@@ -52,23 +61,23 @@ impl World {
         }
     }
 
-    fn live(&self) -> Live<'_> {
+    pub(super) fn live(&self) -> Live<'_> {
         let lanes = self.lanes.iter().map(|(lane, held)| (*lane, held)).collect();
         Live { root: &self.root, targets: &self.targets, lanes }
     }
 
-    fn make(&self, steps: &[Step]) -> Result<Ceremony, PlanError> {
+    pub(super) fn make(&self, steps: &[Step]) -> Result<Ceremony, PlanError> {
         make(&self.live(), steps, Lone::Refuse, self.now, &limits())
     }
 
-    fn signed(&self, steps: &[Step], keys: &[u8]) -> Ceremony {
+    pub(super) fn signed(&self, steps: &[Step], keys: &[u8]) -> Ceremony {
         let mut ceremony = self.make(steps).unwrap();
         ceremony.check(&self.live(), &limits()).unwrap();
         keys.iter().for_each(|key| drop(ceremony.sign(&self.live(), &signer(*key)).unwrap()));
         ceremony
     }
 
-    fn next(&self, ceremony: &Ceremony) -> Result<Next, TrustErrorKind> {
+    pub(super) fn next(&self, ceremony: &Ceremony) -> Result<Next, TrustErrorKind> {
         let complete = ceremony.is_complete(&self.live(), &limits()).unwrap();
         let next = ceremony.verify(&self.live(), &limits()).map_err(|error| error.kind);
         assert_eq!(complete, next.is_ok(), "counting and verifying agree");
@@ -76,11 +85,11 @@ impl World {
     }
 }
 
-fn add(role: Role, number: u8) -> Step {
+pub(super) fn add(role: Role, number: u8) -> Step {
     Step::Add { role, key: held(number) }
 }
 
-fn revoke(role: Role, who: &str) -> Step {
+pub(super) fn revoke(role: Role, who: &str) -> Step {
     Step::Revoke { role, who: who.into() }
 }
 
@@ -182,7 +191,7 @@ fn what_would_lock_people_out_or_make_one_person_two_is_refused() {
         let steps: Vec<Step> = steps;
         if words == "serve both" {
             // The server's own key, dressed as a person's.
-            let key = signer(41).key().clone().held_by("d");
+            let key = signer(41).key().clone().held_by(&"d".parse().unwrap());
             let said = refused(&[Step::Add { role: Role::Root, key }]);
             assert!(said.contains(words), "{said}");
             continue;
@@ -209,7 +218,7 @@ fn online_keys_change_root_and_targets_together() {
     assert_eq!(root.roles["timestamp"].keyids, [signer(52).key_id()]);
     assert!(!root.keys.contains_key(&signer(43).key_id()), "the old key is named nowhere");
     let mut persons = keys.to_vec();
-    persons[0].1 = persons[0].1.clone().held_by("d");
+    persons[0].1 = persons[0].1.clone().held_by(&"d".parse().unwrap());
     let refused = world.make(&[Step::Online { keys: persons.into_iter().collect() }]).unwrap_err();
     assert!(refused.to_string().contains("names a person"), "{refused}");
 }
@@ -285,7 +294,9 @@ fn who_loses_a_key_and_keeps_others_is_named() {
         let all = plan::kept(&world.live(), steps).unwrap();
         let roles =
             |roles: BTreeSet<Role>| roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ");
-        all.into_iter().map(|one| (one.person, roles(one.lost), roles(one.kept))).collect::<Vec<_>>()
+        all.into_iter()
+            .map(|one| (one.person.to_string(), roles(one.lost), roles(one.kept)))
+            .collect::<Vec<_>>()
     };
     let of = |person: &str, lost: &str, kept: &str| (person.to_owned(), lost.to_owned(), kept.to_owned());
     assert_eq!(kept(&[revoke(Role::Root, "C")]), [of("c", "root", "targets emergency routine")]);
@@ -347,7 +358,7 @@ fn documents_and_public_keys_are_strict_and_bounded() {
 
     let keys = [(Role::Root, 4), (Role::Targets, 14)];
     let keys = keys.map(|(role, number)| (role.to_string(), held(number))).into();
-    let public = PublicKeys { person: Some("d".into()), keys };
+    let public = PublicKeys { person: Some("d".parse().unwrap()), keys };
     let text = String::from_utf8(public.write().unwrap()).unwrap();
     assert_eq!(PublicKeys::read(text.as_bytes(), &limits()), Ok(public));
     let names: BTreeSet<&str> = ["\"d\"", "\"root\"", "\"format\": 1", "public-keys"].into();

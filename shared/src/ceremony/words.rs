@@ -8,9 +8,10 @@ use super::signing::{Demanded, Whose};
 use super::{Ceremony, Live, rules};
 use crate::limits::Limits;
 use crate::proposal::Role;
+use crate::quoted::quoted;
 use crate::recipe::words;
 use crate::trust::threshold::Authority;
-use crate::trust::{Key, TrustError};
+use crate::trust::{Holder, Key, PublicKey, TrustError};
 
 /// Hex digits of a fingerprint that are shown to people.
 const DIGITS: usize = 16;
@@ -64,7 +65,7 @@ impl Ceremony {
                     (true, false) => '-',
                     _ => '+',
                 };
-                text.push_str(&format!("  {mark} {row}\n"));
+                text.push_str(&format!("  {mark} {}\n", row.shown()));
             }
             if !rules::ONLINE.contains(&after.role) {
                 text.push_str(&warning(after, new.len()));
@@ -106,17 +107,35 @@ pub fn unmet(all: &[Demanded]) -> BTreeSet<Role> {
     all.iter().filter(|demanded| demanded.signing.missing() > 0).map(|demanded| demanded.role).collect()
 }
 
-fn rows(authority: &Authority<'_>) -> BTreeSet<String> {
-    let row = |key: &Key| {
-        let who = key.person().unwrap_or("(no person)");
-        let what = key.public().map_or_else(
+/// A key of a role and its holder. Compared whole: what people see is the beginning of its fingerprint.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Row<'a> {
+    who: String,
+    key: Option<&'a PublicKey>,
+}
+
+impl Row<'_> {
+    fn shown(&self) -> String {
+        let what = self.key.map_or_else(
             || "unreadable key".to_owned(),
             |key| format!("{} {:.DIGITS$}", key.algorithm(), key.fingerprint().to_string()),
         );
-        let who = if rules::ONLINE.contains(&authority.role) { "the server" } else { who };
-        format!("{who:<12} {what}")
+        format!("{:<12} {what}", self.who)
+    }
+}
+
+fn rows<'a>(authority: &Authority<'a>) -> BTreeSet<Row<'a>> {
+    let row = |key: &'a Key| {
+        let who = match key.holder() {
+            Holder::Nobody if rules::ONLINE.contains(&authority.role) => "the server".to_owned(),
+            Holder::Nobody => "(no person)".to_owned(),
+            Holder::Person(person) => person.to_string(),
+            Holder::Unfit(name) => quoted(name),
+        };
+        Row { who, key: key.public() }
     };
-    authority.role_keys.keyids.iter().filter_map(|id| authority.keys.get(id)).map(row).collect()
+    let keys = authority.keys;
+    authority.role_keys.keyids.iter().filter_map(|id| keys.get(id)).map(row).collect()
 }
 
 fn share(threshold: u32, keys: usize) -> String {

@@ -4,7 +4,8 @@
 
 use super::{Proposal, ProposalError, shown};
 use crate::limits::Limits;
-use crate::trust::key::{Key, KeyId};
+use crate::quoted::quoted;
+use crate::trust::key::{Holder, Key, KeyId};
 use crate::trust::signer::Signer;
 use crate::trust::threshold::{self, Authority, Signature, Tally};
 use crate::trust::{PublicKey, TrustError, write};
@@ -14,7 +15,7 @@ use crate::trust::{PublicKey, TrustError, write};
 pub struct KeyHolder {
     /// The key's label in the role.
     pub keyid: KeyId,
-    /// The person, or the label's first digits.
+    /// The person, or the key's first digits; nothing in it that could pass for more than one.
     pub holder: String,
 }
 
@@ -85,7 +86,13 @@ pub fn names(holders: &[KeyHolder]) -> String {
 /// Who holds a key, for people.
 #[must_use]
 pub fn holder(key: &Key) -> String {
-    key.person().map_or_else(|| format!("the holder of key {:.8}…", key.key_id().0), ToOwned::to_owned)
+    match key.holder() {
+        Holder::Person(person) => person.to_string(),
+        Holder::Nobody => format!("the holder of key {:.8}…", key.key_id().0),
+        Holder::Unfit(name) => {
+            format!("the holder of key {:.8}…, recorded as {}", key.key_id().0, quoted(name))
+        }
+    }
 }
 
 impl Proposal {

@@ -10,6 +10,8 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::person::Person;
+use crate::answer::plain;
 use crate::digest::Sha256Digest;
 use crate::json;
 
@@ -22,14 +24,15 @@ const ECDSA_P256: &str = "ecdsa-sha2-nistp256";
 const RSA: &str = "rsa";
 const RSA_PSS: &str = "rsassa-pss-sha256";
 
-/// A label of a key inside one metadata file. It proves nothing.
+/// A label of a key inside one metadata file. It proves nothing, and may be any text: people see it without what a terminal
+/// would obey.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(pub String);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&plain(&self.0))
     }
 }
 
@@ -139,6 +142,18 @@ struct RsaPublicKey<'a> {
 pub struct Key {
     raw: RawKey,
     public: Option<PublicKey>,
+    holder: Holder,
+}
+
+/// Whose a key is, as its metadata says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// It names nobody: a key of the server, or one of a repository that is not ours.
+    Nobody,
+    /// A person.
+    Person(Person),
+    /// It has a name that is no person's. Nobody is counted under it, and it is only ever shown in quotation marks.
+    Unfit(String),
 }
 
 impl Key {
@@ -148,7 +163,7 @@ impl Key {
         let public = PublicKey::ed25519(bytes)?;
         let keyval = BTreeMap::from([("public".to_owned(), Value::from(hex::encode(bytes)))]);
         let raw = RawKey { keytype: ED25519.into(), scheme: ED25519.into(), keyval, other: BTreeMap::new() };
-        Some(Self { raw, public: Some(public) })
+        Some(Self { raw, public: Some(public), holder: Holder::Nobody })
     }
 
     /// The key object of an ECDSA P-256 key, given as a point in SEC 1 form, compressed or not. `None` for other bytes.
@@ -159,13 +174,14 @@ impl Key {
         let public = PublicKey::from_pem(&pem)?;
         let keyval = BTreeMap::from([("public".to_owned(), Value::from(pem))]);
         let raw = RawKey { keytype: ECDSA.into(), scheme: ECDSA_P256.into(), keyval, other: BTreeMap::new() };
-        Some(Self { raw, public: Some(public) })
+        Some(Self { raw, public: Some(public), holder: Holder::Nobody })
     }
 
     /// The same key with the person who holds it.
     #[must_use]
-    pub fn held_by(mut self, person: &str) -> Self {
-        self.raw.other.insert(PERSON.to_owned(), Value::from(person));
+    pub fn held_by(mut self, person: &Person) -> Self {
+        self.raw.other.insert(PERSON.to_owned(), Value::from(person.as_str()));
+        self.holder = Holder::Person(person.clone());
         self
     }
 
@@ -175,10 +191,37 @@ impl Key {
         self.public.as_ref()
     }
 
-    /// The person recorded as its holder.
+    /// Whose it is.
     #[must_use]
-    pub fn person(&self) -> Option<&str> {
-        self.raw.other.get(PERSON).and_then(Value::as_str)
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// The person recorded as its holder; `None` also for a name that is none.
+    #[must_use]
+    pub fn person(&self) -> Option<&Person> {
+        match &self.holder {
+            Holder::Person(person) => Some(person),
+            Holder::Nobody | Holder::Unfit(_) => None,
+        }
+    }
+
+    /// Whether it says more than the key itself and whose it is, which nobody is shown.
+    #[must_use]
+    pub fn says_more(&self) -> bool {
+        self.raw.other.keys().any(|name| name != PERSON)
+            || self.raw.keyval.keys().any(|name| name != "public")
+    }
+
+    /// Whether it is the same key object as `other`, whoever holds the two.
+    #[must_use]
+    pub fn is_but_for_holder(&self, other: &Self) -> bool {
+        let nobodys = |key: &Self| {
+            let mut raw = key.raw.clone();
+            raw.other.remove(PERSON);
+            raw
+        };
+        nobodys(self) == nobodys(other)
     }
 
     /// The label other implementations would give it: SHA-256 of the canonical `keytype`, `keyval`, `scheme`.
@@ -202,14 +245,24 @@ struct RawKey {
 
 impl From<RawKey> for Key {
     fn from(raw: RawKey) -> Self {
-        let public = decode(&raw);
-        Self { raw, public }
+        let (public, holder) = (decode(&raw), holder(&raw));
+        Self { raw, public, holder }
     }
 }
 
 impl From<Key> for RawKey {
     fn from(key: Key) -> Self {
         key.raw
+    }
+}
+
+fn holder(raw: &RawKey) -> Holder {
+    match raw.other.get(PERSON) {
+        None => Holder::Nobody,
+        Some(Value::String(name)) => {
+            name.parse().map_or_else(|_| Holder::Unfit(name.clone()), Holder::Person)
+        }
+        Some(other) => Holder::Unfit(other.to_string()),
     }
 }
 
@@ -330,7 +383,27 @@ mod tests {
             hex::encode(bytes)
         );
         assert_eq!(key.key_id().0, Sha256Digest::of(canonical.as_bytes()).to_string());
-        let held = key.clone().held_by("anna");
-        assert_eq!((held.key_id(), held.person()), (key.key_id(), Some("anna")));
+        let anna: Person = "anna".parse().unwrap();
+        let held = key.clone().held_by(&anna);
+        assert_eq!((held.key_id(), held.person()), (key.key_id(), Some(&anna)));
+    }
+
+    #[test]
+    fn a_name_that_is_no_persons_is_kept_and_names_nobody() {
+        let mut bytes = [0; 32];
+        bytes[0] = 3;
+        let plain = serde_json::to_value(Key::ed25519(&bytes).unwrap()).unwrap();
+        let named = |name: Value| {
+            let mut object = plain.clone();
+            object[PERSON] = name;
+            let key: Key = serde_json::from_value(object.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&key).unwrap(), object, "what is signed stays what it is");
+            key
+        };
+        assert_eq!(named(json!("anna")).person().map(Person::as_str), Some("anna"));
+        for unfit in [json!("anna "), json!(""), json!("a\nb"), json!(null), json!(7), json!(["anna"])] {
+            let key = named(unfit.clone());
+            assert!(key.person().is_none() && matches!(key.holder(), Holder::Unfit(_)), "{unfit}");
+        }
     }
 }

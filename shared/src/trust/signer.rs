@@ -6,6 +6,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 
 use super::error::{TrustError, TrustErrorKind};
 use super::key::{Key, KeyId};
+use super::person::Person;
 
 /// Something that signs: a key in memory, or a token that may be absent or locked.
 pub trait Signer {
@@ -74,7 +75,7 @@ impl Ed25519Signer {
 
     /// The same key with the person who holds it in its public half.
     #[must_use]
-    pub fn held_by(mut self, person: &str) -> Self {
+    pub fn held_by(mut self, person: &Person) -> Self {
         self.key = self.key.held_by(person);
         self
     }

@@ -21,7 +21,7 @@ use mulberry_shared::trust::threshold::Signature;
 use mulberry_shared::trust::write::{
     Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
 };
-use mulberry_shared::trust::{Ed25519Signer, Signer, location};
+use mulberry_shared::trust::{Ed25519Signer, Person, Signer, location};
 
 use crate::LabError;
 use crate::binaries::workspace;
@@ -145,10 +145,10 @@ fn ceremony() -> Result<Vec<u8>, LabError> {
 
 /// The file of a person's public keys.
 fn public_keys() -> Result<Vec<u8>, LabError> {
-    let failed = || LabError::crypto("make a key");
-    let signer = Ed25519Signer::from_seed(&[7; 32]).map_err(failed())?.held_by("dora");
+    let dora: Person = "dora".parse().map_err(LabError::crypto("name a person"))?;
+    let signer = Ed25519Signer::from_seed(&[7; 32]).map_err(LabError::crypto("make a key"))?.held_by(&dora);
     let keys = BTreeMap::from([(Role::Root.to_string(), signer.key().clone())]);
-    PublicKeys { person: Some("dora".to_owned()), keys }.write().map_err(LabError::crypto("write keys"))
+    PublicKeys { person: Some(dora), keys }.write().map_err(LabError::crypto("write keys"))
 }
 
 /// An opening that one person has signed.

@@ -79,6 +79,14 @@ pub enum RootCommand {
     #[command(after_help = "FILE is what `mulberryctl key new` made for them.\n\n\
                       Example:\n  mulberryctl root rotate alice.public --role root --role targets")]
     Rotate(AddKey),
+    /// People get other names: one that is no longer allowed, or that looks like another's
+    #[command(
+        after_help = "The keys stay, and so does everything that they signed. WHO is a name as it is recorded, for all of that \
+                      person's keys; where it cannot be typed, the first digits of a key's fingerprint, for that key.\n\n\
+                      Example:\n  mulberryctl root rename 'Mei Lin=mei-lin' --key alice/root.pem --key alice/targets.pem\n  \
+                      mulberryctl root rename 3f2a9c01d4e5b6a7=carol 99b1c2d3e4f5a6b7=carol"
+    )]
+    Rename(Rename),
     /// Sign root or targets anew before they expire
     #[command(
         after_help = "A lane is renewed with `mulberryctl publish --renew LANE` or `propose --renew LANE`.\n\n\
@@ -145,6 +153,17 @@ pub struct Threshold {
     /// For which role; repeats [default: root, of `lanes` both lanes]
     #[arg(long, value_enum)]
     pub role: Vec<RoleName>,
+    /// How
+    #[command(flatten)]
+    pub held: Held,
+}
+
+/// `root rename`
+#[derive(Args, Debug)]
+pub struct Rename {
+    /// Who, and the new name; repeats
+    #[arg(value_name = "WHO=NAME", required = true)]
+    pub names: Vec<String>,
     /// How
     #[command(flatten)]
     pub held: Held,

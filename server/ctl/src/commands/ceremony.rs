@@ -32,6 +32,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProposalOutcome},
     proposal::{self, Role},
+    trust::Person,
 };
 use std::{collections::BTreeSet, path::Path};
 
@@ -66,6 +67,7 @@ pub async fn root(
         RootCommand::RevokeKey(command) => (revoke(command, &usual), &command.held),
         RootCommand::Threshold(command) => (threshold(command, &usual), &command.held),
         RootCommand::Rotate(command) => (rotate(command, &usual, around)?, &command.held),
+        RootCommand::Rename(command) => (rename(command)?, &command.held),
         RootCommand::Renew(command) => {
             let steps = roles(&command.role, &usual).into_iter().map(|role| Step::Renew { role });
             (steps.collect(), &command.held)
@@ -138,7 +140,7 @@ fn add(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<Vec
 }
 
 fn rotate(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<Vec<Step>, Failure> {
-    let who = of_person(&command.file, around)?.person.unwrap_or_default();
+    let who = of_person(&command.file, around)?.person.map(|person| person.to_string()).unwrap_or_default();
     let old = roles(&command.role, usual).into_iter().map(|role| Step::Revoke { role, who: who.clone() });
     Ok(old.chain(add(command, usual, around)?).collect())
 }
@@ -146,6 +148,30 @@ fn rotate(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<
 fn revoke(command: &cli::RevokeKey, usual: &[Role]) -> Vec<Step> {
     let all = roles(&command.role, usual).into_iter();
     all.map(|role| Step::Revoke { role, who: command.who.clone() }).collect()
+}
+
+fn rename(command: &cli::Rename) -> Result<Vec<Step>, Failure> {
+    let step = |text: &String| {
+        // A new name has no `=` in it; an old one may have anything.
+        let (who, to) = text.rsplit_once('=').ok_or_else(|| {
+            Failure::usage(
+                FailureKind::PersonName,
+                format!("{text:?}: give WHO=NAME, such as 'Mei Lin=mei-lin'."),
+            )
+        })?;
+        Ok(Step::Rename { who: who.to_owned(), to: person(to)? })
+    };
+    command.names.iter().map(step).collect()
+}
+
+/// A person's name from the command line.
+///
+/// # Errors
+/// It is none.
+pub(super) fn person(text: &str) -> Result<Person, Failure> {
+    text.parse().map_err(|why| {
+        Failure::usage(FailureKind::PersonName, format!("{text:?} is no name of a person: {why}."))
+    })
 }
 
 fn threshold(command: &cli::Threshold, usual: &[Role]) -> Vec<Step> {

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn people_are_warned_thirty_days_ahead_with_the_command_and_the_server_at_half_its_life() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let key = Ed25519Signer::from_seed(&[7; 32]).unwrap().key().clone().held_by("alice");
+        let key =
+            Ed25519Signer::from_seed(&[7; 32]).unwrap().key().clone().held_by(&"alice".parse().unwrap());
         let keys = BTreeMap::from([(key.key_id(), key.clone())]);
         let role_keys = RoleKeys { keyids: vec![key.key_id()], threshold: 1 };
         let row = |role: &'static str, hours: i64| {

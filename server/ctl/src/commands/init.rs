@@ -3,6 +3,7 @@
 //! Everything is made and checked in a folder inside DIR and moved into place at the end, `mulberryctl.toml` last: an
 //! interrupted run leaves nothing that looks finished.
 
+use super::ceremony::person;
 use crate::{
     cli,
     config::{DEFAULT_ORIGIN, DEFAULT_SERVER, FILE_NAME},
@@ -15,18 +16,16 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
-    ceremony::public::is_name,
     digest::Sha256Digest,
     exit::Exit,
     limits::Limits,
     recipe::Lane,
     trust::{
-        Ed25519Signer, Signer, TrustError, Verified, metadata, verify,
+        Ed25519Signer, Person, Signer, TrustError, Verified, metadata, verify,
         write::{self, Holders, LaneDraft, LaneHolders, Life, Published, RootHolders},
     },
 };
 use std::{
-    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
@@ -76,7 +75,7 @@ pub fn run(
         protections.push(if command.no_passphrase {
             Protection::FilePermissionsOnly
         } else {
-            Protection::Passphrase(passphrases.for_new_keys(index, people.len(), person)?)
+            Protection::Passphrase(passphrases.for_new_keys(index, people.len(), person.as_str())?)
         });
     }
     if threshold == 1 {
@@ -110,9 +109,9 @@ pub fn run(
     Ok(Exit::Yes)
 }
 
-fn people(named: &[String]) -> Result<Vec<String>, Failure> {
+fn people(named: &[String]) -> Result<Vec<Person>, Failure> {
     if named.is_empty() {
-        return Ok((1..=3).map(|number| format!("person-{number}")).collect());
+        return (1..=3).map(|number| person(&format!("person-{number}"))).collect();
     }
     if named.len() > MAX_PEOPLE {
         return Err(Failure::usage(
@@ -120,26 +119,25 @@ fn people(named: &[String]) -> Result<Vec<String>, Failure> {
             format!("{} people: at most {MAX_PEOPLE} hold keys.", named.len()),
         ));
     }
-    let mut seen = BTreeSet::new();
+    let mut seen: Vec<Person> = Vec::new();
     for name in named {
-        if !is_name(name) {
-            return Err(Failure::usage(
-                FailureKind::PersonName,
-                format!(
-                    "--person {name:?}: a name is a folder: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit."
-                ),
-            ));
-        }
-        if !seen.insert(name.to_ascii_lowercase()) {
+        let person = person(name)?;
+        if let Some(other) = seen.iter().find(|other| other.folded() == person.folded()) {
+            let what = if other == &person {
+                "is named twice".to_owned()
+            } else {
+                format!("looks like {other}, so nobody could tell whether they are two people")
+            };
             return Err(Failure::usage(
                 FailureKind::PersonTwice,
                 format!(
-                    "--person {name} is named twice. Two keys of one person would let one person reach the threshold alone."
+                    "--person {person} {what}. Two keys of one person would let one person reach the threshold alone."
                 ),
             ));
         }
+        seen.push(person);
     }
-    Ok(named.to_vec())
+    Ok(seen)
 }
 
 fn threshold(wanted: u64, people: usize) -> Result<u32, Failure> {
@@ -176,7 +174,7 @@ type Signers = Vec<Ed25519Signer>;
 
 fn fill(
     folder: &Path,
-    people: &[String],
+    people: &[Person],
     protections: &[Protection],
     threshold: u32,
     around: &Surroundings<'_>,
@@ -184,7 +182,7 @@ fn fill(
     let now = around.now;
     let mut by_role: [Signers; 4] = Default::default();
     for (person, protection) in people.iter().zip(protections) {
-        let own = folder.join("people").join(person);
+        let own = folder.join("people").join(person.as_str());
         make_folder(&own)?;
         for (role, signers) in PEOPLE_ROLES.iter().zip(&mut by_role) {
             signers.push(new_signer(&own.join(format!("{role}.pem")), protection)?.held_by(person));
@@ -279,7 +277,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
-fn words(folder: &Path, people: &[String], threshold: u32, plain: bool, root: &[u8]) -> String {
+fn words(folder: &Path, people: &[Person], threshold: u32, plain: bool, root: &[u8]) -> String {
     let at = folder.display();
     let private = if plain { "their private keys, NOT encrypted" } else { "their private keys, encrypted" };
     let rows = people
@@ -308,12 +306,12 @@ fn words(folder: &Path, people: &[String], threshold: u32, plain: bool, root: &[
     )
 }
 
-fn json(folder: &Path, people: &[String], threshold: u32, root: &[u8]) -> serde_json::Value {
+fn json(folder: &Path, people: &[Person], threshold: u32, root: &[u8]) -> serde_json::Value {
     let path = |parts: &[&str]| parts.iter().fold(folder.to_owned(), |path: PathBuf, part| path.join(part));
     let people: Vec<_> = people
         .iter()
         .map(|person| {
-            let keys = PEOPLE_ROLES.map(|role| (role, path(&["people", person, &format!("{role}.pem")])));
+            let keys = PEOPLE_ROLES.map(|role| (role, path(&["people", person.as_str(), &format!("{role}.pem")])));
             serde_json::json!({"person": person, "keys": keys.into_iter().collect::<std::collections::BTreeMap<_, _>>()})
         })
         .collect();
@@ -333,10 +331,13 @@ mod tests {
 
     #[test]
     fn one_person_is_never_two() {
-        let names = |list: &[&str]| people(&list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let names = |list: &[&str]| {
+            let named = people(&list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+            Ok::<_, Failure>(named.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
         assert_eq!(names(&[]).unwrap(), ["person-1", "person-2", "person-3"]);
         assert_eq!(names(&["Ada", "Grace"]).unwrap(), ["Ada", "Grace"]);
-        for twice in [["ada", "ada"], ["ada", "Ada"]] {
+        for twice in [["ada", "ada"], ["ada", "Ada"], ["person-1", "person-l"]] {
             assert_eq!(names(&twice).unwrap_err().kind, "person-twice");
         }
         for bad in ["", ".", "..", "a/b", "-a", "a b", "é", &"x".repeat(65)] {

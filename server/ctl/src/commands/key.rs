@@ -1,6 +1,6 @@
 //! `mulberryctl key new`: a person's own new keys, and the file of their public halves.
 
-use super::init;
+use super::{ceremony, init};
 use crate::{
     cli::KeyNew,
     failure::{Failure, FailureKind},
@@ -9,11 +9,7 @@ use crate::{
     output::{self, Format},
     passphrase::Passphrases,
 };
-use mulberry_shared::{
-    ceremony::public::{PublicKeys, is_name},
-    exit::Exit,
-    proposal::Role,
-};
+use mulberry_shared::{ceremony::public::PublicKeys, exit::Exit, proposal::Role};
 use std::collections::BTreeMap;
 
 /// Makes them.
@@ -22,14 +18,7 @@ use std::collections::BTreeMap;
 /// The folder is not empty, the name is none, no passphrase, or the disk refuses.
 pub fn new(command: &KeyNew, passphrases: &mut Passphrases, format: Format) -> Result<Exit, Failure> {
     let KeyNew { dir, person, role, algorithm, from, no_passphrase } = command;
-    if !is_name(person) {
-        return Err(Failure::usage(
-            FailureKind::PersonName,
-            format!(
-                "--person {person:?}: use 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit."
-            ),
-        ));
-    }
+    let person = &ceremony::person(person)?;
     init::refuse_non_empty(dir)?;
     let existing = match (from, role.as_slice()) {
         (None, _) => None,
@@ -44,7 +33,7 @@ pub fn new(command: &KeyNew, passphrases: &mut Passphrases, format: Format) -> R
     let protection = if existing.is_some() || *no_passphrase {
         Protection::FilePermissionsOnly
     } else {
-        Protection::Passphrase(passphrases.for_new_keys(0, 1, person)?)
+        Protection::Passphrase(passphrases.for_new_keys(0, 1, person.as_str())?)
     };
     if *no_passphrase {
         output::warn("the keys are written unencrypted (--no-passphrase): for rehearsals only.");

@@ -244,9 +244,9 @@ kinds! {
         "make no keys on this machine";
     TooManyPeople "too-many-people": "more people are named than hold keys",
         "name fewer with `--person`";
-    PersonName "person-name": "a person's name is no name of a folder",
-        "use letters, digits, `.`, `_` and `-`, beginning with a letter or digit";
-    PersonTwice "person-twice": "a person is named twice, or two keys of one person are given: one could reach a threshold alone",
+    PersonName "person-name": "a name is no person's: people read it before they sign, so it has one closed alphabet",
+        "use letters, digits, `.`, `_` and `-`, beginning with a letter or digit; `mulberryctl root rename` replaces an old one";
+    PersonTwice "person-twice": "a person is named twice, by names that look alike, or by two keys: one could reach a threshold alone",
         "name each person once, and give another person's key";
     Threshold "threshold": "the threshold cannot be met by the people named",
         "choose 1 to their number; 2 of 3 is usual";

@@ -1,6 +1,6 @@
 //! A second person's key: whether the signatures under an opening let it happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mulberry_shared::approval::{AHEAD, Approval, LIFE};
@@ -9,7 +9,7 @@ use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::proposal::{Signing, signing::names};
 use mulberry_shared::recipe::Opens;
 use mulberry_shared::trust::threshold::Signature;
-use mulberry_shared::trust::{Key, KeyId};
+use mulberry_shared::trust::{Key, KeyId, Person};
 
 use super::Change;
 use crate::services::Refusal;
@@ -61,9 +61,10 @@ pub(super) fn judge(
         return Err(Refusal::new(ProblemKind::SecondKeyNeeded, detail, remedy));
     }
     let person = |keyid| authority.keys.get(keyid).and_then(Key::person);
-    let signers: BTreeSet<&str> = signed.iter().filter_map(person).collect();
-    let known = people(state).any(|person| is_of(actor, person));
-    if signers.len() > 1 || known && signers.iter().any(|person| !is_of(actor, person)) {
+    let signers: BTreeMap<String, &Person> =
+        signed.iter().filter_map(person).map(|person| (person.folded(), person)).collect();
+    let known = people(state).any(|person| is_of(actor, person.as_str()));
+    if signers.len() > 1 || known && signers.values().any(|person| !is_of(actor, person.as_str())) {
         return Ok(opening.approved(counted(&approval.signatures, &signed)));
     }
     let (names, others) = (names(&signing.signed), names(&signing.others));
@@ -79,7 +80,7 @@ pub(super) fn judge(
 }
 
 /// Everybody who holds a key of people.
-fn people(state: &State) -> impl Iterator<Item = &str> {
+fn people(state: &State) -> impl Iterator<Item = &Person> {
     let delegated = state.targets.delegations.iter().flat_map(|delegations| delegations.keys.values());
     state.root.keys.values().chain(delegated).filter_map(Key::person)
 }

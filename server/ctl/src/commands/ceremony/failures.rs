@@ -47,7 +47,9 @@ pub(super) fn unfit(unfit: Unfit) -> Failure {
 
 pub(super) fn not_planned(error: PlanError) -> Failure {
     let kind: Kind = match &error {
-        PlanError::NobodyOfThatName { .. } => FailureKind::NobodyOfThatName.into(),
+        PlanError::NobodyOfThatName { .. } | PlanError::NobodyAtAll { .. } => {
+            FailureKind::NobodyOfThatName.into()
+        }
         PlanError::Lone { .. } => FailureKind::OnePersonAlone.into(),
         PlanError::NothingChanges => FailureKind::NothingChanges.into(),
         PlanError::Senseless(_) => FailureKind::CeremonyRefused.into(),
@@ -61,7 +63,8 @@ pub(super) fn not_planned(error: PlanError) -> Failure {
 fn of_rule(error: &RuleError) -> Kind {
     match error {
         RuleError::LocksOut { .. } => FailureKind::LocksOut.into(),
-        RuleError::PersonTwice { .. } => FailureKind::PersonTwice.into(),
+        RuleError::PersonTwice { .. } | RuleError::LookAlike { .. } => FailureKind::PersonTwice.into(),
+        RuleError::NotAPerson { .. } => FailureKind::PersonName.into(),
         RuleError::KeyTwice { .. } => FailureKind::KeyTwice.into(),
         RuleError::Trust(error) => error.kind.into(),
         RuleError::Nobody { .. }

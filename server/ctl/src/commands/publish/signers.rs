@@ -12,7 +12,7 @@ use mulberry_shared::{
         signing::{holder, names},
     },
     recipe::Lane,
-    trust::{Key, Root, Targets, TrustError, TrustErrorKind, threshold::Authority},
+    trust::{Key, Person, Root, Targets, TrustError, TrustErrorKind, threshold::Authority},
 };
 use std::{
     collections::BTreeSet,
@@ -32,7 +32,7 @@ pub(in crate::commands) fn load(
 ) -> Result<Vec<PersonKey>, Failure> {
     let authority = authority(targets, lane)?;
     let mut signers: Vec<PersonKey> = Vec::new();
-    let mut people: Vec<&str> = Vec::new();
+    let mut people: Vec<&Person> = Vec::new();
     for file in files {
         let signer = keys::open(file, passphrases)?;
         let public = signer.key().public();
@@ -48,7 +48,8 @@ pub(in crate::commands) fn load(
         let Some(own) = eligible(&authority).find(|key| key.public() == public) else {
             return Err(foreign(file, lane, signer.key(), targets, root));
         };
-        let person = own.person().filter(|person| people.contains(person));
+        let person =
+            own.person().filter(|person| people.iter().any(|known| known.folded() == person.folded()));
         if let Some(person) = person {
             return Err(Failure::usage(
                 FailureKind::PersonTwice,
@@ -82,7 +83,8 @@ pub(in crate::commands) fn check_new(
         let own = eligible(&authority).find(|key| key.public() == signer.key().public());
         let Some(own) = own else { continue };
         let same = |other: &&&Key| {
-            other.public() == own.public() || (own.person().is_some() && other.person() == own.person())
+            let folded = |key: &Key| key.person().map(Person::folded);
+            other.public() == own.public() || (own.person().is_some() && folded(other) == folded(own))
         };
         if let Some(before) = signed.iter().find(same) {
             let next = match signing.missing() {

@@ -8,6 +8,7 @@ use mulberry_shared::trust::Signer;
 
 use super::*;
 use crate::keys::{KeyFolder, KeySource};
+use crate::state::ceremonies;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::test_support::{Keys, Parts, Proposal, key, start};
@@ -308,4 +309,47 @@ async fn without_its_keys_a_server_serves_what_it_signed_and_says_so() {
     hand_in(&core, signed(&core, &ceremony, &[1, 2, 11, 12])).await.unwrap();
     assert_eq!(core.troubles(), Vec::<String>::new());
     assert_eq!(parts.store.read(1).await.unwrap().len(), 2);
+}
+
+/// Published when names might be any text: agents go on, and ceremonies are refused until people have names again.
+#[tokio::test]
+async fn a_repository_with_names_that_are_not_allowed_any_more_goes_on_until_they_are_replaced() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    // As an earlier version recorded it: its rules are those of the fold.
+    let renewed = made(&core, &[Step::Renew { role: Role::Root }]);
+    let mut envelope: serde_json::Value =
+        serde_json::from_slice(&renewed.parts()[&Role::Root].metadata()).unwrap();
+    for key in envelope["signed"]["keys"].as_object_mut().unwrap().values_mut() {
+        if key["x-mulberry-person"] == "person-2" {
+            key["x-mulberry-person"] = "Mei Lin\n".into();
+        }
+    }
+    let bad = BTreeMap::from([(Role::Root, serde_json::to_vec(&envelope).unwrap())]);
+    let bad = Ceremony::of_parts(&bad, &Limits::default()).unwrap();
+    let refused = core.ceremony("mei".to_owned(), signed(&core, &bad, &[1, 2])).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::ProposalRefused);
+    assert!(refused.detail.contains(r#""Mei Lin\n", which is no name of a person"#), "{}", refused.detail);
+    assert!(refused.detail.contains("mulberryctl root rename "), "{}", refused.detail);
+    let event = Event::CeremonyPublished {
+        parts: ceremonies::parts(
+            &Ceremony::from_document(signed(&core, &bad, &[1, 2]).ceremony, &Limits::default()).unwrap(),
+        ),
+    };
+    {
+        let mut writer = core.writer.lock().await;
+        core.hold(&mut writer, "an earlier version", event, start()).await.unwrap();
+    }
+    drop(core);
+    let core = parts.open().await.unwrap();
+    assert_eq!(core.served().state.root.version, 2, "the ledger reads, and clients took the edition");
+
+    let live = core.served().state.clone();
+    let make = |steps: &[Step]| plan::make(&live.live(), steps, Lone::Refuse, start(), &Limits::default());
+    assert!(make(&[Step::Renew { role: Role::Root }]).is_err());
+    let rename = Step::Rename { who: "Mei Lin\n".into(), to: "mei-lin".parse().unwrap() };
+    let ceremony = make(&[rename]).unwrap();
+    let done = hand_in(&core, signed(&core, &ceremony, &[1, 2])).await.unwrap();
+    assert_eq!(done.outcome, ProposalOutcome::Published);
+    assert_eq!(core.served().state.root.version, 3);
 }
