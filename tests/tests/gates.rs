@@ -121,7 +121,8 @@ fn an_end_says_what_it_does_to_whom_and_asks() {
             stage.open_gate_together(SLUG, "60").unwrap(),
             0,
             &[
-                "is open at 25 %, the most that people signed (60 % was asked for)",
+                "is open at 25 %",
+                "That is the most that people signed; 60 % was asked for",
                 "OPENS emergency/fix.json revision 1 at 60%",
                 "People signed at most 25%",
             ],

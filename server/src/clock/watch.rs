@@ -68,7 +68,8 @@ impl Time {
     }
 }
 
-/// A clock that nothing speaks against.
+/// A clock that nothing speaks against, for tests that are about something else.
+#[cfg(test)]
 impl From<Timestamp> for Time {
     fn from(now: Timestamp) -> Self {
         Self { now, started: now, doubt: None }

@@ -66,10 +66,7 @@ fn words(status: &StatusResponse, due: &[&ExpiryStatus], now: Timestamp) -> Stri
     }
     if !status.troubles.is_empty() {
         let troubles = status.troubles.iter().map(|trouble| format!("  {trouble}")).collect::<Vec<_>>();
-        parts.push(format!(
-            "TROUBLE, says the server; look at its log and its disk:\n{}",
-            troubles.join("\n")
-        ));
+        parts.push(format!("TROUBLE, says the server; its log says more:\n{}", troubles.join("\n")));
     }
     parts.push(recipes(&status.recipes, now));
     let expiries = status.expiries.iter().map(|expiry| {

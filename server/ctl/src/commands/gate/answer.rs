@@ -1,7 +1,7 @@
 //! What holds after a gate was set, in words.
 
 use crate::output;
-use mulberry_shared::operators::{GateResponse, GateState, GateStatus};
+use mulberry_shared::operators::{GateResponse, GateState};
 
 /// What holds now, and what comes next.
 pub(super) fn words(response: &GateResponse, reason: &str) -> String {
@@ -9,9 +9,11 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
     let gate_words = match &recipe.gate {
         None => "closed".to_owned(),
         Some(gate) => match gate.state {
-            GateState::Open => open(gate, recipe.max_percent),
+            GateState::Open => {
+                format!("open at {}", output::percent(gate.percent.min(recipe.max_percent)))
+            }
             GateState::Paused => "paused: no new enrolments, nothing is undone".to_owned(),
-            GateState::Ended => format!("ended for good: no new enrolments. {}", super::end::does(recipe)),
+            GateState::Ended => "ended for good: no new enrolments".to_owned(),
         },
     };
     let mut text = format!(
@@ -25,6 +27,9 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
             gate.reason
         );
     }
+    if recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
+        text = format!("{text}\n{}", super::end::does(recipe));
+    }
     if recipe.revision > 1 && recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
         text = format!(
             "{text}\nClients that have an earlier revision keep it. What undoes that, too: mulberryctl publish --withdraw {} --key …",
@@ -32,6 +37,10 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         );
     }
     let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
+    if let Some(gate) = open.filter(|gate| gate.percent > recipe.max_percent) {
+        let asked = output::percent(gate.percent);
+        text = format!("{text}\nThat is the most that people signed; {asked} was asked for.");
+    }
     if open.is_some_and(|gate| gate.percent.min(recipe.max_percent) > 0) && recipe.effective_percent == 0 {
         let starts = recipe.starts.map_or(String::new(), |starts| format!("{} ", output::instant(starts)));
         text = format!(
@@ -50,24 +59,12 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
     text
 }
 
-/// How far a gate is open. What is asked for beyond the maximum that people signed opens nothing.
-pub(in crate::commands) fn open(gate: &GateStatus, max_percent: u16) -> String {
-    if gate.percent <= max_percent {
-        return format!("open at {}", output::percent(gate.percent));
-    }
-    format!(
-        "open at {}, the most that people signed ({} was asked for)",
-        output::percent(max_percent),
-        output::percent(gate.percent)
-    )
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use mulberry_shared::{
         digest::Sha256Digest,
-        operators::{GateEnd, LedgerHead, NextStep, RecipeStatus, SetBy},
+        operators::{GateEnd, GateStatus, LedgerHead, NextStep, RecipeStatus, SetBy},
     };
 
     pub(in super::super) fn response(
@@ -131,9 +128,9 @@ pub(super) mod tests {
     #[test]
     fn it_never_claims_more_than_people_signed() {
         let capped = words(&response(GateState::Open, 6000, 2500, 2500), "r");
-        let expected = "emergency/fix.json revision 2 is open at 25 %, the most that people signed (60 % was asked for) (edition 7";
-        assert!(capped.starts_with(expected), "{capped}");
-        assert!(!capped.contains("open at 60 %"), "{capped}");
+        let expected = "emergency/fix.json revision 2 is open at 25 % (edition 7, ledger 9).\n\
+                        That is the most that people signed; 60 % was asked for.";
+        assert_eq!(capped, expected);
     }
 
     #[test]
@@ -145,7 +142,9 @@ pub(super) mod tests {
         };
         let reverts = said(Some(GateEnd::Revert));
         assert!(
-            reverts.contains("is ended for good: no new enrolments. Clients that have it undo it"),
+            reverts.contains(
+                "is ended for good: no new enrolments (edition 7, ledger 9).\nClients that have it undo it"
+            ),
             "{reverts}"
         );
         assert!(reverts.contains("Clients that have an earlier revision keep it"), "{reverts}");
