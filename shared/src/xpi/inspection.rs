@@ -312,6 +312,20 @@ mod tests {
     use super::*;
     use crate::xpi::archive::maker::{stored, zip};
 
+    /// Whoever puts an unsigned file into the folder must not choose how long a run takes.
+    #[test]
+    fn an_unsigned_add_on_is_unsigned_whatever_it_says_of_itself() {
+        let namespaces: String = (0..1_000).map(|n| format!(" xmlns:n{n}='urn:{n}'")).collect();
+        let children: String = (0..5_000).map(|n| format!("<c xmlns:m{n}='urn:{n}'/>")).collect();
+        let rdf = format!("<RDF{namespaces}>{children}</RDF>");
+        for content in [rdf.as_str(), "<", ""] {
+            let bytes = zip(&[stored("install.rdf", content.as_bytes())]);
+            let inspection = inspect(&bytes, &Policy::firefox(), &Limits::default()).unwrap();
+            assert_eq!(inspection.fault.unwrap().kind, VerdictKind::Unsigned);
+            assert_eq!(inspection.id, None);
+        }
+    }
+
     #[test]
     fn what_an_add_on_says_of_itself_is_bounded() {
         let long = "x".repeat(400_000);
