@@ -171,7 +171,7 @@ pub struct X509Limits {
     /// Certificates between the end entity and the anchor. Real paths have one; webpki allows 6.
     pub intermediates: usize,
     /// Signature checks for one end entity. Junk costs one check for each key of a genuine CA of the name it
-    /// claims as issuer, so this is `embedded` times eight such keys.
+    /// claims as issuer, so this is `embedded` times four such keys. Whoever has a CA's key can make certificates that cost more each.
     pub signature_checks: usize,
     /// Steps of the search among genuine certificates for one end entity. Real ones take fewer than ten.
     pub search_steps: usize,
@@ -190,7 +190,7 @@ impl Default for X509Limits {
             pem_certificates: 256,
             embedded: 256,
             intermediates: 6,
-            signature_checks: 8 * 256,
+            signature_checks: 4 * 256,
             search_steps: 4_000,
             name_comparisons: 25_000,
         }
