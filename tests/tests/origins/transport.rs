@@ -168,6 +168,27 @@ fn what_a_proxy_answers_itself_is_not_told_as_the_origins() {
     assert!(!said.contains("HTTP_PROXY"), "{said}");
 }
 
+/// The tool of the release engineers goes by the same proxies, but never to this machine.
+#[test]
+fn the_tool_goes_by_proxies_as_agents_do() {
+    let (stage, _folder) = stage();
+    let expiries = |origin: &str, variables: &[(&str, &str)]| {
+        let mut ctl = command(&stage.binaries().ctl(), stage.folder());
+        ctl.args(["expiries", "--root", "authority/root.json", "--origin", origin]);
+        let output = ctl.envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let origin = "http://fixes.example/";
+    let proxy = Proxy::to(&address(&stage));
+    ends(expiries(origin, &[("HTTP_PROXY", &proxy.url)]), 0, "timestamp");
+    assert!(proxy.take().iter().any(|line| line.starts_with("GET http://fixes.example/")));
+    let asks = Proxy::answering("HTTP/1.1 407 Who\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    ends(expiries(origin, &[("HTTP_PROXY", &asks.url)]), 4, "HTTP_PROXY names wants a name and a password");
+    ends(expiries(origin, &[("HTTP_PROXY", "ftp://h")]), 2, "HTTP_PROXY names no usable proxy: ftp://");
+    ends(expiries(stage.origin(), &[("HTTP_PROXY", "ftp://h")]), 0, "timestamp");
+}
+
 #[test]
 fn a_variable_that_names_no_proxy_is_refused_by_name_and_keeps_nobody_from_other_origins() {
     let (stage, folder) = stage();
