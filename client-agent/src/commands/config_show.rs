@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
+use mulberry_shared::targeting::KnownWords;
 use serde::Serialize;
 use toml_edit::{Document, Item, TableLike, Value};
 
@@ -58,6 +59,9 @@ struct Line {
     /// Why a run would refuse it.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    /// Why recipes probably mean another word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 impl fmt::Display for Report {
@@ -65,9 +69,9 @@ impl fmt::Display for Report {
         let text = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or("-").to_owned();
         let rows = self.0.iter().map(|(key, line)| [key.clone(), text(line, "value"), text(line, "source")]);
         writeln!(f, "{}", crate::report::table(["KEY", "VALUE", "SAID BY"], rows))?;
-        let mut problems =
-            self.0.iter().filter_map(|(key, line)| Some((key, line.get("problem")?.as_str()?)));
-        problems.try_for_each(|(key, problem)| writeln!(f, "REFUSED by a run: {key}: {problem}"))
+        let told = |name| self.0.iter().filter_map(move |(key, line)| Some((key, line.get(name)?.as_str()?)));
+        told("problem").try_for_each(|(key, problem)| writeln!(f, "REFUSED by a run: {key}: {problem}"))?;
+        told("warning").try_for_each(|(key, warning)| writeln!(f, "Warning: {key}: {warning}"))
     }
 }
 
@@ -82,12 +86,26 @@ pub fn run(
     words: impl IntoIterator<Item = OsString>,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
+    let (report, exit) = report(args, cli, words, limits)?;
+    show(&report, args.output.into())?;
+    Ok(exit)
+}
+
+fn report(
+    args: &Args,
+    cli: clap::Command,
+    words: impl IntoIterator<Item = OsString>,
+    limits: &Limits,
+) -> Result<(Report, Exit), Failure> {
     let folder = args.state.open()?;
     let path = folder.root().join(config::FILE);
     let merged = settings::merged(&folder, folder.root(), args.settings.clone())?;
-    let problems = match settings::complete(merged) {
-        Ok(config) => settings::unreadable(&config, limits),
-        Err(problems) => problems,
+    let (problems, doubts) = match settings::complete(merged) {
+        Ok(config) => {
+            let doubts = config.facts.of("").doubts(&KnownWords::default());
+            (settings::unreadable(&config, limits), doubts)
+        }
+        Err(problems) => (problems, Vec::new()),
     };
     let text = settings::text(&folder, folder.root())?;
     let document = Document::parse(text.as_str()).map_err(Failure::usage)?;
@@ -116,11 +134,11 @@ pub fn run(
     let entry = |mut line: Line| {
         let problem = problems.iter().find(|problem| problem.setting == line.key);
         line.problem = problem.map(|problem| problem.problem.clone());
+        line.warning = doubts.iter().find(|doubt| doubt.field == line.key).map(ToString::to_string);
         Ok((line.key.clone(), serde_json::to_value(line)?))
     };
     let report = lines.map(entry).collect::<Result<_, serde_json::Error>>().map_err(Failure::usage)?;
-    show(&Report(report), args.output.into())?;
-    Ok(if problems.is_empty() { Exit::Yes } else { Exit::Usage })
+    Ok((Report(report), if problems.is_empty() { Exit::Yes } else { Exit::Usage }))
 }
 
 /// What the command line and the environment say; a line without value where they are silent.
@@ -148,7 +166,7 @@ fn said(mut cli: clap::Command, words: impl IntoIterator<Item = OsString>) -> Re
         });
         // The state folder's field has another name than its option.
         let key = if id == "folder" { "state" } else { id };
-        lines.push(Line { key: key.to_owned(), value: values, source, problem: None });
+        lines.push(Line { key: key.to_owned(), value: values, source, problem: None, warning: None });
     }
     Ok(lines)
 }
@@ -226,6 +244,13 @@ mod tests {
         assert_eq!(without_b, Exit::Usage, "a run could not read b.pem");
         fs::write(folder.path().join("b.pem"), crate::scene::anchor().to_pem()).unwrap();
         assert_eq!(run(&args, Cli::command(), words.clone(), &Limits::default()).unwrap(), Exit::Yes);
+
+        let slip = words.clone().map(|word| if word == "beta" { "Beta".into() } else { word });
+        let Top::Config(Command::Show(args)) = Cli::parse_from(slip.clone()).top;
+        let (shown, exit) = report(&args, Cli::command(), slip, &Limits::default()).unwrap();
+        assert_eq!(exit, Exit::Yes, "a warning refuses nothing");
+        let warning = "Warning: channel: \"Beta\" is not a known channel; did you mean \"beta\"?\n";
+        assert!(shown.to_string().ends_with(warning), "{shown}");
 
         // A file that a run could not read is refused here, too.
         fs::write(folder.path().join(config::FILE), "format = 1\norigni = \"x\"\n").unwrap();

@@ -70,7 +70,7 @@ enum Side {
 impl VersionRange {
     /// Reads a range as people write it: `>=60, <67`, `=66.0.3`, `67.*`, `>=68.0b3`.
     ///
-    /// Bounds with commas between, at most [256 bytes](MAX_RANGE). A version means itself alone, and `67.*` every version of
+    /// Bounds with commas between, at most 256 bytes. A version means itself alone, and `67.*` every version of
     /// 67, pre-releases included: after an operator, its first or its last. `^` and `~` bound as semver's do.
     ///
     /// # Errors
