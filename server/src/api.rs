@@ -1,9 +1,16 @@
 //! HTTP. Two listeners: the public one serves finished bytes, the operators' one takes requests with bearer tokens.
 
-use actix_web::HttpRequest;
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::web::Data;
+use std::time::Instant;
 
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::http::{ConnectionType, Method};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, ResponseError as _};
+use tokio_util::either::Either;
+
+use crate::connections::places::Seat;
 use crate::services::Core;
 
 pub mod ceremonies;
@@ -26,25 +33,53 @@ pub async fn method_not_allowed(request: HttpRequest) -> problem::ProblemAnswer 
     problem::method_not_allowed(request.method().as_str())
 }
 
-/// Middleware that counts each request once it is answered, by what it was for, and logs it: method, path and status;
-/// neither client addresses nor headers. For `wrap_fn`, which boxes nothing.
+/// Middleware that refuses bodies where none belongs, counts each request once it is answered, by what it was for, and logs it:
+/// method, path and status; neither client addresses nor headers. For `wrap_fn`, which boxes nothing.
 pub fn observe<S, B>(
     request: ServiceRequest,
     service: &S,
-) -> impl Future<Output = Result<ServiceResponse<B>, actix_web::Error>> + use<S, B>
+) -> impl Future<Output = Result<ServiceResponse<EitherBody<B>>, actix_web::Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    B: MessageBody,
 {
-    let answer = service.call(request);
+    let has_body = announces_body(&request);
+    let answer = if has_body && matches!(*request.method(), Method::GET | Method::HEAD) {
+        let refused = problem::body_not_taken(request.method().as_str()).error_response();
+        Either::Right(request.into_response(refused).map_into_right_body())
+    } else {
+        Either::Left(service.call(request))
+    };
     async move {
-        let answer = answer.await?;
-        let (asked, status) = (answer.request(), answer.status().as_u16());
+        let mut answer = match answer {
+            Either::Left(answer) => answer.await?.map_into_left_body(),
+            Either::Right(refused) => refused,
+        };
+        let status = answer.status();
+        if let Some(seat) = answer.request().conn_data::<Seat>() {
+            // HTTP would go on waiting for a body that nobody reads, for ever.
+            let refused = has_body && (status.is_client_error() || status.is_server_error());
+            if refused {
+                seat.refuse_body(Instant::now());
+            }
+            if refused || seat.should_close() {
+                answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+        }
+        let (asked, status) = (answer.request(), status.as_u16());
         if let Some(core) = asked.app_data::<Data<Core>>() {
             core.metrics().count_request(asked.path(), status);
         }
         tracing::debug!(method = %asked.method(), path = asked.path(), status, "request");
         Ok(answer)
     }
+}
+
+/// Whether a body follows the head of this request, or is said to.
+fn announces_body(request: &ServiceRequest) -> bool {
+    let (head, payload) = request.parts();
+    let length = || head.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    !matches!(payload, Payload::None) && (head.headers().contains_key(TRANSFER_ENCODING) || length())
 }
 
 #[cfg(test)]

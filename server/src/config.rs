@@ -1,5 +1,6 @@
 //! Flags and environment: what the command line takes, and what `run` is given once it was checked.
 
+mod connections;
 mod run;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use mulberry_shared::operators::Scope;
 use mulberry_shared::trust::OnlineRole;
 
+pub use connections::ConnectionArgs;
 pub use run::{InTheClear, OperatorsTransport, RunArgs};
 
 /// Publishes signed emergency fixes: a TUF repository over HTTP, and an interface for its operators.

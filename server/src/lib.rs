@@ -10,6 +10,7 @@
 //! | [`state`] | the fold over the ledger |
 //! | [`edition`], [`keys`] | what the server signs, and with what |
 //! | [`served`] | every document as finished bytes, replaced as a whole |
+//! | [`connections`] | each connection's place: how many, from whom, for how long |
 //! | [`live`], [`capacity`] | the live stream: who is connected, and what they are told; how many there may be |
 //! | [`metrics`] | figures for a monitoring system |
 //! | [`services`] | publish, gate, status, and the one writer |
@@ -22,6 +23,7 @@ pub mod capacity;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod edition;
 pub mod export;
 pub mod files;

@@ -13,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::capacity::Capacity;
+use crate::connections::places::Cut;
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -85,6 +86,17 @@ struct ChangeLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ListenerLabels {
+    listener: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CutLabels {
+    listener: &'static str,
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RoleLabels {
     role: String,
 }
@@ -102,6 +114,23 @@ pub enum Change {
     Drop,
     /// A gate.
     Gate,
+}
+
+/// The figures of one listener's connections.
+#[derive(Clone, Debug)]
+pub struct ConnectionCounts {
+    /// Those that have a place.
+    pub open: Gauge,
+    cut: [Counter; Cut::ALL.len()],
+}
+
+impl ConnectionCounts {
+    /// Counts one that we ended.
+    pub fn count(&self, why: Cut) {
+        if let Some(counter) = self.cut.get(why as usize) {
+            counter.inc();
+        }
+    }
 }
 
 /// What is, at the moment it is asked for.
@@ -128,6 +157,8 @@ pub struct Metrics {
     requests: Vec<[Counter; CLASSES.len()]>,
     changes: Family<ChangeLabels, Counter>,
     signing_failures: Counter,
+    connections: Family<ListenerLabels, Gauge>,
+    connections_cut: Family<CutLabels, Counter>,
     edition: Gauge,
     events: Gauge,
     recipes: Gauge,
@@ -170,6 +201,13 @@ impl Default for Metrics {
         registry.register("changes", "What operators asked for, by result", changes.clone());
         let help = "Editions that could not be signed or made durable";
         registry.register("signing_failures", help, signing_failures.clone());
+        let (connections, connections_cut) = (Family::default(), Family::default());
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register(
+            "connections_cut",
+            "Connections that the server ended, by reason",
+            connections_cut.clone(),
+        );
         let help = "Seconds until the metadata of a role expires; negative when it has";
         registry.register("role_expires_in_seconds", help, expiries.clone());
         Self {
@@ -177,6 +215,8 @@ impl Default for Metrics {
             requests: by_class,
             changes,
             signing_failures,
+            connections,
+            connections_cut,
             edition,
             events,
             recipes,
@@ -222,6 +262,14 @@ impl Metrics {
         self.signing_failures.inc();
     }
 
+    /// The figures of the connections of this listener.
+    #[must_use]
+    pub fn connections(&self, listener: &'static str) -> ConnectionCounts {
+        let cut = |(_, why)| self.connections_cut.get_or_create(&CutLabels { listener, why }).clone();
+        let open = self.connections.get_or_create(&ListenerLabels { listener }).clone();
+        ConnectionCounts { open, cut: Cut::ALL.map(cut) }
+    }
+
     /// Everything as text.
     ///
     /// # Errors
@@ -247,7 +295,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_endpoint_stands_at_its_own_number() {
+    fn every_endpoint_and_every_cut_stands_at_its_own_number() {
+        for (number, (cut, _)) in Cut::ALL.into_iter().enumerate() {
+            assert_eq!(cut as usize, number);
+        }
         for (number, (endpoint, _)) in Endpoint::ALL.into_iter().enumerate() {
             assert_eq!(endpoint as usize, number);
         }

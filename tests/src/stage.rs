@@ -32,6 +32,8 @@ pub struct Stage {
     addresses: Option<[String; 2]>,
     /// Soft and hard limit of the files that the server may open.
     open_files: Option<[u32; 2]>,
+    /// Further options of a server that starts.
+    server_options: Vec<String>,
 }
 
 /// A running server. Dropping it ends it without warning.
@@ -65,7 +67,15 @@ impl Stage {
         let binaries = Binaries::build().map_err(|e| StageError(e.to_string()))?;
         let folder = tempfile::Builder::new().prefix("mulberry-stage").tempdir().map_err(io)?;
         let clock = clock.map(|start| (start, Instant::now()));
-        let stage = Self { binaries, folder, clock, server: None, addresses: None, open_files: None };
+        let stage = Self {
+            binaries,
+            folder,
+            clock,
+            server: None,
+            addresses: None,
+            open_files: None,
+            server_options: Vec::new(),
+        };
         stage.ctl(&["init", "authority", "--no-passphrase"])?.expect_code(0)?;
         stage.server_command(&["init", "--from", "authority/server", "--state", "server"])?.expect_code(0)?;
         let said = stage.server_command(&[
@@ -109,6 +119,11 @@ impl Stage {
         self.open_files = Some([soft, hard]);
     }
 
+    /// From now on a server that starts has these options besides.
+    pub fn server_options(&mut self, options: &[&str]) {
+        self.server_options = options.iter().map(ToString::to_string).collect();
+    }
+
     /// Starts the server, on free ports the first time and on the same ones later, and waits until both its
     /// listeners answer.
     ///
@@ -143,6 +158,7 @@ impl Stage {
         let mut start = self.server_program();
         let listen = addresses.each_ref().map(|url| host_and_port(url).to_owned());
         start.args(["run", "--state", state, "--listen", &listen[0], "--operators-listen", &listen[1]]);
+        start.args(&self.server_options);
         start.args(self.clock_arguments()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut process = start.spawn().map_err(io)?;
         let told = wait_for("the server to listen", || {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::operators::authorise;
 use super::problem::ProblemAnswer;
+use crate::connections::places::Seat;
 use crate::export::socket::STALLED;
 use crate::ledger::LedgerError;
 use crate::services::Core;
@@ -32,6 +33,9 @@ pub(super) async fn ledger(
 ) -> Result<HttpResponse, ProblemAnswer> {
     let actor = authorise(&request, &tokens, Scope::Read)?;
     let mut export = core.export_remotely()?;
+    if let Some(seat) = request.conn_data::<Seat>() {
+        seat.excuse();
+    }
     let (lines, body) = mpsc::channel(1);
     tokio::spawn(async move {
         loop {

@@ -3,7 +3,6 @@
 //! On connecting the number of the current edition, then one event for each new one, and comments in between. No secret is in
 //! it: the same number is in the public metadata, and agents take it for a hint only.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -11,24 +10,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::Extensions;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpResponse, ResponseError as _};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use mulberry_shared::live::{HEARTBEAT, HEARTBEAT_SECONDS, MEDIA_TYPE, announcement};
 use mulberry_shared::operators::ProblemKind;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 
 use super::problem::ProblemAnswer;
+use crate::connections::places::{Seat, Streaming};
 use crate::live::Admission;
 use crate::services::Core;
-
-/// How long what was sent may stay unacknowledged, or find no room on the other side, before the connection is ended.
-const STALLED: Duration = Duration::from_secs(60);
 
 /// Proxies that collect answers before they pass them on would defeat the purpose.
 const UNBUFFERED: (HeaderName, HeaderValue) =
@@ -39,8 +34,12 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("60");
 
 /// Opens a stream, where there is room for one. Who is refused is also disconnected: connections that wait for nothing would
 /// take the room that is kept for everything else.
-pub async fn stream(core: Data<Core>, admission: Data<Admission>) -> HttpResponse {
+pub async fn stream(request: HttpRequest, core: Data<Core>, admission: Data<Admission>) -> HttpResponse {
     let Some(place) = admission.enter() else { return refusal("all live streams of this server are taken") };
+    let streaming = request.conn_data::<Seat>().map(Seat::stream);
+    if matches!(streaming, Some(None)) {
+        return refusal("all live streams that this network may have are taken");
+    }
     // Listen first, look then: an edition in between is announced twice rather than never.
     let Some(listener) = core.live().subscribe() else { return refusal("the server is stopping") };
     let current = core.served().edition.number();
@@ -48,7 +47,13 @@ pub async fn stream(core: Data<Core>, admission: Data<Admission>) -> HttpRespons
         .content_type(MEDIA_TYPE)
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .insert_header(UNBUFFERED)
-        .body(Stream::new(Connection { listener, first: Some(current), told: current, _place: place }))
+        .body(Stream::new(Connection {
+            listener,
+            first: Some(current),
+            told: current,
+            _place: place,
+            _streaming: streaming.flatten(),
+        }))
 }
 
 fn refusal(detail: &str) -> HttpResponse {
@@ -60,22 +65,14 @@ fn refusal(detail: &str) -> HttpResponse {
     answer
 }
 
-/// For the listener's `on_connect`: the system ends connections whose other side takes nothing any more. A stream that
-/// cannot be written is not asked for more, so it could never notice by itself.
-pub fn bound_stalls(connection: &dyn Any, _: &mut Extensions) {
-    if let Some(connection) = connection.downcast_ref::<TcpStream>()
-        && let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(STALLED))
-    {
-        tracing::debug!(%error, "a connection has no bound on stalls");
-    }
-}
-
 /// One agent's end of the hub.
 struct Connection {
     listener: Receiver<u64>,
     first: Option<u64>,
     told: u64,
     _place: OwnedSemaphorePermit,
+    /// None in tests without a socket.
+    _streaming: Option<Streaming>,
 }
 
 impl Connection {
@@ -140,7 +137,13 @@ mod tests {
     fn connection(live: &Live, current: u64) -> Pin<Box<Stream>> {
         let place = Admission::for_connections(4).enter().unwrap();
         let listener = live.subscribe().unwrap();
-        Box::pin(Stream::new(Connection { listener, first: Some(current), told: current, _place: place }))
+        Box::pin(Stream::new(Connection {
+            listener,
+            first: Some(current),
+            told: current,
+            _place: place,
+            _streaming: None,
+        }))
     }
 
     async fn said(stream: &mut Pin<Box<Stream>>) -> Option<String> {

@@ -20,6 +20,7 @@ use super::ceremonies;
 use super::problem::{self, ProblemAnswer};
 use super::{ledger, metrics, proposals};
 use super::{method_not_allowed, not_found};
+use crate::connections::places::Seat;
 use crate::services::Core;
 use crate::tokens::LiveTokens;
 
@@ -139,6 +140,10 @@ pub(super) fn authorise(
         ProblemAnswer::new(ProblemKind::Unavailable, detail, "look at the server's log")
     })?;
     let token = token.ok_or_else(|| unauthenticated("the token is not known, or was revoked"))?;
+    // From here on its connection is not cut for others.
+    if let Some(seat) = request.conn_data::<Seat>() {
+        seat.authenticate();
+    }
     if scope != Scope::Read && !token.may.contains(&scope) {
         let detail = format!("the token {:?} lacks the scope {}", token.name, scope.as_str());
         let remedy = format!("use a token made with `--may {}`", scope.as_str());

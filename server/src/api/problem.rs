@@ -86,6 +86,18 @@ pub fn method_not_allowed(method: &str) -> ProblemAnswer {
     )
 }
 
+/// A request of this method came with a body.
+#[must_use]
+pub fn body_not_taken(method: &str) -> ProblemAnswer {
+    let method: String = method.chars().take(20).collect();
+    let detail = format!("{method} takes no body here, and one was announced");
+    ProblemAnswer::new(
+        ProblemKind::MalformedRequest,
+        detail,
+        "send it without Content-Length and Transfer-Encoding",
+    )
+}
+
 fn describe(kind: ProblemKind) -> (StatusCode, &'static str) {
     use ProblemKind as K;
     match kind {

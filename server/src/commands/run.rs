@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::App;
 use actix_web::dev::Server;
-use actix_web::http::KeepAlive;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use mulberry_shared::limits::Limits;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,6 +20,8 @@ use crate::api;
 use crate::capacity::{Capacity, OPERATORS_CONNECTIONS, raise_open_files};
 use crate::clock::Clock;
 use crate::config::{OperatorsTransport, RunArgs};
+use crate::connections;
+use crate::connections::listen::Listener;
 use crate::edition::Work;
 use crate::edition::store::EditionFile;
 use crate::export::socket;
@@ -33,15 +34,6 @@ use crate::tokens::LiveTokens;
 
 /// How often it is looked whether something must be signed again. Most looks find nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-
-/// How long requests in flight may take after a signal.
-const SHUTDOWN_SECONDS: u64 = 10;
-
-/// How long the head of a request may take to arrive.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of a PEM file with a certificate chain or a key.
 const MAX_PEM_BYTES: u64 = 256 << 10;
@@ -146,26 +138,26 @@ fn public_server(
     core: &Arc<Core>,
 ) -> Result<(Server, SocketAddr), CommandError> {
     let data = Data::from(core.clone());
-    let connections = capacity.each_worker();
-    // Called once in each worker.
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(data.clone())
-            .app_data(Data::new(Admission::for_connections(connections)))
-            .wrap_fn(api::observe)
-            .configure(api::public::configure)
-    })
-    .on_connect(api::live::bound_stalls)
-    .workers(capacity.workers)
-    .max_connections(connections)
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .bind(args.listen)
-    .map_err(|error| cannot_listen(args.listen, &error))?;
-    let at = server.addrs().first().copied().unwrap_or(args.listen);
-    Ok((server.run(), at))
+    let sockets = capacity.each_worker();
+    let listener = Listener {
+        name: "public",
+        at: args.listen,
+        workers: capacity.workers,
+        sockets,
+        bounds: connections::public(&args.connections, &capacity),
+        keep_alive: args.connections.idle(),
+        tls: None,
+        counts: core.metrics().connections("public"),
+    };
+    listener
+        .serve(move || {
+            App::new()
+                .app_data(data.clone())
+                .app_data(Data::new(Admission::for_connections(sockets)))
+                .wrap_fn(api::observe)
+                .configure(api::public::configure)
+        })
+        .map_err(|error| cannot_listen(args.listen, &error))
 }
 
 fn operators_server(
@@ -175,28 +167,26 @@ fn operators_server(
     tokens: &Data<LiveTokens>,
 ) -> Result<(Server, SocketAddr), CommandError> {
     let (data, tokens) = (Data::from(core.clone()), tokens.clone());
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(data.clone())
-            .app_data(tokens.clone())
-            .wrap_fn(api::observe)
-            .configure(api::operators::configure)
-    })
-    .workers(1)
-    .max_connections(OPERATORS_CONNECTIONS)
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .tls_handshake_timeout(REQUEST_TIMEOUT)
-    .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals();
     let at = args.operators_listen;
-    let server = match tls {
-        None => server.bind(at),
-        Some(tls) => server.bind_rustls_0_23(at, tls),
-    }
-    .map_err(|error| cannot_listen(at, &error))?;
-    let at = server.addrs().first().copied().unwrap_or(at);
-    Ok((server.run(), at))
+    let listener = Listener {
+        name: "operators",
+        at,
+        workers: 1,
+        sockets: OPERATORS_CONNECTIONS,
+        bounds: connections::operators(&args.connections, &core.limits().operators),
+        keep_alive: args.connections.idle(),
+        tls: tls.map(Arc::new),
+        counts: core.metrics().connections("operators"),
+    };
+    listener
+        .serve(move || {
+            App::new()
+                .app_data(data.clone())
+                .app_data(tokens.clone())
+                .wrap_fn(api::observe)
+                .configure(api::operators::configure)
+        })
+        .map_err(|error| cannot_listen(at, &error))
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> CommandError {
@@ -248,8 +238,10 @@ fn tls_config(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, Co
     let private = PrivateKeyDer::from_pem_slice(&files::read_private(key, MAX_PEM_BYTES)?)
         .map_err(|error| unusable(key, error.to_string()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-        .map_err(|error| unusable(certificate, error.to_string()))
+        .map_err(|error| unusable(certificate, error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }

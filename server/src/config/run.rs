@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::StateArgs;
+use super::{ConnectionArgs, StateArgs};
 use crate::capacity::LEAST_CONNECTIONS;
 
 /// `run`.
@@ -45,6 +45,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 800, env = "MULBERRY_SERVER_MAX_CONNECTIONS",
         value_parser = clap::value_parser!(u32).range(i64::from(LEAST_CONNECTIONS)..=1_000_000))]
     pub max_connections: u32,
+    /// How long connections may last, and how many one peer may have
+    #[command(flatten)]
+    pub connections: ConnectionArgs,
 }
 
 /// How the operators' listener is protected.

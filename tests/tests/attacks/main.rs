@@ -5,6 +5,7 @@
 // Clippy knows tests by their attribute and takes their helpers for other code.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod idle_sockets;
 mod lanes;
 mod malformed;
 mod mutations;
