@@ -157,6 +157,7 @@ pub struct Metrics {
     requests: Vec<[Counter; CLASSES.len()]>,
     changes: Family<ChangeLabels, Counter>,
     signing_failures: Counter,
+    tokens_refused: Counter,
     connections: Family<ListenerLabels, Gauge>,
     connections_cut: Family<CutLabels, Counter>,
     edition: Gauge,
@@ -201,6 +202,9 @@ impl Default for Metrics {
         registry.register("changes", "What operators asked for, by result", changes.clone());
         let help = "Editions that could not be signed or made durable";
         registry.register("signing_failures", help, signing_failures.clone());
+        let tokens_refused = Counter::default();
+        let help = "Requests on the operators' listener without a valid token";
+        registry.register("tokens_refused", help, tokens_refused.clone());
         let (connections, connections_cut) = (Family::default(), Family::default());
         registry.register("connections", "Open connections", connections.clone());
         registry.register(
@@ -215,6 +219,7 @@ impl Default for Metrics {
             requests: by_class,
             changes,
             signing_failures,
+            tokens_refused,
             connections,
             connections_cut,
             edition,
@@ -260,6 +265,17 @@ impl Metrics {
     /// Counts an edition that could not be signed or made durable.
     pub fn count_signing_failure(&self) {
         self.signing_failures.inc();
+    }
+
+    /// Counts a request without a valid token.
+    pub fn count_refused_token(&self) {
+        self.tokens_refused.inc();
+    }
+
+    /// How many requests had no valid token so far.
+    #[must_use]
+    pub fn refused_tokens(&self) -> u64 {
+        self.tokens_refused.get()
     }
 
     /// The figures of the connections of this listener.

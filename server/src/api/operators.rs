@@ -123,6 +123,9 @@ pub(super) fn authorise(
     scope: Scope,
 ) -> Result<String, ProblemAnswer> {
     let unauthenticated = |detail: &str| {
+        if let Some(core) = request.app_data::<Data<Core>>() {
+            core.metrics().count_refused_token();
+        }
         let remedy = "send `Authorization: Bearer TOKEN` with a token made by `mulberry-server token add`";
         ProblemAnswer::new(ProblemKind::Unauthenticated, detail, remedy)
     };

@@ -420,6 +420,7 @@ async fn metrics_count_requests_and_changes_and_show_what_is() {
         "mulberry_live_connections 1",
         "mulberry_troubles 0",
         "mulberry_signing_failures_total 0",
+        "mulberry_tokens_refused_total 1",
         &format!("mulberry_edition {}", lab.core.served().edition.number()),
         "mulberry_role_expires_in_seconds{role=\"timestamp\"} 86400",
     ] {

@@ -197,6 +197,7 @@ async fn sign_regularly(core: &Core) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut warned = Vec::new();
+    let mut refused = 0;
     loop {
         ticks.tick().await;
         match core.sign_due().await {
@@ -208,6 +209,14 @@ async fn sign_regularly(core: &Core) {
         if troubles != warned {
             troubles.iter().for_each(|trouble| tracing::warn!(trouble, "due"));
             warned = troubles;
+        }
+        // One line for all of them: whoever guesses tokens must not fill the disk.
+        let refused_now = core.metrics().refused_tokens();
+        if refused_now > refused {
+            let remedy = "if nobody of yours is trying a token, look who reaches the operators' listener";
+            let requests = refused_now.saturating_sub(refused);
+            tracing::warn!(requests, since_start = refused_now, remedy, "requests without a valid token");
+            refused = refused_now;
         }
     }
 }

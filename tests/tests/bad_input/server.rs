@@ -1,10 +1,10 @@
 //! Bad requests to both listeners of the real server: problem documents, and it keeps serving.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use mulberry_lab::stage::Stage;
+use mulberry_lab::stage::{Stage, wait_for};
 use serde_json::Value;
 
 /// The most a server may hold above what it held when idle, in KiB.
@@ -166,4 +166,45 @@ fn peak(told: &Value) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", told["pid"])).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn two_thousand_wrong_tokens_are_a_figure_and_one_line_in_the_log() {
+    const WRONG: usize = 2_000;
+    let mut stage = Stage::new(None).unwrap();
+    stage.start_server().unwrap();
+    let address = stage.operators().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut socket = BufReader::new(TcpStream::connect(address).unwrap());
+    for number in 0..WRONG {
+        let head = format!(
+            "GET /api/v1/status HTTP/1.1\r\nHost: lab\r\nAuthorization: Bearer guess-{number}\r\n\r\n"
+        );
+        socket.get_mut().write_all(head.as_bytes()).unwrap();
+        let (mut line, mut status, mut length) = (String::new(), String::new(), 0);
+        while line != "\r\n" {
+            line.clear();
+            socket.read_line(&mut line).unwrap();
+            let lower = line.to_lowercase();
+            status = if status.is_empty() { line.clone() } else { status };
+            if let Some(told) = lower.strip_prefix("content-length: ") {
+                length = told.trim().parse().unwrap();
+            }
+        }
+        assert!(status.contains(" 401 "), "{status}");
+        let mut body = vec![0; length];
+        socket.read_exact(&mut body).unwrap();
+    }
+    let token = std::fs::read_to_string(stage.path("token")).unwrap();
+    let metrics = ask(stage.operators(), &token, "GET /metrics", "text/plain", b"").body;
+    assert!(metrics.contains(&format!("mulberry_tokens_refused_total {WRONG}\n")), "{metrics}");
+    let said = || {
+        let log = std::fs::read_to_string(stage.path("server.log")).unwrap();
+        let of_it = |line: &&str| line.contains("requests without a valid token");
+        let lines: Vec<String> = log.lines().filter(of_it).map(str::to_owned).collect();
+        Ok(lines.last().is_some_and(|line| line.contains(&format!("since_start={WRONG}"))).then_some(lines))
+    };
+    let lines = wait_for("the server to say so", said).unwrap();
+    // As many as there were looks while they came, and not one for each.
+    assert!(lines.len() < 20, "{lines:?}");
+    assert!(!lines.concat().contains("guess-"));
 }
