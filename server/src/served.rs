@@ -3,7 +3,7 @@
 //! Requests read one [`Served`] and never the store. Files of recent editions stay for agents in the middle of a refresh.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
@@ -53,6 +53,8 @@ pub struct Served {
     /// Full pages of the ledger's links, from page 0 on.
     pages: Vec<Arc<ServedFile>>,
     generation: u64,
+    /// See [`Served::gates_fault`].
+    gates_fault: OnceLock<Option<String>>,
 }
 
 impl Served {
@@ -60,7 +62,8 @@ impl Served {
     #[must_use]
     pub fn new(previous: Option<&Served>, state: Arc<State>, edition: Arc<Edition>) -> Self {
         let generation = previous.map_or(1, |previous| previous.generation.saturating_add(1));
-        let mut served = Self { state, edition, files: HashMap::new(), pages: Vec::new(), generation };
+        let (files, pages, gates_fault) = (HashMap::new(), Vec::new(), OnceLock::new());
+        let mut served = Self { state, edition, files, pages, generation, gates_fault };
         served.add_pages(previous);
         for (path, bytes) in documents(&served.state, &served.edition) {
             served.insert(previous, path, bytes);
@@ -69,6 +72,12 @@ impl Served {
             served.keep_recent(previous);
         }
         served
+    }
+
+    /// What is wrong with the gates, which `look` finds out the first time: health is asked for by anybody, as often as they like,
+    /// and the gates are the same until another edition is served.
+    pub fn gates_fault(&self, look: impl FnOnce(&State) -> Option<String>) -> Option<&str> {
+        self.gates_fault.get_or_init(|| look(&self.state)).as_deref()
     }
 
     /// The document at `path`, such as `metadata/timestamp.json`.

@@ -163,7 +163,9 @@ impl Core {
         if self.failing.load(Ordering::SeqCst) {
             troubles.push("the last write to the state folder failed".to_owned());
         }
-        if let Err(why) = self.gates_as_read(&self.served().state) {
+        let served = self.served();
+        let look = |state: &_| self.gates_as_read(state).err().map(|why| why.to_string());
+        if let Some(why) = served.gates_fault(look) {
             troubles
                 .push(format!("clients open nothing: {why}; pause or end that recipe, with another reason"));
         }

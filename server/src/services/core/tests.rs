@@ -55,6 +55,19 @@ fn read(served: &Served, now: Timestamp) -> ReadEdition {
     state.edition(&Limits::default()).unwrap()
 }
 
+/// Anybody may ask for health, as often as they like.
+#[tokio::test]
+async fn health_reads_the_gates_once_for_each_edition() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    assert_eq!(core.troubles(), Vec::<String>::new());
+    assert_eq!(core.served().gates_fault(|_| panic!("they were read again")), None);
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    let fault = core.served().gates_fault(|_| Some("other gates".to_owned())).map(str::to_owned);
+    assert_eq!(fault.as_deref(), Some("other gates"), "another edition is looked at again");
+    assert!(core.troubles().concat().contains("other gates"));
+}
+
 #[tokio::test]
 async fn a_client_reads_what_was_published_and_how_far_it_is_open() {
     let parts = Parts::initialised(MemoryStore::new()).await;
