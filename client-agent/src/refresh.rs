@@ -177,7 +177,7 @@ async fn ask(
 /// What happened, for people.
 pub(crate) fn sentence(report: &RefreshReport) -> String {
     let problems: Vec<String> = report.errors().map(ToString::to_string).collect();
-    match (report.outcome(), problems.is_empty()) {
+    let said = match (report.outcome(), problems.is_empty()) {
         (Outcome::Current, _) | (_, true) if report.changed() => "verified; something new came".into(),
         (Outcome::Current, _) | (_, true) => "verified; nothing new".into(),
         _ => {
@@ -185,6 +185,13 @@ pub(crate) fn sentence(report: &RefreshReport) -> String {
             let shown = problems.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
             if more == 0 { shown } else { format!("{shown}; and {more} more") }
         }
+    };
+    match report.withheld().next() {
+        // Where nothing can be had, the root is no exception.
+        Some(error) if report.outcome() != Outcome::Unreachable => {
+            format!("{said}; {error}, so the root that is held goes on")
+        }
+        _ => said,
     }
 }
 

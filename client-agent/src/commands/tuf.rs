@@ -192,6 +192,9 @@ impl<'a> Client<'a> {
 
     async fn refresh(&mut self) -> Result<(), Failure> {
         self.go().await?;
+        for error in self.updater.report().withheld() {
+            tracing::warn!(%error, "it is not known whether there is a newer root; the one that is held goes on");
+        }
         self.updater.refreshed().map_err(no)
     }
 

@@ -4,6 +4,7 @@ use crate::{
     failure::{Failure, FailureKind},
     files,
     http::{Endpoint, NoAnswer},
+    output,
 };
 use jiff::Timestamp;
 use mulberry_shared::{
@@ -19,6 +20,13 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
 };
+
+/// Says what could not be learnt, and kept the refresh from nothing.
+pub fn warn_of_withheld(report: &RefreshReport) {
+    for error in report.withheld() {
+        output::warn(&format!("{error}. The root that is held goes on, and a newer one is not known of."));
+    }
+}
 
 /// Reads the pinned root.
 ///
@@ -151,7 +159,9 @@ impl Source<'_> {
         while let Next::Fetch(wanted) = refresh.next() {
             refresh.supply(self.fetch(&wanted).await);
         }
-        refresh.finish()
+        let (state, report) = refresh.finish();
+        warn_of_withheld(&report);
+        (state, report)
     }
 
     /// The roots before this version, as far back as there are any. Nothing vouches for them yet.

@@ -370,7 +370,7 @@ fn an_origin_that_cannot_be_asked_changes_nothing() {
     repository.publish();
     let (after, report) =
         repository.refresh_with(&state, &limits(), |_, _| Reply::Failed("connection refused".into()));
-    assert_eq!((failed(&report, "root"), report.outcome()), (Kind::Unreachable, Outcome::Unreachable));
+    assert_eq!((failed(&report, "timestamp"), report.outcome()), (Kind::Unreachable, Outcome::Unreachable));
     assert_eq!(after, state);
     // One lane that cannot be had does not keep the other waiting.
     repository.add(Lane::Emergency, "fix", b"fix two");
@@ -381,6 +381,42 @@ fn an_origin_that_cannot_be_asked_changes_nothing() {
     });
     assert_eq!(report.outcome(), Outcome::Unreachable);
     assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix one"), pair(ROUTINE, "chore two")]));
+}
+
+/// Whoever can send an error for the next root could as well say that there is none.
+#[test]
+fn a_next_root_that_cannot_be_had_keeps_nobody_from_what_the_held_root_vouches_for() {
+    let (mut repository, state) = seen();
+    repository.add(Lane::Emergency, "fix", b"fix two");
+    repository.publish();
+    let without = |repository: &Repository, state: &TrustState, root: &'static str| {
+        repository.refresh_with(state, &limits(), move |path, reply| {
+            if path == root { Reply::Failed("the origin answered 500".into()) } else { reply }
+        })
+    };
+    let (after, report) = without(&repository, &state, "metadata/2.root.json");
+    assert_eq!(report.outcome(), Outcome::Current);
+    assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix two"), pair(ROUTINE, "chore one")]));
+    let told: Vec<_> = report.withheld().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("2.root.json") && told[0].contains("500"), "{told:?}");
+    // A root that came before the error counts, also for the keys of what follows.
+    let (online, mut rotated) = (repository.clone(), repository);
+    rotated.rotate(&[("timestamp", &[91])]);
+    rotated.publish();
+    let (through, report) = without(&rotated, &after, "metadata/3.root.json");
+    assert_eq!((through.trusted().root().version, report.outcome()), (2, Outcome::Current));
+    // Hidden or not, what the held root does not vouch for does not enter; and nothing else is lost by it.
+    let (hidden, report) = without(&rotated, &after, "metadata/2.root.json");
+    assert_eq!((failed(&report, "timestamp"), report.withheld().count()), (Kind::Threshold, 1));
+    assert_eq!(hidden, after);
+    // A next root that is there and is not one still ends the refresh (5.3.4, 5.3.5).
+    for bad in [Reply::Bytes(b"{}".to_vec()), Reply::TooLong] {
+        let (kept, report) = online.refresh_with(&after, &limits(), |path, reply| {
+            if path == "metadata/2.root.json" { bad.clone() } else { reply }
+        });
+        failed(&report, "root");
+        assert_eq!((kept, report.outcome()), (after.clone(), Outcome::Refused));
+    }
 }
 
 #[test]

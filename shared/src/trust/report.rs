@@ -41,6 +41,8 @@ pub enum Event {
         /// The version now. 0 for files.
         to: u64,
     },
+    /// Whether there is a next one could not be learnt; what is there stands, and the refresh went on. Of the root only.
+    Withheld(TrustError),
     /// It failed; what was there before stands.
     Failed(TrustError),
 }
@@ -72,6 +74,14 @@ impl RefreshReport {
     pub fn errors(&self) -> impl Iterator<Item = &TrustError> {
         self.entries.iter().filter_map(|entry| match &entry.event {
             Event::Failed(error) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// What could not be learnt, and kept nothing from going on.
+    pub fn withheld(&self) -> impl Iterator<Item = &TrustError> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Withheld(error) => Some(error),
             _ => None,
         })
     }

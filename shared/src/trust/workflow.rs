@@ -116,6 +116,13 @@ impl Workflow {
     ) {
         match reply {
             Err(error) if error.kind == TrustErrorKind::Absent => self.end_root(trusted),
+            // 5.3.3 knows only "not available". Whoever can send an error, or let the time run out, could as well send a 404, so
+            // stopping here would protect nobody. What hides a root longer than a timestamp lives is found at 5.4.4.
+            Err(error) if error.kind == TrustErrorKind::Unreachable => {
+                self.report.add("root", Event::Withheld(error));
+                self.end_root(trusted);
+            }
+            // It is there, and is not what it must be.
             Err(error) => self.stop(error),
             Ok(bytes) => match trusted.update_root(&bytes, &self.limits) {
                 Ok(()) => self.phase = Phase::Root { from, rotations: rotations.saturating_add(1) },

@@ -124,6 +124,7 @@ pub(super) async fn collect(
     }
     older_roots(source, pinned, &mut entries, limits).await?;
     bar.finish_and_clear();
+    origin::warn_of_withheld(&report);
     // One lane's own affair: the edition is published like that, and agents take the rest of it.
     for error in report.errors() {
         output::warn(&error.to_string());
