@@ -88,7 +88,7 @@ impl Served {
 
     /// A full page of links. A long ledger has thousands, so they are not looked at again for each edition.
     fn page(&self, path: &str) -> Option<&Arc<ServedFile>> {
-        let (ledger, name) = path.strip_prefix(links::FOLDER)?.split_once('/')?;
+        let (ledger, name) = path.strip_prefix(location::LEDGER)?.split_once('/')?;
         let index: u64 = name.strip_suffix(".json")?.parse().ok()?;
         let head = self.state.links.head()?;
         // Compared whole: a number has one way to be written in a path.
@@ -122,7 +122,7 @@ impl Served {
 
     fn insert(&mut self, previous: Option<&Served>, path: String, bytes: Arc<[u8]>) {
         // The timestamp, and the page of links that grows.
-        let grows = path == "metadata/timestamp.json" || path.starts_with(links::FOLDER);
+        let grows = path == "metadata/timestamp.json" || path.starts_with(location::LEDGER);
         let caching = if grows { Caching::Short } else { Caching::Immutable };
         let etag = match previous.and_then(|previous| previous.file(&path)) {
             Some(same) if same.body == *bytes => same.etag.clone(),
@@ -139,7 +139,7 @@ impl Served {
             .iter()
             .filter(|(path, file)| file.generation >= oldest && !self.files.contains_key(*path))
             // A page that was the last one is full, and stands among those.
-            .filter(|(path, _)| !path.starts_with(links::FOLDER))
+            .filter(|(path, _)| !path.starts_with(location::LEDGER))
             .collect();
         outdated.sort_unstable_by_key(|(path, file)| (std::cmp::Reverse(file.generation), *path));
         let mut bytes = 0_usize;
@@ -181,9 +181,8 @@ pub(crate) fn documents(state: &State, edition: &Edition) -> Vec<(String, Arc<[u
     for (path, published) in state.recipes() {
         documents.push((location::file(&path.to_string(), Some(&published.sha256)), published.bytes.clone()));
     }
-    if !state.continuations.0.is_empty() {
-        documents.push((continuation::PATH.to_owned(), state.continuations.write().into()));
-    }
+    // Also while there is none: only who has the list can say that people signed nothing.
+    documents.push((continuation::PATH.to_owned(), state.continuations.write().into()));
     if let (Some(head), Some(page)) = (state.links.head(), state.links.growing()) {
         documents.push((links::path(&head.ledger, state.links.full().len() as u64), page));
     }

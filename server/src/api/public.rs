@@ -8,6 +8,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Resource, ResponseError as _};
 
+use mulberry_shared::trust::location;
+
 use super::{dockerflow, live, method_not_allowed, problem};
 use crate::served::{Caching, ServedFile};
 use crate::services::Core;
@@ -18,8 +20,12 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 /// For the timestamp and the newest page of links: caches shield the server from a crowd, and nobody waits longer than this for a fix.
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=5");
 
-/// For an absent file: an absent `N.root.json` may exist the next second.
+/// For an absent file that metadata should not have named.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// For a file that clients ask for on a chance: each refresh asks for the next root. A new one reaches those behind a cache so much
+/// later.
+const SHORTLY_ABSENT: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -56,23 +62,27 @@ where
 /// What is at all other addresses.
 fn file_or_nothing(request: ServiceRequest) -> Ready<Result<ServiceResponse, actix_web::Error>> {
     let path = request.path();
-    let is_file = ["/metadata/", "/targets/", "/ledger/"].iter().any(|folder| path.starts_with(folder));
+    let name = path.strip_prefix('/').unwrap_or_default();
+    let is_file = [location::METADATA, location::TARGETS, location::LEDGER]
+        .iter()
+        .any(|folder| name.starts_with(folder));
     let answer = match request.app_data::<Data<Core>>() {
         _ if !is_file => problem::not_found(path).error_response(),
         _ if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             problem::method_not_allowed(request.method().as_str()).error_response()
         }
-        Some(core) => file(path, request.headers(), core),
+        Some(core) => file(name, request.headers(), core),
         None => HttpResponse::InternalServerError().finish(),
     };
     ready(Ok(request.into_response(answer)))
 }
 
-fn file(path: &str, headers: &HeaderMap, core: &Core) -> HttpResponse {
+fn file(name: &str, headers: &HeaderMap, core: &Core) -> HttpResponse {
     let served = core.served();
     // Each refresh asks for the next root, which is not there, so the answer is no longer than it must be.
-    let Some(file) = served.file(path.trim_start_matches('/')) else {
-        return HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, NO_STORE)).finish();
+    let Some(file) = served.file(name) else {
+        let caching = if location::may_be_absent(name) { SHORTLY_ABSENT } else { NO_STORE };
+        return HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, caching)).finish();
     };
     // Everything below is ready: nothing is formatted, checked or copied for one answer.
     let known = is_known(headers, file);

@@ -131,10 +131,17 @@ async fn files_have_strong_tags_and_say_how_long_they_keep() {
 #[actix_web::test]
 async fn every_error_of_the_public_listener_is_a_problem_document_but_absent_files() {
     let lab = Lab::new().await;
-    for path in ["/metadata/2.root.json", "/metadata/", "/targets/../metadata/1.root.json"] {
+    for (path, caching) in [
+        // Asked for on a chance, at every refresh.
+        ("/metadata/2.root.json", "public, max-age=60"),
+        ("/ledger/none/0.json", "public, max-age=60"),
+        ("/metadata/2.snapshot.json", "no-store"),
+        ("/metadata/", "no-store"),
+        ("/targets/../metadata/2.root.json", "no-store"),
+    ] {
         let answer = lab.public(TestRequest::get().uri(path)).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-        assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
+        assert_eq!(text(&answer, header::CACHE_CONTROL), caching, "{path}");
         assert!(read_body(answer).await.is_empty());
     }
     for path in ["/", "/api/v1/status"] {

@@ -20,12 +20,10 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError};
 use crate::limits::Limits;
+use crate::trust::location::LEDGER;
 
 /// Hashes on a full page.
 pub const PAGE: u64 = 256;
-
-/// What the paths of all documents of the ledger begin with.
-pub const FOLDER: &str = "ledger/";
 
 /// The format of pages that this program writes, and the newest that it reads.
 const FORMAT: u64 = 1;
@@ -91,7 +89,7 @@ impl FromStr for Given {
 /// The path of page `index`, from 0, of the ledger whose first record has the hash `ledger`.
 #[must_use]
 pub fn path(ledger: &Sha256Digest, index: u64) -> String {
-    format!("{FOLDER}{ledger}/{index}.json")
+    format!("{LEDGER}{ledger}/{index}.json")
 }
 
 /// One page.

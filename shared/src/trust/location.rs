@@ -6,6 +6,8 @@ use crate::digest::Sha256Digest;
 pub const METADATA: &str = "metadata/";
 /// What the paths of all files begin with.
 pub const TARGETS: &str = "targets/";
+/// What the paths of all documents of the ledger begin with.
+pub const LEDGER: &str = "ledger/";
 
 /// The path of a metadata file; without a version where none stands in the name.
 #[must_use]
@@ -47,6 +49,18 @@ pub fn hashed_file(path: &str, hash: Option<&str>) -> String {
     }
 }
 
+/// Whether clients ask for this file without knowing that it exists: the next root, and what witnesses of the ledger ask for. What
+/// says "forbidden" for what it does not have, as stores do that let nobody list them, means "absent" by it here and only here.
+///
+/// The path is relative to the origin, or to its metadata.
+#[must_use]
+pub fn may_be_absent(path: &str) -> bool {
+    let name = path.strip_prefix(METADATA).unwrap_or(path);
+    let version = name.strip_suffix(".root.json").unwrap_or_default();
+    let is_root = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+    is_root || path.starts_with(LEDGER)
+}
+
 /// A role's name, or a target's path, as one path segment: a role may be called `../root`.
 #[must_use]
 pub fn percent_encode(name: &str) -> String {
@@ -78,6 +92,25 @@ mod tests {
         assert_eq!(file("emergency/fix.json", Some(&sha256)), format!("targets/emergency/{sha256}.fix.json"));
         assert_eq!(file("gates.json", Some(&sha256)), format!("targets/{sha256}.gates.json"));
         assert_eq!(file("gates.json", None), "targets/gates.json");
+    }
+
+    #[test]
+    fn only_the_next_root_and_the_ledger_s_files_are_asked_for_on_a_chance() {
+        for path in ["metadata/2.root.json", "12.root.json", "ledger/continues.json", "ledger/00/3.json"] {
+            assert!(may_be_absent(path), "{path}");
+        }
+        for path in [
+            "metadata/timestamp.json",
+            "metadata/root.json",
+            "metadata/.root.json",
+            "metadata/2.snapshot.json",
+            "metadata/2.x.root.json",
+            "targets/2.root.json",
+            "targets/ledger/continues.json",
+            "",
+        ] {
+            assert!(!may_be_absent(path), "{path}");
+        }
     }
 
     #[test]
