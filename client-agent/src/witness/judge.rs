@@ -239,7 +239,8 @@ impl Means<'_> {
             Reply::Bytes(bytes) => {
                 Continuations::read(&bytes, self.limits).map_err(|error| error.to_string())
             }
-            Reply::Absent => Ok(Continuations::default()),
+            // A mirror that leaves it out has not said that people signed nothing.
+            Reply::Absent => Err("it has none; a complete copy of a server has".to_owned()),
             Reply::TooLong => Err("it is longer than any".to_owned()),
             Reply::Failed(why) => Err(why),
         }

@@ -42,9 +42,26 @@ async fn an_answer_that_is_no_list_proves_nothing_and_the_word_is_taken_once_it_
     stage.pages.answer(continuation::PATH, Fetched::Bytes(page));
     let other = Pages::default();
     other.serve(&new);
+    other.say(&stage.server.continuation(&[], stage.now));
     stage.other = Some(other);
     stage.run().await;
     assert!(stage.witness().rewritten.as_ref().unwrap().detail.contains("no continuation"));
+}
+
+/// An honest rebuild, and a mirror that copied everything but the word of people.
+#[tokio::test]
+async fn a_mirror_without_the_list_proves_nothing_though_it_has_the_links() {
+    let (mut stage, old, new) = lost().await;
+    assert_eq!(stage.run().await, [continuation::PATH]);
+    assert!(stage.why_unchecked().contains("it has none"), "{}", stage.why_unchecked());
+    let witness = stage.witness();
+    assert!(witness.rewritten.is_none() && witness.asks_for_people());
+    assert_eq!(witness.checked, old.head().unwrap());
+    // The mirror is completed.
+    stage.pages.say(&stage.server.continuation(&[old.head().unwrap()], stage.now));
+    stage.now += AGAIN;
+    stage.run().await;
+    assert_eq!((stage.witness().checked, &stage.witness().unchecked), (new.head().unwrap(), &None));
 }
 
 #[tokio::test]
@@ -94,6 +111,7 @@ async fn a_word_of_former_holders_is_not_taken_and_no_alarm_either() {
     let told = stage.witness.clone();
     let other = Pages::default();
     other.serve(&new);
+    other.say(&stage.server.continuation(&[], stage.now));
     stage.other = Some(other);
     stage.now += AGAIN;
     stage.run().await;

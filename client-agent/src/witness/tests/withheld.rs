@@ -30,6 +30,7 @@ async fn another_ledger_that_was_shown_meanwhile_is_not_forgotten() {
     stage.show(&history(9, 1), false);
     stage.run().await;
     stage.show(&history(10, NEVER), true);
+    stage.pages.say(&stage.server.continuation(&[], stage.now));
     stage.run().await;
     let detail = &stage.witness().rewritten.as_ref().unwrap().detail;
     assert!(detail.contains("another ledger") && detail.contains("no continuation"), "{detail}");
