@@ -9,6 +9,7 @@
 //! | [`corpus`] | many add-ons in groups, with the verdicts to expect |
 //! | [`real`] | where the real material lies that is not part of the repository |
 //! | [`binaries`], [`process`] | the three binaries, built in this process's own profile, and running them |
+//! | [`nginx`] | an nginx of our own, for a cache and for comparing |
 //! | [`python_tuf`] | the reference implementation of TUF, installed beside the build |
 //! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
 //! | [`forge`] | a repository whose maker holds every key, and signs anything, right or wrong |
@@ -30,6 +31,7 @@ pub mod forge;
 pub mod hostile_origin;
 pub mod kills;
 pub mod mutate;
+pub mod nginx;
 pub mod page;
 pub mod pki;
 pub mod process;

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use mulberry_lab::bench::cdn;
 use mulberry_lab::bench::polls::Tools;
 use mulberry_lab::process::run;
 use mulberry_lab::python_tuf::Python;
@@ -19,7 +20,7 @@ fn bench(arguments: &[&str]) -> Value {
     let report = said.json().unwrap();
     let holds =
         |part: &str| report[part]["ratios"].as_array().into_iter().flatten().all(|r| r["holds"] == true);
-    assert_eq!(said.code == Some(0), ["verification", "polls", "refresh"].into_iter().all(holds));
+    assert_eq!(said.code == Some(0), ["verification", "polls", "refresh", "cdn"].into_iter().all(holds));
     report
 }
 
@@ -58,6 +59,21 @@ fn polls_are_measured_where_nginx_and_wrk_are_there() {
         assert!((100..1_000).contains(&weight[side].as_u64().unwrap()), "{weight}");
     }
     assert_ratios(&report["polls"], 2);
+}
+
+/// The share is a count, so it must hold here as on any machine.
+#[test]
+fn a_cache_before_the_server_shields_it_and_outlives_it() {
+    if let Err(missing) = cdn::find() {
+        eprintln!("SKIPPED: {missing}");
+        return;
+    }
+    let report = bench(&["cdn", "--polls", "20000", "--over", "0"]);
+    let cdn = &report["cdn"];
+    assert_eq!((cdn["polls"].as_u64(), cdn["requests"].as_u64()), (Some(20_000), Some(40_000)));
+    assert_eq!(cdn["ratios"][0]["holds"], true, "{cdn}");
+    assert_eq!(cdn["new_agent"], "applied", "{cdn}");
+    assert!(cdn["known_agent"].as_str().unwrap().starts_with("verified"), "{cdn}");
 }
 
 #[test]

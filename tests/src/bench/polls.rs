@@ -3,19 +3,18 @@
 //! Both run on this machine with a worker for each of two cores and without a log of requests; wrk asks over loopback, on
 //! connections that are kept. All three share the cores, so only the comparison within one run says anything.
 
-mod nginx;
 mod wrk;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use self::nginx::Nginx;
 use super::series::{Bound, Ratio, Series};
 use crate::LabError;
+use crate::nginx::{self, Nginx};
 use crate::relay::Relay;
 use crate::replay::material::Material;
 use crate::stage::{Stage, StageError};
@@ -75,14 +74,7 @@ impl Tools {
     /// # Errors
     /// A sentence that says which is missing, and how to get it.
     pub fn find() -> Result<Self, String> {
-        let find = |name: &str, package: &str| {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            // Where Debian keeps servers, which is not on everybody's path.
-            let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-            folders.map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
-                format!("polls cannot be measured without {name}; on Debian: apt-get install {package}")
-            })
-        };
+        let find = |name, package| nginx::find(name, package, "polls");
         Ok(Self { nginx: find("nginx", "nginx-light")?, wrk: find("wrk", "wrk")? })
     }
 }
@@ -100,7 +92,11 @@ pub fn measure(spec: &Spec, tools: &Tools, progress: &(dyn Fn(&str) + Sync)) -> 
     let poll_without_news = weigh(&stage).map_err(failed)?;
     let ours = Target::new(stage.origin());
     let (etag, bytes) = ours.check()?;
-    let nginx = Nginx::start(&tools.nginx, &bytes)?;
+    let folder = tempfile::tempdir().map_err(LabError::file(std::env::temp_dir()))?;
+    let file = folder.path().join(PATH.trim_start_matches('/'));
+    file.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(LabError::file(&file))?;
+    std::fs::write(&file, &bytes).map_err(LabError::file(&file))?;
+    let nginx = Nginx::start(&tools.nginx, |_, port| served(folder.path(), port))?;
     let theirs = Target::new(&nginx.origin());
     let (their_etag, their_bytes) = theirs.check()?;
     if their_bytes != bytes {
@@ -136,6 +132,26 @@ pub fn measure(spec: &Spec, tools: &Tools, progress: &(dyn Fn(&str) + Sync)) -> 
             ours_304.ratio_to(&theirs_304, "polls without news (304) to nginx", Bound::AtLeast(0.75)),
         ],
     })
+}
+
+/// The files in `folder`, with the headers of mulberry-server.
+fn served(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "    types {{ application/json json; }}
+    sendfile on;
+    keepalive_timeout 60s;
+    keepalive_requests 1000000000;
+    open_file_cache max=16 inactive=60s;
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder};
+        location /metadata/ {{
+            add_header Cache-Control \"public, max-age=5\";
+            add_header X-Content-Type-Options nosniff;
+        }}
+    }}"
+    )
 }
 
 /// Listens to an agent that was there before and finds nothing new.

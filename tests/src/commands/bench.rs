@@ -1,5 +1,7 @@
 //! `mulberry-lab bench`: how fast verification, polls and refreshes are, as ratios.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 use mulberry_shared::exit::Exit;
@@ -7,6 +9,7 @@ use serde::Serialize;
 
 use super::corpus::Keys;
 use crate::LabError;
+use crate::bench::cdn;
 use crate::bench::polls::{self, Tools};
 use crate::bench::refresh;
 use crate::bench::series::{Bound, Ratio};
@@ -15,7 +18,7 @@ use crate::corpus::Signed;
 use crate::python_tuf::Python;
 
 /// Measures verification of add-ons against inflating and hashing the same bytes, polls of timestamp.json against
-/// nginx, and refreshes against python-tuf, as ratios.
+/// nginx, refreshes against python-tuf, and what a cache before the server lets through, as ratios.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Build it with --release, on a machine that does little else. What is compared is measured in turns; each ratio is that of \
@@ -23,11 +26,12 @@ use crate::python_tuf::Python;
     The bound of full verification is for add-ons with one RSA signature. Signed every way, two of seven have a second one, by \
     another end entity, which is verified too.\n\n\
     Polls need nginx and wrk (Debian: apt-get install nginx-light wrk); without them they are left out, and a line says so. \
-    So are refreshes without python3 and python-tuf, which is installed from PyPI the first time, beside the build.\n\n\
+    So is the cache without nginx, and so are refreshes without python3 and python-tuf, which is installed from PyPI the first time, beside the build.\n\n\
     Exit code 0: all ratios are within their bounds. 1: one is not. 2: something cannot be measured.\n\n\
     Examples:\n  cargo run --release -p mulberry-lab -- bench\n  mulberry-lab bench verification --addons 500 --rounds 3\n  \
     mulberry-lab bench verification --signed every-way\n  \
-    mulberry-lab bench polls --json\n  mulberry-lab bench refresh --recipes 50"
+    mulberry-lab bench polls --json\n  mulberry-lab bench refresh --recipes 50\n  \
+    mulberry-lab bench cdn --polls 20000 --over 30"
 )]
 pub struct Arguments {
     /// What to measure; without it, everything.
@@ -51,6 +55,12 @@ pub struct Arguments {
     /// How long each of the four measurements of a round of polls takes, in seconds.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
+    /// How many polls go through the cache.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    polls: u32,
+    /// Over how many seconds they are spread.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    over: u32,
     /// Print the report as JSON on standard output; progress goes to standard error.
     #[arg(long)]
     json: bool,
@@ -67,6 +77,8 @@ enum What {
     Polls,
     /// Refreshes, cold and without change.
     Refresh,
+    /// Polls through a cache before the server, and what agents get once the server is down.
+    Cdn,
 }
 
 #[derive(Serialize)]
@@ -80,6 +92,9 @@ struct Report {
     refresh: Option<refresh::Report>,
     /// Why there are no refreshes, if they were to be measured.
     refresh_skipped: Option<String>,
+    cdn: Option<cdn::Report>,
+    /// Why there is no cache, if it was to be measured.
+    cdn_skipped: Option<String>,
 }
 
 /// Runs the command.
@@ -99,6 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
         polls_skipped: None,
         refresh: None,
         refresh_skipped: None,
+        cdn: None,
+        cdn_skipped: None,
     };
     if wanted(What::Verification) {
         let spec = verification::Spec {
@@ -136,6 +153,20 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
             }
         }
     }
+    if wanted(What::Cdn) {
+        match cdn::find() {
+            Ok(nginx) => {
+                let over = Duration::from_secs(arguments.over.into());
+                let spec = cdn::Spec { polls: arguments.polls as usize, over };
+                report.cdn = Some(cdn::measure(&spec, &nginx, &progress)?);
+            }
+            Err(missing) if arguments.what == Some(What::Cdn) => return Err(LabError::Usage(missing)),
+            Err(missing) => {
+                eprintln!("skipped: {missing}");
+                report.cdn_skipped = Some(missing);
+            }
+        }
+    }
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -148,7 +179,9 @@ impl Report {
     fn ratios(&self) -> impl Iterator<Item = &Ratio> {
         let verification = self.verification.iter().flat_map(|report| &report.ratios);
         let polls = self.polls.iter().flat_map(|report| &report.ratios);
-        verification.chain(polls).chain(self.refresh.iter().flat_map(|report| &report.ratios))
+        let refresh = self.refresh.iter().flat_map(|report| &report.ratios);
+        let cdn = self.cdn.iter().flat_map(|report| &report.ratios);
+        verification.chain(polls).chain(refresh).chain(cdn)
     }
 
     fn show(&self) -> String {
@@ -187,6 +220,18 @@ impl Report {
                 of.recipes, of.rounds
             );
             of.milliseconds.iter().for_each(|(name, wall)| text += &format!("  {name:<22} {wall:>8.2}\n"));
+        }
+        if let Some(of) = &self.cdn {
+            let reached: u64 = of.reached.values().sum();
+            text += &format!(
+                "{} polls through a cache, {} requests in {:.1} s: {reached} reached the server\n",
+                of.polls, of.requests, of.seconds
+            );
+            of.reached.iter().for_each(|(endpoint, count)| text += &format!("  {endpoint:<22} {count:>8}\n"));
+            text += &format!(
+                "the server stopped: an agent that was there before: {}; a new one: {}\n",
+                of.known_agent, of.new_agent
+            );
         }
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -17,26 +17,25 @@ use crate::stage::{StageError, wait_for};
 const ATTEMPTS: usize = 5;
 
 /// A running nginx. Dropping it ends it with its workers.
-pub(super) struct Nginx {
+pub struct Nginx {
     process: Child,
     port: u16,
     _folder: tempfile::TempDir,
 }
 
 impl Nginx {
-    /// Starts one that serves `bytes` as the metadata of an origin.
-    pub(super) fn start(program: &Path, bytes: &[u8]) -> Result<Self, LabError> {
+    /// Starts `program` with what `http` puts into its `http` block: given the folder for its files, and the port.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(program: &Path, http: impl Fn(&Path, u16) -> String) -> Result<Self, LabError> {
         let folder = tempfile::Builder::new()
             .prefix("mulberry-nginx")
             .tempdir()
             .map_err(LabError::file(std::env::temp_dir()))?;
-        let metadata = folder.path().join("www/metadata");
-        fs::create_dir_all(&metadata).map_err(LabError::file(&metadata))?;
-        let file = metadata.join("timestamp.json");
-        fs::write(&file, bytes).map_err(LabError::file(&file))?;
         let mut problem = String::new();
         for _ in 0..ATTEMPTS {
-            match Self::try_start(program, folder.path())? {
+            match Self::try_start(program, folder.path(), &http)? {
                 Ok((process, port)) => return Ok(Self { process, port, _folder: folder }),
                 Err(failed) => problem = failed,
             }
@@ -44,11 +43,16 @@ impl Nginx {
         Err(LabError::Impossible(format!("nginx does not start:\n{problem}")))
     }
 
-    fn try_start(program: &Path, folder: &Path) -> Result<Result<(Child, u16), String>, LabError> {
+    fn try_start(
+        program: &Path,
+        folder: &Path,
+        http: &impl Fn(&Path, u16) -> String,
+    ) -> Result<Result<(Child, u16), String>, LabError> {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(LabError::file("127.0.0.1:0"))?.port();
         let settings = folder.join("nginx.conf");
-        fs::write(&settings, configuration(folder, port)).map_err(LabError::file(&settings))?;
+        fs::write(&settings, configuration(folder, &http(folder, port)))
+            .map_err(LabError::file(&settings))?;
         let log = folder.join("error.log");
         let mut start = command(program, folder);
         start.arg("-p").arg(folder).arg("-c").arg(&settings).arg("-e").arg(&log);
@@ -69,11 +73,15 @@ impl Nginx {
         })
     }
 
-    pub(super) fn origin(&self) -> String {
+    /// Where it listens.
+    #[must_use]
+    pub fn origin(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    /// The number of its first process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
         self.process.id()
     }
 }
@@ -84,6 +92,18 @@ impl Drop for Nginx {
     }
 }
 
+/// Finds a program, also where Debian keeps servers, which is not on everybody's path.
+///
+/// # Errors
+/// A sentence that says what is missing, and how to get it.
+pub fn find(name: &str, package: &str, purpose: &str) -> Result<PathBuf, String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
+        format!("{purpose} cannot be measured without {name}; on Debian: apt-get install {package}")
+    })
+}
+
 /// The master ends its workers when it is asked to end, but not when it is killed.
 fn end(process: &mut Child) {
     if let Ok(pid) = i32::try_from(process.id()) {
@@ -92,8 +112,7 @@ fn end(process: &mut Child) {
     let _ = process.wait();
 }
 
-/// The headers are those of mulberry-server.
-fn configuration(folder: &Path, port: u16) -> String {
+fn configuration(folder: &Path, http: &str) -> String {
     // Root's workers would be nobody, who may not enter the folder.
     let is_root = fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0);
     let user = if is_root { "user root;" } else { "" };
@@ -107,25 +126,13 @@ error_log {folder}/error.log crit;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
-    types {{ application/json json; }}
-    sendfile on;
     tcp_nodelay on;
-    keepalive_timeout 60s;
-    keepalive_requests 1000000000;
-    open_file_cache max=16 inactive=60s;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder}/www;
-        location /metadata/ {{
-            add_header Cache-Control \"public, max-age=5\";
-            add_header X-Content-Type-Options nosniff;
-        }}
-    }}
+{http}
 }}
 "
     )
