@@ -1,11 +1,13 @@
 //! An origin over HTTP: bounded bodies, bounded time, and nothing clever.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::proxy::{Proxy, UnusableProxy};
+use mulberry_shared::trust::location;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, ClientBuilder, StatusCode, Url};
@@ -51,6 +53,8 @@ pub struct HttpOrigin {
     client: Result<Client, UnusableProxy>,
     /// The tag that came with the last conditional document, and what it was the tag of.
     tag: Mutex<Option<(Sha256Digest, HeaderValue)>>,
+    /// Whether it has answered "forbidden" for what is absent.
+    forbids: AtomicBool,
 }
 
 impl HttpOrigin {
@@ -72,7 +76,8 @@ impl HttpOrigin {
                 .map_err(|error| BadOrigin { origin: base.to_string(), problem: sentence(&error) })?),
         };
         let proxy = proxy.unwrap_or_default();
-        Ok(Self { text: base.to_string(), base, proxy, client, tag: Mutex::default() })
+        let (tag, forbids) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self { text: base.to_string(), base, proxy, client, tag, forbids })
     }
 
     async fn fetch(&self, path: &str, max_bytes: u64, held: Option<&[u8]>) -> Result<Fetched, String> {
@@ -106,6 +111,16 @@ impl HttpOrigin {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Fetched::NotModified),
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Fetched::Absent),
+            StatusCode::FORBIDDEN if location::may_be_absent(path) => {
+                if !self.forbids.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        origin = self.text,
+                        path,
+                        "the origin answers 403 for a file that it need not have: taken as absent, from now on without a word"
+                    );
+                }
+                return Ok(Fetched::Absent);
+            }
             status => {
                 let told = proxy.map(|proxy| proxy.either_answered(&status.to_string()));
                 return Err(told.unwrap_or_else(|| format!("the origin answered {status}")));
@@ -272,6 +287,18 @@ mod tests {
             at("http://127.0.0.1:1").get("x", 9).await,
             Fetched::Failed(problem) if problem.contains("refused")
         ));
+    }
+
+    #[tokio::test]
+    async fn forbidden_is_absent_for_what_need_not_be_there_and_a_failure_for_all_else() {
+        let (address, _) = serve("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;
+        let origin = at(&address);
+        for path in ["metadata/2.root.json", "2.root.json", "ledger/continues.json", "ledger/00/0.json"] {
+            assert_eq!(origin.get(path, 9).await, Fetched::Absent, "{path}");
+        }
+        for path in ["metadata/timestamp.json", "metadata/2.snapshot.json", "targets/emergency/0.a.json"] {
+            assert!(failed(origin.get(path, 9).await).contains("403"), "{path}");
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 use crate::failure::{Failure, FailureKind};
 use mulberry_shared::proxy::Proxy;
 use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Time to connect; an origin that does not answer by then is down for a person who waits.
@@ -37,6 +39,8 @@ pub struct Endpoint {
     client: Client,
     /// The proxy that leads there.
     proxy: Option<Proxy>,
+    /// Whether it has answered "forbidden" for what is absent.
+    forbids: Arc<AtomicBool>,
 }
 
 impl Endpoint {
@@ -63,7 +67,7 @@ impl Endpoint {
                 builder.proxy(through.map_err(|error| unusable(&format!("{proxy}: {}", causes(&error))))?);
         }
         let client = builder.build().map_err(|error| unusable(&causes(&error)))?;
-        Ok(Self { base, client, proxy })
+        Ok(Self { base, client, proxy, forbids: Arc::default() })
     }
 
     /// The URL of a path below the base.
@@ -82,6 +86,12 @@ impl Endpoint {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Notes that it answers "forbidden" for what is absent; whether that is new.
+    #[must_use]
+    pub fn forbids(&self) -> bool {
+        !self.forbids.swap(true, Ordering::Relaxed)
     }
 
     /// The base URL.

@@ -213,6 +213,17 @@ pub async fn fetch(endpoint: &Endpoint, wanted: &Fetch) -> Reply {
     match endpoint.send(endpoint.client().get(url), wanted.max_bytes).await {
         Ok(answer) if answer.status == StatusCode::OK => Reply::Bytes(answer.body),
         Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Reply::Absent,
+        // What lets nobody list it says so for what it does not have.
+        Ok(answer) if answer.status == StatusCode::FORBIDDEN && location::may_be_absent(&wanted.path) => {
+            if endpoint.forbids() {
+                output::tell(&format!(
+                    "The origin {} answers 403 for {}, which it need not have: taken as absent.",
+                    endpoint.base(),
+                    wanted.path
+                ));
+            }
+            Reply::Absent
+        }
         Ok(answer) => Reply::Failed(format!("the origin answered {}", answer.status)),
         Err(NoAnswer::TooLong(_)) => Reply::TooLong,
         Err(NoAnswer::Broken(why)) => Reply::Failed(why),

@@ -5,4 +5,5 @@
 
 mod relay;
 mod several;
+mod stores;
 mod transport;
