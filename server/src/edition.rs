@@ -103,6 +103,15 @@ impl Edition {
         })
     }
 
+    /// Whether what it lists is what the state has: then it can be served although later events changed something else.
+    #[must_use]
+    pub fn fits(&self, state: &State) -> bool {
+        let lists =
+            |role: &str, version| self.snapshot.role(role).is_some_and(|listed| listed.version == version);
+        lists("targets", state.targets.version)
+            && state.lanes.iter().all(|(lane, content)| lists(lane.as_str(), content.metadata.version))
+    }
+
     /// The form in which it is stored.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +80,11 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
         "operators": format!("{scheme}://{operators_at}"),
         "pid": std::process::id(),
     });
-    files::write_private(&layout.listening(), listening.to_string().as_bytes())?;
+    let mut listed = Listed { path: layout.listening(), text: listening.to_string(), done: false };
+    if let Err(error) = listed.write() {
+        tracing::error!(%error, "other programs are not told yet where this server listens");
+        core.note_failed_write();
+    }
     let edition = core.served().edition.number();
     tracing::info!(edition, public = %public_at, operators = %operators_at, "serving");
 
@@ -93,7 +97,7 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     };
     let served = tokio::select! {
         served = async { tokio::try_join!(public, operators) } => served.map(|_| ()),
-        () = sign_regularly(&core) => Ok(()),
+        () = sign_regularly(&core, listed) => Ok(()),
         () = exports => Ok(()),
         () = stopper => Ok(()),
     };
@@ -103,6 +107,23 @@ pub async fn run(args: &RunArgs, clock: Arc<dyn Clock>, limits: Limits) -> Resul
     closed.map_err(|error| CommandError::failed(error.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The file that says where this server listens.
+struct Listed {
+    path: PathBuf,
+    text: String,
+    done: bool,
+}
+
+impl Listed {
+    fn write(&mut self) -> Result<(), files::FileError> {
+        if !self.done {
+            files::write_private(&self.path, self.text.as_bytes())?;
+            self.done = true;
+        }
+        Ok(())
+    }
 }
 
 fn forget_listening(layout: &Layout) {
@@ -193,13 +214,15 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> CommandError {
     CommandError::usage(format!("cannot listen on {address}: {error}; choose another address"))
 }
 
-async fn sign_regularly(core: &Core) {
+async fn sign_regularly(core: &Core, mut listed: Listed) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut warned = Vec::new();
     let mut refused = 0;
     loop {
         ticks.tick().await;
+        // Tried again where there was no room for it.
+        let _ = listed.write();
         match core.sign_due().await {
             Ok(Work::Nothing) => {}
             Ok(work) => tracing::info!(?work, edition = core.served().edition.number(), "signed again"),

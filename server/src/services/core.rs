@@ -149,6 +149,11 @@ impl Core {
         *self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something could not be written to the state folder.
+    pub fn note_failed_write(&self) {
+        self.failing.store(true, Ordering::SeqCst);
+    }
+
     /// What an operator must look at, a sentence each; none when all is well.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
@@ -161,7 +166,9 @@ impl Core {
         let unsigned = self.unsigned.lock().unwrap_or_else(PoisonError::into_inner);
         troubles.extend(unsigned.iter().map(|why| format!("this server cannot sign: {why}")));
         if self.failing.load(Ordering::SeqCst) {
-            troubles.push("the last write to the state folder failed".to_owned());
+            let sentence = "the last write to the state folder failed: nothing can be changed, and what was signed last is served until \
+                            it expires; make room on its disk, or see the log";
+            troubles.push(sentence.to_owned());
         }
         let served = self.served();
         let look = |state: &_| self.gates_as_read(state).err().map(|why| why.to_string());

@@ -66,6 +66,10 @@ impl Core {
         if writer.edition.as_ref().is_some_and(|signed| signed.doubt != time.doubt()) {
             work = work.max(Work::Timestamp);
         }
+        // Whether there is room again shows when something is written.
+        if self.failing.load(Ordering::SeqCst) && !writer.ledger.is_uncertain() {
+            work = work.max(Work::Timestamp);
+        }
         // Signed earlier, but not stored then, so not served either.
         if writer.edition.as_ref().is_none_or(|signed| !Arc::ptr_eq(signed, &self.served().edition)) {
             work = work.max(Work::Timestamp);

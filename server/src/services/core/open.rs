@@ -92,14 +92,29 @@ impl Core {
         if time.doubt() != doubted {
             work = work.max(Work::Timestamp);
         }
+        let mut failing = false;
         let edition = match (&writer.edition, work) {
             (Some(edition), Work::Nothing) => edition.clone(),
             (Some(edition), _) if writer.keys.is_none() => edition.clone(),
-            _ => writer.sign(time.now, time.doubt(), work, &limits).await?,
+            (stored, _) => {
+                let stored = stored.clone().filter(|stored| stored.fits(&writer.state));
+                match (writer.sign(time.now, time.doubt(), work, &limits).await, stored) {
+                    (Ok(edition), _) => edition,
+                    // A full disk takes nothing new, and everything that was signed can be read.
+                    (Err(error @ SignError::File(_)), Some(stored)) => {
+                        let remedy =
+                            "make room on the disk of the state folder: the server goes on by itself";
+                        tracing::error!(%error, remedy, "nothing can be written; what was signed last is served");
+                        failing = true;
+                        stored
+                    }
+                    (Err(error), _) => return Err(error.into()),
+                }
+            }
         };
         let recorded = std::sync::Mutex::new(writer.ledger.head());
         let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
-        let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(false));
+        let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(failing));
         let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
         let unsigned = std::sync::Mutex::new(unsigned);
         Ok(Self {

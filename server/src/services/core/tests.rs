@@ -117,6 +117,47 @@ async fn a_restart_serves_the_same_bytes() {
     }
 }
 
+/// A server that starts on a full disk serves what it can read, says so, and goes on when there is room.
+#[tokio::test]
+async fn a_server_that_starts_where_nothing_can_be_written_serves_what_was_signed_last() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    let before = core.served().edition.clone();
+    drop(core);
+    parts.clock.advance(hours(2));
+    parts.editions.failing.store(true, Ordering::SeqCst);
+    let core = parts.open().await.unwrap();
+    assert_eq!(core.served().edition, before);
+    assert_eq!(read(&core.served(), start()).lanes[&Lane::Emergency].recipes.len(), 1);
+    let troubles = core.troubles().join("\n");
+    assert!(troubles.contains("nothing can be changed") && troubles.contains("make room"), "{troubles}");
+    let refused = publish(&core, &[("emergency/a.json", 2)], &[]).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Unavailable);
+    assert!(core.sign_due().await.is_err());
+    assert_eq!(core.served().edition, before);
+
+    // What is recorded and was never signed cannot be served: clients would miss what the lane lists.
+    drop(core);
+    assert!(parts.open().await.is_err());
+    parts.editions.failing.store(false, Ordering::SeqCst);
+    let core = parts.open().await.unwrap();
+    assert!(core.troubles().is_empty(), "{:?}", core.troubles());
+
+    // And without a change in between it goes on by itself.
+    parts.clock.advance(hours(2));
+    parts.editions.failing.store(true, Ordering::SeqCst);
+    drop(core);
+    let core = parts.open().await.unwrap();
+    assert!(!core.troubles().is_empty());
+    parts.editions.failing.store(false, Ordering::SeqCst);
+    core.sign_due().await.unwrap();
+    assert!(core.troubles().is_empty(), "{:?}", core.troubles());
+    core.note_failed_write();
+    assert_eq!(core.sign_due().await.unwrap(), Work::Timestamp, "whether there is room is tried");
+    assert!(core.troubles().is_empty());
+}
+
 #[tokio::test]
 async fn a_crash_between_the_event_and_its_edition_is_made_good_at_start() {
     let parts = Parts::initialised(MemoryStore::new()).await;
