@@ -305,6 +305,12 @@ fn who_loses_a_key_and_keeps_others_is_named() {
     assert_eq!(kept(&[one_key]), [of("a", "targets", "root emergency routine")]);
     assert_eq!(kept(&Role::PEOPLE.map(|role| revoke(role, "c"))), []);
     assert_eq!(kept(&[add(Role::Root, 4), Step::Renew { role: Role::Root }]), []);
+    let leaving = |steps: &[Step]| {
+        let leaving = world.make(steps).unwrap().leaving(&world.live()).unwrap();
+        leaving.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(leaving(&[revoke(Role::Root, "C"), add(Role::Root, 4)]), ["c"]);
+    assert!(leaving(&[add(Role::Root, 4), Step::Renew { role: Role::Root }]).is_empty());
 }
 
 #[test]

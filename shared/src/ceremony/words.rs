@@ -11,7 +11,7 @@ use crate::proposal::Role;
 use crate::quoted::quoted;
 use crate::recipe::words;
 use crate::trust::threshold::Authority;
-use crate::trust::{Holder, Key, PublicKey, TrustError};
+use crate::trust::{Holder, Key, Person, PublicKey, TrustError};
 
 /// Hex digits of a fingerprint that are shown to people.
 const DIGITS: usize = 16;
@@ -77,6 +77,22 @@ impl Ceremony {
         Ok(text)
     }
 
+    /// The people who hold a key of a role now and none of it afterwards. What else they hold is not in the metadata: tokens for
+    /// the server, say.
+    ///
+    /// # Errors
+    /// `not-delegated` when a role is missing above.
+    pub fn leaving(&self, live: &Live<'_>) -> Result<BTreeSet<Person>, TrustError> {
+        let (root, targets) = (self.root().unwrap_or(live.root), self.targets().unwrap_or(live.targets));
+        let mut leaving = BTreeSet::new();
+        for role in Role::PEOPLE {
+            let before = people(&rules::authority(role, live.root, live.targets)?);
+            let after = people(&rules::authority(role, root, targets)?);
+            leaving.extend(before.difference(&after).map(|person| (*person).clone()));
+        }
+        Ok(leaving)
+    }
+
     /// Who has signed which part and who is missing, a line each.
     ///
     /// # Errors
@@ -136,6 +152,11 @@ fn rows<'a>(authority: &Authority<'a>) -> BTreeSet<Row<'a>> {
     };
     let keys = authority.keys;
     authority.role_keys.keyids.iter().filter_map(|id| keys.get(id)).map(row).collect()
+}
+
+fn people<'a>(authority: &Authority<'a>) -> BTreeSet<&'a Person> {
+    let keys = authority.keys;
+    authority.role_keys.keyids.iter().filter_map(|id| keys.get(id)?.person()).collect()
 }
 
 fn share(threshold: u32, keys: usize) -> String {

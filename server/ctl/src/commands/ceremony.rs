@@ -237,9 +237,12 @@ async fn propose(
         (Some(out), _) => {
             let ceremony = ceremony.on(view.bundle.clone());
             write(out, &ceremony, Existing::Refuse)?;
+            if let Some(tokens) = of_tokens(&leaving(&ceremony, &live)?).strip_prefix('\n') {
+                output::warn(tokens);
+            }
             in_file(&ceremony, out, &live, around)
         }
-        (None, Some(server)) => hand_in(&server, &ceremony, around).await,
+        (None, Some(server)) => hand_in(&server, &ceremony, &leaving(&ceremony, &live)?, around).await,
         (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
     }
 }
@@ -286,7 +289,8 @@ pub(super) async fn sign(
     agree(command.yes, &format!("Sign ceremony {id}?"), "signed")?;
     sign_with(&mut ceremony, &live, &keys)?;
     let Some(file) = file else {
-        return hand_in(&Operators::new(around.settings)?, &ceremony, around).await;
+        let leaving = leaving(&ceremony, &live)?;
+        return hand_in(&Operators::new(around.settings)?, &ceremony, &leaving, around).await;
     };
     let ceremony = match base {
         Some(base) => ceremony.on(base),
@@ -301,7 +305,8 @@ pub(super) async fn sign(
 /// # Errors
 /// The server refuses.
 pub(super) async fn submit(ceremony: Ceremony, around: &Around<'_>) -> Result<Exit, Failure> {
-    hand_in(&Operators::new(around.settings)?, &ceremony.without_base(), around).await
+    // Who proposed it and who signed it last were told whose tokens it is about.
+    hand_in(&Operators::new(around.settings)?, &ceremony.without_base(), &BTreeSet::new(), around).await
 }
 
 fn show(ceremony: &Ceremony, live: &Live<'_>, around: &Around<'_>) -> Result<(), Failure> {
@@ -317,15 +322,40 @@ fn write(path: &Path, ceremony: &Ceremony, existing: Existing) -> Result<(), Fai
     files::write_whole(path, &bytes, existing).map_err(|error| unwritable(path, &error.to_string()))
 }
 
-async fn hand_in(server: &Operators, ceremony: &Ceremony, around: &Around<'_>) -> Result<Exit, Failure> {
+fn leaving(ceremony: &Ceremony, live: &Live<'_>) -> Result<BTreeSet<Person>, Failure> {
+    ceremony.leaving(live).map_err(trust)
+}
+
+/// What a ceremony does not take from those who lose a key.
+fn of_tokens(leaving: &BTreeSet<Person>) -> String {
+    if leaving.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = leaving.iter().map(Person::as_str).collect();
+    format!(
+        "\nTokens are no keys: those of {} still work, and nobody has to sign to end them. On the server: \
+         mulberry-server token list --state STATE, then for each of theirs mulberry-server token revoke NAME --state STATE",
+        names.join(", ")
+    )
+}
+
+async fn hand_in(
+    server: &Operators,
+    ceremony: &Ceremony,
+    leaving: &BTreeSet<Person>,
+    around: &Around<'_>,
+) -> Result<Exit, Failure> {
     let request = CeremonyRequest { ceremony: ceremony.clone().without_base().document() };
     let response = server.hand_in_ceremony(&request).await?;
     around.format.print(
-        || words(&response, ceremony),
+        || words(&response, ceremony) + &of_tokens(leaving),
         || {
             let mut json = serde_json::json!(response);
             if let (Some(object), Some(status)) = (json.as_object_mut(), &response.ceremony) {
                 object.insert("next".to_owned(), next(status).into());
+            }
+            if let Some(object) = json.as_object_mut() {
+                object.insert("tokens_to_revoke_of".to_owned(), serde_json::json!(leaving));
             }
             json
         },
