@@ -164,7 +164,7 @@ impl Run<'_> {
         let trust = AddonTrust::from_enrolments(&candidate, bench.at());
         bench.admits(&recipe.action, &trust).map_err(failed)?;
         self.accept(candidate, declared, bench).map_err(|error| match error {
-            NotAccepted::Unknown(problem) => {
+            NotAccepted::Unknown(problem) | NotAccepted::Clock(problem) => {
                 failed(format!("what it would do to add-ons is not known: {problem}"))
             }
             NotAccepted::Worse(worsened) => Refused {
@@ -186,15 +186,21 @@ impl Run<'_> {
         }
         let (old, new) = (self.trust(bench.at()), AddonTrust::from_enrolments(&candidate, bench.at()));
         let holds = matches!(enrolment.recipe.action, Action::HoldVerification { .. });
-        self.accept(candidate, Breakage::Nothing, bench).map_err(|error| Refused {
-            status: Status::KeptWouldBreak,
-            detail: match error {
-                NotAccepted::Unknown(problem) => format!(
+        self.accept(candidate, Breakage::Nothing, bench).map_err(|error| match error {
+            // Nothing says that the end would break anything, nor that it has come.
+            NotAccepted::Clock(problem) => Refused {
+                status: Status::Unchanged,
+                detail: format!("its effects stay, and its end {problem}"),
+            },
+            NotAccepted::Unknown(problem) => Refused {
+                status: Status::KeptWouldBreak,
+                detail: format!(
                     "its effects stay, because what its end would do to add-ons is not known: {problem}"
                 ),
-                NotAccepted::Worse(worsened) => {
-                    format!("its effects stay, because its end would break {}", sentence(&worsened))
-                }
+            },
+            NotAccepted::Worse(worsened) => Refused {
+                status: Status::KeptWouldBreak,
+                detail: format!("its effects stay, because its end would break {}", sentence(&worsened)),
             },
         })?;
         if old != new && !holds {
@@ -205,13 +211,13 @@ impl Run<'_> {
 
     /// Whether the comparison before something is taken away would be complete: at a time that is vouched for, and of all add-ons
     /// that are enabled.
-    fn can_check_a_loss(&self, bench: &mut Bench<'_>) -> Result<(), String> {
+    fn can_check_a_loss(&self, bench: &mut Bench<'_>) -> Result<(), NotAccepted> {
         // At a wrong instant nothing may seem to break because nothing works: ten years ahead everything has expired anyway.
         if !self.clock.is_vouched() {
-            return Err(format!("it waits for the clock: {}", self.clock));
+            return Err(NotAccepted::Clock(format!("waits for the clock: {}", self.clock)));
         }
-        let gaps = bench.gaps()?;
-        let seen = bench.everything()?.seen();
+        let gaps = bench.gaps().map_err(NotAccepted::Unknown)?;
+        let seen = bench.everything().map_err(NotAccepted::Unknown)?.seen();
         let problem = |path: &str| -> Option<String> {
             match seen.binary_search_by(|seen| seen.path.as_str().cmp(path)) {
                 Ok(found) => match &seen.get(found)?.content {
@@ -227,10 +233,10 @@ impl Run<'_> {
             .filter(|(_, record)| record.decided().is_some_and(|state| state.enabled))
             .filter_map(|(path, _)| Some((path, problem(path)?)));
         let Some((first, problem)) = unread.next() else { return Ok(()) };
-        match unread.count() {
-            0 => Err(format!("{first} is enabled and cannot be read ({problem})")),
-            more => Err(format!("{first} and {more} more are enabled and cannot be read ({problem})")),
-        }
+        Err(NotAccepted::Unknown(match unread.count() {
+            0 => format!("{first} is enabled and cannot be read ({problem})"),
+            more => format!("{first} and {more} more are enabled and cannot be read ({problem})"),
+        }))
     }
 
     /// Makes `candidate` the enrolments, if no add-on that works stops working.
@@ -243,7 +249,7 @@ impl Run<'_> {
         let at = bench.at();
         let (old, new) = (self.trust(at), AddonTrust::from_enrolments(&candidate, at));
         if old.loses(&new) {
-            self.can_check_a_loss(bench).map_err(NotAccepted::Unknown)?;
+            self.can_check_a_loss(bench)?;
         }
         let mut after = None;
         // Verdicts depend on these two alone: a hold must work even where add-ons cannot be read.
@@ -279,6 +285,8 @@ impl Run<'_> {
 }
 
 enum NotAccepted {
+    /// Only under a clock that is vouched for.
+    Clock(String),
     /// It cannot be checked.
     Unknown(String),
     /// It was checked.

@@ -52,6 +52,11 @@ pub enum JsonError {
     /// A number is not an integer between -2^63 and 2^64-1.
     #[error("a number is not an integer of 64 bits; signed documents hold only such integers")]
     NotAnInteger,
+    /// A page for people.
+    #[error(
+        "this is HTML or XML, not JSON: the page of a login, a proxy or another server that answered in the place of the right one"
+    )]
+    Markup,
     /// Not JSON at all, or data after its end.
     #[error("not valid JSON: {detail}")]
     Syntax {
@@ -81,6 +86,9 @@ pub fn parse(bytes: &[u8], limits: &JsonLimits) -> Result<Value, JsonError> {
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| {
+        if text.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
+            return JsonError::Markup;
+        }
         fault.into_inner().unwrap_or_else(|| JsonError::Syntax { detail: plain(&error.to_string()) })
     })
 }
@@ -289,6 +297,13 @@ mod tests {
         }
         for text in [r#"{"a":1} {"#, "[1],", "", "{", "[1,]", "nul", "\"\\ud800\"", "\"\n\"", "{'a':1}"] {
             assert!(matches!(parse(text.as_bytes(), &limits()), Err(JsonError::Syntax { .. })), "{text:?}");
+        }
+        for page in
+            ["<!doctype html><html>", "\u{feff}\r\n <html>Log in</html>", "<?xml version=\"1.0\"?><Error/>"]
+        {
+            let error = parse(page.as_bytes(), &limits()).unwrap_err();
+            assert_eq!(error, JsonError::Markup, "{page}");
+            assert!(error.to_string().contains("HTML or XML, not JSON"), "{error}");
         }
         assert_eq!(parse(b"\"a\xff\"", &limits()), Err(JsonError::NotUtf8 { at: 2 }));
         assert_eq!(parse(b"18446744073709551615", &limits()), Ok(json!(u64::MAX)));

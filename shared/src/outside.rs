@@ -42,6 +42,21 @@ pub fn listed(words: &[String]) -> String {
     words.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
+/// The text of a file that a person wrote.
+///
+/// # Errors
+/// Which line is not UTF-8, and what to do.
+pub fn text(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+        format!(
+            "line {line} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8, from Latin-1 with: iconv -f latin1 -t utf-8 FILE"
+        )
+    })
+}
+
 /// The text in lines of at most `columns`, the mark of further lines included, broken after blanks where there are any.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     // Characters beyond ASCII may take two columns.
@@ -85,6 +100,14 @@ mod tests {
         let lines: Vec<&str> = endless.lines().collect();
         assert_eq!(lines.len(), 3, "{endless}");
         assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{endless}");
+    }
+
+    #[test]
+    fn a_file_in_another_encoding_is_told_with_its_line() {
+        assert_eq!(text("name = \"Größe\"".as_bytes()), Ok("name = \"Größe\""));
+        let latin = b"slug = \"a\"\n\nname = \"Gr\xf6\xdfe\"\n";
+        let why = text(latin).unwrap_err();
+        assert!(why.starts_with("line 3 is not UTF-8 (byte 0xF6); save the file as UTF-8"), "{why}");
     }
 
     #[test]

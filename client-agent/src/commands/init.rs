@@ -17,6 +17,7 @@ use super::settings::{self, StateArg};
 use super::{Failure, OutputArgs, show};
 use crate::config::{self, Layer};
 use crate::io::disk::{StateFolder, read_file};
+use crate::io::hook::missing_interpreter;
 use crate::io::lock::{LOCK, Lock};
 use crate::io::machine;
 use crate::ports::Disk;
@@ -201,7 +202,13 @@ fn check_hook(hook: &Path) -> Result<(), Failure> {
     let metadata =
         fs::metadata(hook).map_err(|error| Failure::usage(format!("hook {}: {error}", hook.display())))?;
     if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
-        return Ok(());
+        return match missing_interpreter(hook) {
+            None => Ok(()),
+            Some(interpreter) => Err(Failure::usage(format!(
+                "hook {}: its first line names the interpreter {interpreter}, which is not on this machine",
+                hook.display()
+            ))),
+        };
     }
     Err(Failure::usage(format!("hook {}: not an executable file; it is run without a shell", hook.display())))
 }

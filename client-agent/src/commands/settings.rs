@@ -120,7 +120,8 @@ pub fn text(disk: &dyn Disk, root: &Path) -> Result<String, Failure> {
         .read(config::FILE, SETTINGS_BYTES)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?
         .ok_or_else(missing)?;
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{}: not UTF-8", path.display())))
+    let text = mulberry_shared::outside::text(&bytes).map(str::to_owned);
+    text.map_err(|why| Failure::usage(format!("{}: {why}", path.display())))
 }
 
 /// Checks settings and gives every problem a line.

@@ -113,7 +113,7 @@ impl Disk for StateFolder {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.at(from), self.at(to))
+        fs::rename(self.at(from), self.at(to)).map_err(|error| not_replaced(&self.at(to), &error))
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
@@ -126,6 +126,21 @@ impl Disk for StateFolder {
             other => other,
         }
     }
+}
+
+/// Why a file could not take the place of the old one, with its name and what to do.
+fn not_replaced(path: &Path, error: &io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        // Linux says so of a file that something is mounted on.
+        io::ErrorKind::ResourceBusy => {
+            "; it seems to be mounted by itself, as a container's bind mount of one file is: mount its folder instead"
+        }
+        io::ErrorKind::CrossesDevices => {
+            "; its folder is on another file system than the rest: mount the state folder whole"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{}: {error}{remedy}", path.display()))
 }
 
 /// Reads a file given by a person, at most `max_bytes` of it.
@@ -166,6 +181,22 @@ mod tests {
         );
         fs::set_permissions(&root, fs::Permissions::from_mode(0o750)).unwrap();
         assert!(StateFolder::open(&root).unwrap_err().to_string().contains("chmod 0700"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_named_with_what_to_do() {
+        let busy = io::Error::from_raw_os_error(nix::errno::Errno::EBUSY as i32);
+        let sentence = not_replaced(Path::new("/state/addons.json"), &busy).to_string();
+        assert!(
+            sentence.contains("/state/addons.json: ") && sentence.contains("mount its folder instead"),
+            "{sentence}"
+        );
+        let parent = tempfile::tempdir().unwrap();
+        let disk = StateFolder::create(&parent.path().join("s")).unwrap();
+        disk.write("next", b"1").unwrap();
+        fs::create_dir_all(disk.root().join("addons.json/x")).unwrap();
+        let error = disk.rename("next", "addons.json").unwrap_err();
+        assert!(error.to_string().contains("s/addons.json: "), "{error}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The host's hook as a process.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mulberry_shared::answer::plain;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
@@ -50,7 +52,7 @@ impl Hook for HookProcess {
         let mut child = match self.start() {
             Ok(child) => child,
             Err(error) => {
-                return HookEnd::NotStarted { reason: format!("{}: {error}", self.program.display()) };
+                return HookEnd::NotStarted { reason: not_started(&self.program, &error) };
             }
         };
         let stdin = child.stdin.take();
@@ -73,6 +75,34 @@ impl Hook for HookProcess {
     }
 }
 
+/// Why a hook cannot run: the system says "no such file" of the script when it means its interpreter.
+#[must_use]
+pub fn not_started(program: &Path, error: &io::Error) -> String {
+    let shown = program.display();
+    match (error.kind(), missing_interpreter(program)) {
+        (io::ErrorKind::NotFound, Some(interpreter)) => format!(
+            "{shown}: its first line names the interpreter {interpreter}, which is not on this machine; install it or correct the line"
+        ),
+        _ if error.raw_os_error() == Some(nix::errno::Errno::ENOEXEC as i32) => format!(
+            "{shown}: it is neither a program nor a script with an interpreter; begin it with a line such as #!/bin/sh"
+        ),
+        _ => format!("{shown}: {error}"),
+    }
+}
+
+/// The interpreter that the first line of a script names, where there is none at that path.
+#[must_use]
+pub fn missing_interpreter(program: &Path) -> Option<String> {
+    let mut start = Vec::new();
+    File::open(program).ok()?.take(256).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let line = String::from_utf8_lossy(line);
+    let blanks = [' ', '\t'];
+    let interpreter = line.trim_matches(blanks).split(blanks).next().filter(|text| !text.is_empty())?;
+    // A carriage return at its end is part of the name: such a file was written on Windows.
+    (!Path::new(interpreter).exists()).then(|| plain(interpreter))
+}
+
 /// Ends the hook with whatever it started, or what a script left running would be at work beside the next try.
 async fn end(child: &mut Child) {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
@@ -85,12 +115,10 @@ async fn end(child: &mut Child) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::fs;
     use std::io::{BufRead, BufReader};
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
-
-    use super::*;
 
     fn script(folder: &Path, text: &str) -> PathBuf {
         let path = folder.join("hook");
@@ -139,6 +167,21 @@ mod tests {
         std::thread::spawn(move || closed.send(read.next().is_none()));
         end(&mut child).await;
         assert!(ended.recv_timeout(Duration::from_secs(20)).expect("it still runs"));
+    }
+
+    #[tokio::test]
+    async fn one_whose_interpreter_is_missing_is_told_apart_from_one_that_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = script(folder.path(), "");
+        for (text, words) in [
+            ("#!/nonexistent/python3 -u\n", "names the interpreter /nonexistent/python3, which is not on"),
+            ("#!/bin/sh\r\n", "names the interpreter /bin/sh"),
+        ] {
+            fs::write(&program, text).unwrap();
+            let end = HookProcess::new(program.clone(), folder.path().into()).run(b"{}").await;
+            assert!(matches!(&end, HookEnd::NotStarted { reason } if reason.contains(words)), "{end:?}");
+        }
+        assert_eq!(missing_interpreter(&script(folder.path(), "")), None);
     }
 
     #[tokio::test]

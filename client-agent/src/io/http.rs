@@ -207,10 +207,26 @@ pub(super) fn client(
     })
 }
 
+/// Where a redirect that is not followed leads. Only a person moves an origin to another scheme, host or port.
+fn elsewhere(from: Option<&Url>, to: &Url) -> String {
+    let same_host = from.is_some_and(|from| from.host_str() == to.host_str());
+    let place = to.origin().ascii_serialization();
+    match (from.map(Url::scheme), to.scheme()) {
+        (Some("http"), "https") if same_host => {
+            format!("the origin redirected to HTTPS on the same host; name it as {place} among the origins")
+        }
+        _ if same_host => {
+            format!("the origin redirected to {place}, another port; name that one if it is meant")
+        }
+        _ => format!("the origin redirected to another host, {place}; name that one if it is meant"),
+    }
+}
+
 fn within_the_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
     if !same {
-        return attempt.error("the origin redirected to another host");
+        let sentence = elsewhere(attempt.previous().first(), attempt.url());
+        return attempt.error(sentence);
     }
     if attempt.previous().len() > REDIRECTS {
         return attempt.error("the origin redirected too often");
@@ -323,8 +339,12 @@ mod tests {
         let (elsewhere, seen) = serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
         let answer =
             get(&format!("HTTP/1.1 302 Found\nLocation: {elsewhere}/x\nContent-Length: 0\n\n"), 9).await;
-        assert!(failed(answer).contains("another host"));
+        assert!(failed(answer).contains("another port"));
         assert_eq!(*seen.lock().unwrap(), "");
+        let (from, to) =
+            ("http://fixes.example/a".parse().unwrap(), "https://fixes.example/a".parse().unwrap());
+        let sentence = super::elsewhere(Some(&from), &to);
+        assert!(sentence.contains("HTTPS on the same host; name it as https://fixes.example "), "{sentence}");
         let looped = get("HTTP/1.1 302 Found\nLocation: /x\nContent-Length: 0\n\n", 9).await;
         assert!(failed(looped).contains("too often"));
     }

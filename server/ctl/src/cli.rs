@@ -319,6 +319,30 @@ pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), 
     Ok(())
 }
 
+/// An instant on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// `now`.
+    Now,
+    /// Another one.
+    At(Timestamp),
+}
+
+impl When {
+    /// The instant, where it is `now` now.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Now => now,
+            Self::At(at) => at,
+        }
+    }
+}
+
+pub(crate) fn parse_when(text: &str) -> Result<When, String> {
+    if text == "now" { Ok(When::Now) } else { parse_instant(text).map(When::At) }
+}
+
 pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| {
         format!("`{text}` is no instant: write date, time and zone, such as 2019-05-05T00:00:00Z; now is \"$(date -u +%FT%TZ)\"")
@@ -388,6 +412,8 @@ mod tests {
     #[test]
     fn an_instant_in_another_form_is_answered_with_the_right_one() {
         assert_eq!(parse_instant("1970-01-01T00:00:00Z"), Ok(Timestamp::UNIX_EPOCH));
+        assert_eq!(parse_when("now").map(|when| when.at(Timestamp::UNIX_EPOCH)), Ok(Timestamp::UNIX_EPOCH));
+        assert!(parse_when("tomorrow").is_err());
         for text in ["2019-05-05", "now", "", "1557014400"] {
             assert!(parse_instant(text).unwrap_err().contains("such as 2019-05-05T00:00:00Z"), "{text}");
         }

@@ -242,7 +242,7 @@ fn read(path: &Path) -> Result<RawConfig, Failure> {
     let fault =
         |what: String| Failure::usage(FailureKind::ConfigUnreadable, format!("{}: {what}", path.display()));
     let bytes = crate::files::read_bounded(path, MAX_BYTES).map_err(|error| fault(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| fault("is not UTF-8".into()))?;
+    let text = mulberry_shared::outside::text(&bytes).map_err(fault)?.to_owned();
     parse(path, &text)
 }
 

@@ -6,6 +6,7 @@ use crate::{
 };
 use mulberry_shared::{
     limits::Limits,
+    outside,
     recipe::{
         Recipe,
         source::{self, Problem, SourceErrors},
@@ -101,9 +102,8 @@ pub fn warn_of_doubts(file: &Path, known: &KnownWords, limits: &Limits) -> Resul
 fn text(file: &Path, limits: &Limits) -> Result<String, Failure> {
     let max = u64::try_from(limits.recipe.bytes).unwrap_or(u64::MAX);
     let bytes = files::read_bounded(file, max).map_err(|error| unreadable(file, &error))?;
-    String::from_utf8(bytes).map_err(|_| {
-        Failure::usage(FailureKind::RecipeUnreadable, format!("{}: is not UTF-8.", file.display()))
-    })
+    let text = outside::text(&bytes).map(str::to_owned);
+    text.map_err(|why| Failure::usage(FailureKind::RecipeUnreadable, format!("{}: {why}.", file.display())))
 }
 
 /// Reads a recipe that must be good.

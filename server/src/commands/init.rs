@@ -1,6 +1,8 @@
 //! `init`: a state folder from the first metadata and the online keys.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
         .map_err(|error| CommandError::refused(format!("{}: {error}", args.from.display())))?;
     OnlineKeys::read(&args.from.join("keys"))?.check(&state.root, &state.targets)?;
 
-    files::private_folder(&args.state.state)?;
+    claim(&args.state.state)?;
     let layout = Layout::existing(&args.state.state)?;
     let _lock = layout.take_lock()?;
     let store = Arc::new(SledStore::open(&layout.ledger())?);
@@ -56,6 +58,19 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
         .map_err(|error| CommandError::failed(error.to_string()))?;
     appended.map_err(|error| CommandError::failed(error.to_string()))?;
     report(args, &layout, &state)
+}
+
+/// Makes the folder with those above it, or takes over an empty one, whoever may enter it now: what an agent's `init` does.
+fn claim(folder: &Path) -> Result<(), CommandError> {
+    let fault = |error: std::io::Error| CommandError::usage(format!("{}: {error}", folder.display()));
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).map_err(fault)?;
+    }
+    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty {
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(fault)?;
+    }
+    Ok(files::private_folder(folder)?)
 }
 
 fn report(args: &InitArgs, layout: &Layout, state: &State) -> Result<(), CommandError> {
@@ -143,16 +158,16 @@ mod tests {
     use crate::test_support::{hours, initialised, key, start};
     use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
     use mulberry_shared::exit::Exit;
-    use std::os::unix::fs::PermissionsExt as _;
 
     /// The folder `server` that an authority hands over, and where its state should go.
     struct Handed {
         folder: tempfile::TempDir,
+        state: &'static str,
     }
 
     impl Handed {
         fn new() -> Self {
-            let handed = Self { folder: tempfile::tempdir().unwrap() };
+            let handed = Self { folder: tempfile::tempdir().unwrap(), state: "state" };
             std::fs::create_dir_all(handed.from().join("metadata")).unwrap();
             std::fs::create_dir(handed.from().join("keys")).unwrap();
             let Event::Initialised { roots, targets, lanes } = initialised() else { panic!() };
@@ -172,7 +187,7 @@ mod tests {
         }
 
         fn state(&self) -> std::path::PathBuf {
-            self.folder.path().join("state")
+            self.folder.path().join(self.state)
         }
 
         fn metadata(&self, name: &str, bytes: &[u8]) {
@@ -206,6 +221,24 @@ mod tests {
         assert_eq!(again.exit, Exit::Usage);
         let _held = layout.take_lock().unwrap();
         assert_eq!(handed.init(start()).await.unwrap_err().exit, Exit::Locked);
+    }
+
+    #[tokio::test]
+    async fn it_takes_the_folders_that_an_agent_takes() {
+        // One whose parents are missing, and an empty one that others may enter.
+        let handed = Handed { state: "deep/er/state", ..Handed::new() };
+        handed.init(start()).await.unwrap();
+        let handed = Handed::new();
+        std::fs::create_dir(handed.state()).unwrap();
+        std::fs::set_permissions(handed.state(), Permissions::from_mode(0o755)).unwrap();
+        handed.init(start()).await.unwrap();
+        assert_eq!(std::fs::metadata(handed.state()).unwrap().permissions().mode() & 0o777, 0o700);
+        // Not one with something in it that others may enter.
+        let handed = Handed::new();
+        std::fs::create_dir(handed.state()).unwrap();
+        std::fs::write(handed.state().join("mine"), "").unwrap();
+        std::fs::set_permissions(handed.state(), Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(handed.init(start()).await.unwrap_err().exit, Exit::Usage);
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
 //! `ledger …`
 
-use super::parse_instant;
+use super::{When, parse_when};
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use mulberry_shared::{ledger::links::Given, recipe::Slug};
 use std::path::PathBuf;
 
@@ -90,9 +89,9 @@ pub struct Show {
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
     /// Only from then on
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
-    pub since: Option<Timestamp>,
+    #[arg(long, value_name = "RFC3339", value_parser = parse_when)]
+    pub since: Option<When>,
     /// Only before then
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
-    pub until: Option<Timestamp>,
+    #[arg(long, value_name = "RFC3339", value_parser = parse_when)]
+    pub until: Option<When>,
 }

@@ -4,7 +4,6 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use jiff::Timestamp;
 use mulberry_shared::{
     x509::EndEntityTime,
     xpi::{Policy, SignatureMode, WeakestDigest},
@@ -34,9 +33,9 @@ pub struct Preflight {
     /// Add-ons, or folders of .xpi and .zip files (searched recursively, links followed); repeats
     #[arg(long, required = true, value_name = "DIR")]
     pub addons: Vec<PathBuf>,
-    /// Judge as of this time; repeats
-    #[arg(long, required = true, value_name = "RFC3339", value_parser = super::parse_instant)]
-    pub at: Vec<Timestamp>,
+    /// Judge as of this time, or `now`; repeats
+    #[arg(long, required = true, value_name = "RFC3339", value_parser = super::parse_when)]
+    pub at: Vec<super::When>,
     /// Intermediate certificate that clients hold besides those embedded in add-ons; repeats
     #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,

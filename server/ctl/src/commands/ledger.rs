@@ -50,8 +50,8 @@ pub async fn run(
         LedgerCommand::Show(show) => {
             let (name, bytes) = bytes(show.file.as_deref(), settings).await?;
             let mut shown = show::Shown::default();
-            read(&name, &bytes, |record, _| shown.add(record, show))?;
-            format.print(|| shown.words(), || shown.json())?;
+            read(&name, &bytes, |record, _| shown.add(record, show, now))?;
+            format.print(|| shown.words(show), || shown.json(show))?;
             Ok(Exit::Yes)
         }
         LedgerCommand::Export { out, replace } => export(out, *replace, settings, format).await,

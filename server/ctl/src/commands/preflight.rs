@@ -40,7 +40,7 @@ pub fn run(
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let (file, recipe) = recipe(&command.recipe, limits)?;
-    let times = times(command, &recipe)?;
+    let times = times(command, &recipe, now)?;
     let anchors = Anchors::from_iter(certificates(&command.anchor, Purpose::Anchor, limits)?);
     let known = certificates(&command.certificate, Purpose::Pool, limits)?;
     let found = addons::find(&command.addons)?;
@@ -103,7 +103,7 @@ fn recipe(path: &Path, limits: &Limits) -> Result<(PathBuf, Recipe), Failure> {
 }
 
 /// The times, sorted, each once.
-fn times(command: &cli::Preflight, recipe: &Recipe) -> Result<Vec<Timestamp>, Failure> {
+fn times(command: &cli::Preflight, recipe: &Recipe, now: Timestamp) -> Result<Vec<Timestamp>, Failure> {
     if command.expect_disabled.is_some() && !matches!(recipe.action, Action::DistrustCertificates { .. }) {
         let sentence = format!(
             "--expect-disabled is for a distrust; this recipe does {} and may disable nothing.",
@@ -111,7 +111,7 @@ fn times(command: &cli::Preflight, recipe: &Recipe) -> Result<Vec<Timestamp>, Fa
         );
         return Err(Failure::usage(FailureKind::ExpectDisabled, sentence));
     }
-    let mut times = command.at.clone();
+    let mut times: Vec<Timestamp> = command.at.iter().map(|when| when.at(now)).collect();
     times.sort_unstable();
     times.dedup();
     if times.len() > MAX_TIMES {

@@ -129,6 +129,15 @@ fn each_problem_has_its_line_key_and_remedy() {
         ("2019-06-01T00:00:00Z", "2019-06-01T00:00:00", 8, "expires", "no offset", "2019-05-05T00:00:00Z"),
         ("2019-06-01T00:00:00Z", "\"2019-06-01 00:00\"", 8, "expires", "no offset", ""),
         ("2019-06-01T00:00:00Z", "\"soon\"", 8, "expires", "not a time", ""),
+        ("2019-06-01T00:00:00Z", "9999-12-31T23:59:59Z", 8, "expires", "after the last there is here", ""),
+        (
+            "2019-06-01T00:00:00Z",
+            "\"10000-01-01T00:00:00Z\"",
+            8,
+            "expires",
+            "after the last there is here",
+            "",
+        ),
         ("2019-06-01T00:00:00Z", "20190601", 8, "expires", "a number", ""),
         (
             "\n[arguments]",

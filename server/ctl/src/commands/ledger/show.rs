@@ -5,10 +5,13 @@
 
 use crate::{cli, output};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use mulberry_shared::{
     answer::plain,
     ledger::event::Record,
+    nearest::nearest,
     proposal::signing::holder,
+    recipe::Slug,
     trust::{Key, KeyId},
 };
 use serde_json::{Value, json};
@@ -19,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Shown {
     people: BTreeMap<String, String>,
     rows: Vec<Row>,
+    /// What all events are about, and who asked for them: shown or not.
+    slugs: BTreeSet<String>,
+    actors: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -32,26 +38,42 @@ struct Row {
 
 impl Shown {
     /// One event, in order: also those that are not shown name people.
-    pub(super) fn add(&mut self, record: Record, wanted: &cli::Show) {
+    pub(super) fn add(&mut self, record: Record, wanted: &cli::Show, now: Timestamp) {
         let event = serde_json::to_value(&record.event).unwrap_or_default();
         let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut found = Found::default();
         found.look(&event);
         self.people.extend(found.people);
+        self.slugs.extend(found.recipes.iter().cloned());
+        self.actors.insert(record.actor.clone());
         let about = |slug: &str| found.recipes.iter().any(|recipe| recipe == slug);
         let shown = wanted.slug.as_ref().is_none_or(|slug| about(slug.as_str()))
             && wanted.actor.as_ref().is_none_or(|actor| *actor == record.actor)
-            && wanted.since.is_none_or(|since| record.at >= since)
-            && wanted.until.is_none_or(|until| record.at < until);
+            && wanted.since.is_none_or(|since| record.at >= since.at(now))
+            && wanted.until.is_none_or(|until| record.at < until.at(now));
         if shown {
             let Found { signed, recipes, reason, .. } = found;
             self.rows.push(Row { record, kind, signed, recipes, reason });
         }
     }
 
-    pub(super) fn words(&self) -> String {
+    /// The name that was probably meant by one of which the ledger knows nothing.
+    fn meant(&self, wanted: &cli::Show) -> Option<String> {
+        let of = |name: Option<&str>, known: &BTreeSet<String>| {
+            let name = name.filter(|name| !known.contains(*name))?;
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            nearest(name, &known).map(str::to_owned)
+        };
+        of(wanted.slug.as_ref().map(Slug::as_str), &self.slugs)
+            .or_else(|| of(wanted.actor.as_deref(), &self.actors))
+    }
+
+    pub(super) fn words(&self, wanted: &cli::Show) -> String {
         if self.rows.is_empty() {
-            return "No event fits.".to_owned();
+            return match self.meant(wanted) {
+                Some(meant) => format!("No event fits. Did you mean {}?", plain(&meant)),
+                None => "No event fits.".to_owned(),
+            };
         }
         let rows = self.rows.iter().map(|row| {
             let mut names: Vec<String> = row.signed.iter().map(|keyid| self.name(keyid)).collect();
@@ -69,7 +91,7 @@ impl Shown {
         output::table(["EVENT", "AT", "ASKED BY", "WHAT", "SIGNED WITH THE KEYS OF", "WHY"], rows)
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn json(&self, wanted: &cli::Show) -> Value {
         let rows = self.rows.iter().map(|row| {
             let signed = row.signed.iter().map(|keyid| json!({"keyid": keyid, "holder": self.name(keyid)}));
             json!({
@@ -78,7 +100,7 @@ impl Shown {
                 "signed": signed.collect::<Vec<_>>(),
             })
         });
-        json!({"events": rows.collect::<Vec<_>>()})
+        json!({"events": rows.collect::<Vec<_>>(), "meant": self.meant(wanted)})
     }
 
     fn name(&self, keyid: &str) -> String {
@@ -165,8 +187,34 @@ mod tests {
             "salt": "0f".repeat(event::SALT_BYTES), "at": "2026-05-04T00:00:00Z", "actor": "mei", "event": event,
         });
         let mut shown = Shown::default();
-        shown.add(serde_json::from_value(record).unwrap(), &cli::Show::default());
+        shown.add(serde_json::from_value(record).unwrap(), &cli::Show::default(), Timestamp::UNIX_EPOCH);
         shown
+    }
+
+    #[test]
+    fn a_name_that_no_event_knows_finds_the_one_that_was_meant() {
+        let mut shown = shown(json!({"type": "gate-set", "path": "emergency/replace-intermediate.json",
+            "gate": {"revision": 1, "state": "paused", "percent": 1000, "reason": "r", "since": "2026-05-04T00:00:00Z"}}));
+        shown.rows.clear();
+        for (slug, actor, meant) in [
+            (Some("replace-intermediat"), None, Some("replace-intermediate")),
+            (None, Some("mej"), Some("mei")),
+            (Some("replace-intermediate"), None, None),
+            (Some("something-else"), None, None),
+        ] {
+            let wanted = cli::Show {
+                slug: slug.map(|slug| slug.parse().unwrap()),
+                actor: actor.map(str::to_owned),
+                ..cli::Show::default()
+            };
+            assert_eq!(shown.json(&wanted)["meant"].as_str(), meant);
+            let words = shown.words(&wanted);
+            assert_eq!(
+                words.ends_with(&format!("Did you mean {}?", meant.unwrap_or("-"))),
+                meant.is_some(),
+                "{words}"
+            );
+        }
     }
 
     #[test]
@@ -190,13 +238,13 @@ mod tests {
             ),
         ] {
             let shown = shown(event);
-            assert_eq!(shown.json()["events"][0]["reason"], reason);
-            let words = shown.words();
+            assert_eq!(shown.json(&cli::Show::default())["events"][0]["reason"], reason);
+            let words = shown.words(&cli::Show::default());
             assert!(words.ends_with(human) && words.contains("WHY"), "{words}");
         }
         assert_eq!(
-            shown(json!({"type": "initialised", "roots": [lane], "targets": lane, "lanes": {}})).json()["events"]
-                [0]["reason"],
+            shown(json!({"type": "initialised", "roots": [lane], "targets": lane, "lanes": {}}))
+                .json(&cli::Show::default())["events"][0]["reason"],
             Value::Null
         );
     }
