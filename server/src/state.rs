@@ -18,17 +18,19 @@ use mulberry_shared::recipe::{Lane, Recipe, RecipePath, published};
 use mulberry_shared::trust::metadata::{Root, TargetFile, Targets};
 use mulberry_shared::trust::{TrustError, Verified, profile, verify};
 
-use crate::event::{Event, Record};
+use crate::event::Event;
 use crate::ledger::{self, LedgerError};
 
 pub mod ceremonies;
 mod gates;
 mod lost;
 pub mod proposals;
+mod stamp;
 
 pub use ceremonies::Ceremonies;
 pub use gates::{Pace, share};
 pub use proposals::Proposals;
+pub use stamp::Stamp;
 
 /// Everything the server knows that people or operators decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,25 +65,6 @@ pub struct State {
     pub proposals: Proposals,
     /// Changes of keys, thresholds and expiries that wait for signatures.
     pub ceremonies: Ceremonies,
-}
-
-/// An event's number, who asked for it, and when the server accepted it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// Its number in the ledger. Order is told by this, never by the time.
-    pub event: u64,
-    /// When, by the clock of then.
-    pub at: Timestamp,
-    /// The name of a token, or of a command.
-    pub by: String,
-}
-
-impl Stamp {
-    /// The one of a record.
-    #[must_use]
-    pub fn of(record: &Record) -> Self {
-        Self { event: record.sequence, at: record.at, by: record.actor.clone() }
-    }
 }
 
 /// One lane.
@@ -236,12 +219,6 @@ pub fn advance(
 }
 
 impl State {
-    fn stamped(mut self, stamp: &Stamp) -> Self {
-        self.latest = self.latest.max(stamp.at);
-        self.last = stamp.clone();
-        self
-    }
-
     /// The events so far end with `head`. The empty one stands for an event that is not recorded yet.
     pub fn set_head(&mut self, head: LedgerHead) {
         self.head = head;
