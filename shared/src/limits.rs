@@ -199,40 +199,39 @@ impl Default for X509Limits {
 
 /// Ceilings of signed add-on archives.
 ///
-/// Content streams through fixed buffers, so these bound work; only `directory_bytes`, `manifest_bytes` and
-/// `signature_bytes` bound memory (see [`memory_ceiling`](crate::xpi::memory_ceiling)).
+/// Content, manifests and signature files stream through fixed buffers, so their ceilings bound work; only `directory_bytes`,
+/// `signature_bytes` and `identity_bytes` bound memory (see [`memory_ceiling`](crate::xpi::memory_ceiling)). All are absolute: what
+/// honest files compress to is no measure, since bitmaps, padded fonts and digests of empty files reach any ratio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XpiLimits {
     /// Bytes of one archive. The public add-on site accepts 200 MB; twice that and a little.
     pub archive_bytes: u64,
     /// Bytes of all content of one archive, expanded. About two seconds of hashing.
     pub content_bytes: u64,
-    /// Entries of one archive, folders included. The largest add-ons have some ten thousand files.
+    /// Bytes of one file, expanded: Firefox's own ceiling, behind which it takes a file for damaged.
+    pub file_bytes: u32,
+    /// Entries of one archive, folders included: as many as a directory without zip64 can count. The largest add-ons have some ten
+    /// thousand files.
     pub entries: usize,
     /// Bytes of the zip directory: `entries` records with names of 80 bytes.
     pub directory_bytes: usize,
-    /// Bytes of an entry's name. The longest path a file system takes is 4096; real ones stay below 300.
+    /// Bytes of an entry's name: Firefox's own ceiling.
     pub name_bytes: usize,
-    /// How many times larger an entry may get by expanding. Deflate cannot do more than 1032; bitmaps and padded
-    /// fonts reach a few hundred.
-    pub ratio: u64,
-    /// Entries that expand to no more than this need not keep to `ratio`.
-    pub ratio_free_bytes: u32,
-    /// Bytes of a manifest or signature file: `entries` sections of 120 bytes.
+    /// Bytes of a manifest or signature file: Firefox's own ceiling. 60,000 files with a digest each.
     pub manifest_bytes: usize,
-    /// How many times larger a manifest may get by expanding. Digests do not compress, so real ones stay below 6.
-    pub manifest_ratio: u64,
-    /// Bytes of a logical line in a manifest: a name of `name_bytes` and its key.
+    /// Bytes of a physical line in a manifest, as the JAR file specification and Firefox have it.
     pub line_bytes: usize,
-    /// Bytes of a PKCS#7 or COSE signature. Real ones have 4 to 10 KB; the rest is room for unsigned
+    /// Bytes of a line with its continuations, likewise.
+    pub logical_line_bytes: usize,
+    /// Bytes of a PKCS#7 or COSE signature. Real ones have 4 to 10 KB, with a time stamp 20; the rest is room for unsigned
     /// junk that must not matter: 200 certificates of the size of real ones.
     pub signature_bytes: usize,
     /// Nesting of CBOR in a COSE signature. Real ones have 4 levels.
     pub cbor_depth: usize,
+    /// Items of CBOR in a COSE signature: `X509Limits::embedded` certificates and some. Memory follows them: 40 bytes each.
+    pub cbor_items: usize,
     /// Signers of a COSE signature. Real ones have one.
     pub cose_signers: usize,
-    /// Embedded certificates with the issuer and serial (or key identifier) that the signature names. Only junk makes it more than one.
-    pub signer_candidates: usize,
     /// Bytes of `manifest.json` and `install.rdf`, read for the id. Real ones stay below 50 KB.
     pub identity_bytes: usize,
     /// Bytes of an id and of a version: they are stored and shown for every add-on. Real ones stay below 100.
@@ -263,18 +262,17 @@ impl Default for XpiLimits {
         Self {
             archive_bytes: 448 << 20,
             content_bytes: 1 << 30,
-            entries: 32_768,
-            directory_bytes: 4 << 20,
-            name_bytes: 1024,
-            ratio: 500,
-            ratio_free_bytes: 1 << 20,
-            manifest_bytes: 4 << 20,
-            manifest_ratio: 16,
-            line_bytes: 4096,
+            file_bytes: 256 << 20,
+            entries: 65_535,
+            directory_bytes: 8 << 20,
+            name_bytes: 4096,
+            manifest_bytes: 8_000_000,
+            line_bytes: 72,
+            logical_line_bytes: 65_535,
             signature_bytes: 256 << 10,
             cbor_depth: 16,
+            cbor_items: 1000,
             cose_signers: 8,
-            signer_candidates: 16,
             identity_bytes: 512 << 10,
             identity_text: 255,
             xml: XmlLimits::default(),

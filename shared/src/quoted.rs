@@ -11,9 +11,36 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
+/// Characters of a file's name that are shown.
+const MOST_OF_NAME: usize = 200;
+
+/// A file's name, which may be any bytes, in quotation marks: escaped as [`quoted`], and what is not UTF-8 as `\xff`.
+pub(crate) fn quoted_name(name: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in name.utf8_chunks() {
+        out.extend(chunk.valid().escape_debug());
+        out.extend(chunk.invalid().iter().flat_map(|byte| byte.escape_ascii()).map(char::from));
+        if let Some((end, _)) = out.char_indices().nth(MOST_OF_NAME) {
+            out.truncate(end);
+            out.push('…');
+            break;
+        }
+    }
+    out.push('"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_shown_whatever_bytes_they_have() {
+        assert_eq!(quoted_name(b"lib/a.js"), r#""lib/a.js""#);
+        assert_eq!(quoted_name(b"\xfcn\xc3\xbc\n\"\0"), r#""\xfcn\u{fc}\n\"\0""#.replace("\\u{fc}", "ü"));
+        assert_eq!(quoted_name(&[b'a'; 5000]).chars().count(), MOST_OF_NAME + 2);
+        assert_eq!(quoted_name(&[0xff; 5000]).chars().count(), MOST_OF_NAME + 2);
+    }
 
     #[test]
     fn it_is_escaped_and_ends() {

@@ -37,7 +37,7 @@ mod signature;
 mod structure;
 mod usage;
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, LEAST_RSA_BITS};
 pub use distrust::{Distrust, DistrustReason};
 pub use error::{CertificateError, CertificateErrorKind, PathError, PathErrorKind};
 pub use file::Purpose;

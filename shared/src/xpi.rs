@@ -19,9 +19,10 @@ pub mod manifest;
 pub mod pkcs7;
 mod policy;
 mod read_at;
+mod refusal;
 mod signature_files;
+mod signatures;
 mod signed_by;
-mod text;
 mod verdict;
 
 use crate::limits::XpiLimits;
@@ -31,22 +32,21 @@ use crate::limits::XpiLimits;
 #[must_use]
 pub fn memory_ceiling(archive_len: u64, limits: &XpiLimits) -> u64 {
     const BUFFERS: u64 = 768 << 10;
-    /// Two or three manifests, each with its parsed sections.
-    const MANIFESTS: u64 = 3 * 4;
-    /// PKCS#7: bytes, parts, certificates. COSE: CBOR values of 32 bytes where an item has one.
-    const SIGNATURES: u64 = 4 + 40;
+    /// Raw, parsed, sorted, and for each entry a digest of two manifests. Manifests themselves are not held.
+    const DIRECTORY: u64 = 5;
+    /// Bytes, the same in DER, parts, certificates. They may have been compressed to nearly nothing, as may the next.
+    const SIGNATURES: u64 = 6;
     /// `manifest.json` and `install.rdf` as text, both at once, and what is read of them.
     const IDENTITY: u64 = 5;
-    let at_most = |ceiling: usize, ratio: u64| archive_len.saturating_mul(ratio).min(ceiling as u64);
     BUFFERS
-        .saturating_add(at_most(limits.directory_bytes, 1).saturating_mul(3))
-        .saturating_add(at_most(limits.manifest_bytes, limits.manifest_ratio).saturating_mul(MANIFESTS))
-        .saturating_add(at_most(limits.signature_bytes, 1).saturating_mul(SIGNATURES))
-        .saturating_add(at_most(limits.identity_bytes, 1).saturating_mul(IDENTITY))
+        .saturating_add(archive_len.min(limits.directory_bytes as u64).saturating_mul(DIRECTORY))
+        .saturating_add((limits.signature_bytes as u64).saturating_mul(SIGNATURES))
+        .saturating_add((limits.identity_bytes as u64).saturating_mul(IDENTITY))
 }
 
 pub use inspection::{Inspection, archive_digest, inspect, inspect_among};
 pub use judge::JudgeContext;
-pub use policy::{NotInTheList, Policy, SignatureMode, WeakestDigest};
+pub use policy::{DigestNames, NotInTheList, Policy, SignatureMode, WeakestDigest};
 pub use read_at::ReadAt;
+pub use refusal::Refusal;
 pub use verdict::{Fault, NotAVerdictKind, Verdict, VerdictKind};

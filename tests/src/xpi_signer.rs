@@ -9,11 +9,11 @@
 //! | [`zip`] | the archive, also a malformed one |
 
 mod addon;
-mod cose;
+pub(crate) mod cose;
 pub(crate) mod der_write;
 mod fault;
 pub mod manifest;
-mod pkcs7;
+pub(crate) mod pkcs7;
 pub mod zip;
 
 use jiff::Timestamp;

@@ -24,6 +24,8 @@ use mulberry_shared::xpi::pkcs7::Pkcs7;
 use mulberry_shared::xpi::{
     Inspection, JudgeContext, Policy, SignatureMode, VerdictKind, WeakestDigest, inspect,
 };
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 /// One column of the table.
 struct Column {
@@ -322,28 +324,28 @@ fn damaged_real_signatures_are_judged() {
     let bytes = std::fs::read(folder.join("addons/32c5b8e1-amosigned-mv3-cose.xpi")).unwrap();
     let directory = Directory::read(&bytes, &limits.xpi).unwrap();
     let mut reader = ContentReader::new(&bytes, &directory);
-    let mut file = |name: &str| reader.read_to_vec(directory.find(name).unwrap(), 1 << 20).unwrap();
+    let mut file =
+        |name: &str| reader.read_to_vec(directory.find(name.as_bytes()).unwrap(), 1 << 20).unwrap();
     let (rsa, sf) = (file("META-INF/mozilla.rsa"), file("META-INF/mozilla.sf"));
     let (sig, manifest) = (file("META-INF/cose.sig"), file("META-INF/cose.manifest"));
+    let sf = [WeakestDigest::Sha1, WeakestDigest::Sha256].map(|digest| {
+        let mut padded = [0; 32];
+        match digest {
+            WeakestDigest::Sha1 => padded[..20].copy_from_slice(&Sha1::digest(&sf)),
+            WeakestDigest::Sha256 => padded.copy_from_slice(&Sha256::digest(&sf)),
+        }
+        (digest, padded)
+    });
     let pkcs7 = |bytes: &[u8]| {
-        Some(
-            Pkcs7::parse(bytes, &limits, &CertificateMemo::none())
-                .ok()?
-                .verify(&sf, WeakestDigest::Sha1)
-                .ok()?
-                .clone(),
-        )
+        let signature = Pkcs7::parse(bytes, &limits, &CertificateMemo::none()).ok()?;
+        let (_, digest) = sf.iter().find(|(digest, _)| *digest == signature.digest())?;
+        Some(signature.verify(digest).ok()?.clone())
     };
     let cose = |bytes: &[u8]| {
-        Some(
-            Cose::parse(bytes, &limits, &CertificateMemo::none())
-                .ok()?
-                .verify(&manifest)
-                .ok()?
-                .first()
-                .copied()?
-                .clone(),
-        )
+        let signature = Cose::parse(bytes, &limits, &CertificateMemo::none()).ok()?;
+        let mut content = signature.content(manifest.len() as u64).ok()?;
+        content.read(&manifest);
+        Some(content.verify().ok()?.first().copied()?.clone())
     };
     let (signer, cose_signer) = (pkcs7(&rsa).unwrap(), cose(&sig).unwrap());
     for at in 0..rsa.len() {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use const_oid::ObjectIdentifier;
-use der::asn1::{AnyRef, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
-use der::{Decode, Tag, Tagged};
+use der::asn1::{AnyRef, Ia5StringRef, PrintableStringRef, TeletexStringRef, UintRef, Utf8StringRef};
+use der::{Decode, SliceReader, Tag, Tagged};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256;
 use x509_cert::Version;
 use x509_cert::name::Name;
 
@@ -22,6 +23,9 @@ use super::parse::{self, Extensions, Parsed};
 use super::pem;
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
+
+/// Bits of an RSA key that counts for anything, as in Firefox.
+pub const LEAST_RSA_BITS: usize = 2048;
 
 /// An X.509 certificate: strict DER, within [`X509Limits`]. Equality, order and hash are those of its bytes.
 ///
@@ -176,6 +180,21 @@ impl Certificate {
     #[must_use]
     pub fn public_key(&self) -> &[u8] {
         self.part(&self.0.key)
+    }
+
+    /// The bits of its public key's modulus; `None` where that is not RSA.
+    #[must_use]
+    pub fn rsa_bits(&self) -> Option<usize> {
+        // RFC 8017 appendix A.1.1: RSAPublicKey, modulus first.
+        let modulus = |key: &[u8]| {
+            let mut reader = SliceReader::new(super::structure::sequence(key)?)?;
+            let modulus = UintRef::decode(&mut reader)?.as_bytes();
+            let first = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
+            der::Result::Ok((modulus.len() * 8).saturating_sub(first))
+        };
+        let rsa = RSA_PKCS1_2048_8192_SHA256.public_key_alg_id();
+        let is_rsa = self.public_key_algorithm() == rsa.as_ref();
+        is_rsa.then(|| modulus(self.public_key()).ok()).flatten()
     }
 
     /// The content of its signature's AlgorithmIdentifier in DER, without the SEQUENCE header.

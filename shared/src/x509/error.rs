@@ -70,8 +70,10 @@ pub enum PathErrorKind {
     EndEntityNotYetValid,
     /// The end entity is distrusted, or every path to an anchor leads through a distrusted certificate.
     Distrusted,
-    /// A certificate is signed with an algorithm that is not accepted (SHA-1, DSA, short RSA keys ...).
+    /// A certificate is signed with an algorithm that is not accepted (SHA-1, DSA ...).
     UnsupportedAlgorithm,
+    /// A certificate has an RSA key of less than [`LEAST_RSA_BITS`](super::LEAST_RSA_BITS).
+    KeyTooSmall,
     /// A certificate may not do what the path asks of it (not a CA, path too long for it, other usage, name
     /// constraint, unknown critical extension ...).
     BadCertificate,
@@ -91,6 +93,7 @@ impl PathErrorKind {
             Self::EndEntityNotYetValid => "end-entity-not-yet-valid",
             Self::Distrusted => "distrusted",
             Self::UnsupportedAlgorithm => "unsupported-algorithm",
+            Self::KeyTooSmall => "key-too-small",
             Self::BadCertificate => "bad-certificate",
             Self::LimitExceeded => "limit-exceeded",
         }

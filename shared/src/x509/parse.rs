@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280 as oid;
+use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
+use const_oid::db::rfc6962::CT_PRECERT_SCTS;
 use der::{Decode, Tag};
 use jiff::Timestamp;
 use x509_cert::Version;
@@ -20,6 +22,11 @@ use super::error::{CertificateError, CertificateErrorKind};
 use super::structure::{self, Extension, Outer, Tbs};
 use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
+
+/// RFC 7633 section 4.1.
+const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
+/// Of the time before extended key usages.
+const NETSCAPE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.1");
 
 /// What is kept of a certificate. Ranges point into `der`.
 #[derive(Debug)]
@@ -55,6 +62,10 @@ pub(super) struct Extensions {
     pub(super) alternative_names: Vec<GeneralName>,
     pub(super) subject_key_id: Option<Box<[u8]>>,
     pub(super) authority_key_id: Option<Box<[u8]>>,
+    /// Whether it asks for TLS features (RFC 7633), as an issuer also of those below it.
+    pub(super) tls_features: bool,
+    /// Whether it has a critical Netscape certificate type.
+    netscape_type: bool,
     /// The first critical extension that is not one of the above, or is marked critical against RFC 5280.
     pub(super) unknown_critical: Option<ObjectIdentifier>,
 }
@@ -161,6 +172,9 @@ fn extensions(list: &[u8], limits: &X509Limits) -> Result<Extensions, Certificat
             found.unknown_critical.get_or_insert(id);
         }
     }
+    if found.netscape_type && (found.basic_constraints.is_none() || found.extended_key_usages.is_none()) {
+        found.unknown_critical.get_or_insert(NETSCAPE_TYPE);
+    }
     Ok(found)
 }
 
@@ -200,6 +214,16 @@ impl Extensions {
             oid::ID_CE_SUBJECT_ALT_NAME => {
                 self.alternative_names = not_empty(SubjectAltName::from_der(value)?.0)?;
             }
+            // Understood and not evaluated, as in Firefox: any policy will do (RFC 5280 section 6.1.1, user-initial-policy-set).
+            oid::ID_CE_CERTIFICATE_POLICIES
+            | oid::ID_CE_POLICY_CONSTRAINTS
+            | oid::ID_CE_INHIBIT_ANY_POLICY
+            | oid::ID_PE_AUTHORITY_INFO_ACCESS
+            | CT_PRECERT_SCTS
+            | ID_PKIX_OCSP_NOCHECK => {}
+            TLS_FEATURE => self.tls_features = true,
+            // basicConstraints and extended key usages say the same, where both are there.
+            NETSCAPE_TYPE => self.netscape_type |= extension.critical,
             // Hints only, and never critical (RFC 5280 sections 4.2.1.1 and 4.2.1.2).
             oid::ID_CE_SUBJECT_KEY_IDENTIFIER => {
                 let id = SubjectKeyIdentifier::from_der(value)?;

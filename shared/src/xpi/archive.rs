@@ -1,11 +1,11 @@
-//! The zip container, read strictly.
+//! The zip container, read as Firefox reads it.
 //!
-//! General zip libraries are lenient on purpose: they read what is found in the wild, and two of them may see different files in
-//! one archive (the last of two equal names, local names that differ from the directory's, data between entries). A
-//! signature over "the files" means something only where all readers see the same ones, so this reader accepts the subset on which
-//! there is no choice: the directory and the local headers say the same, and the entries tile the archive from its
-//! first byte to the directory, which ends it. No prefix, gap, overlap, archive comment, encryption, link, zip64 or
-//! multi-volume archive; names are plain relative UTF-8 paths, each once. (Field layouts: APPNOTE.TXT 6.3, sections 4.3 and 4.4.)
+//! General zip libraries differ in what they make of one archive (the last of two equal names, local names that differ from the
+//! directory's, the first or the last end record), and a signature over "the files" means something only for a reader that sees
+//! the same ones as the host. So this reader goes by what the host goes by: the last end record, the directory that it points to, and
+//! of a local header the name. Comments, extra fields, sizes in local headers, data descriptors, and bytes before, between and after
+//! the entries mean nothing; packers write them differently. Refused beyond that is the closed list of
+//! [`Refusal`](crate::xpi::Refusal), and two files of one name. (Field layouts: APPNOTE.TXT 6.3, sections 4.3 and 4.4.)
 
 mod content;
 mod directory;

@@ -4,22 +4,75 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::archive::{ContentReader, Directory, Read, Stop};
-use super::manifest::{Digests, Expected, Manifest};
+use super::manifest::{AnyDigest, Listing};
 use super::policy::WeakestDigest;
 use super::verdict::{Fault, VerdictKind};
+use crate::quoted::quoted_name;
 
 /// What one manifest demands of the archive.
-pub(super) struct View<'a> {
+pub(super) struct View {
     /// The manifest's name.
-    pub(super) name: &'a str,
-    pub(super) manifest: &'a Manifest<'a>,
-    pub(super) weakest: WeakestDigest,
-    /// Files that it need not cover.
-    pub(super) exempt: Vec<&'a str>,
+    pub(super) name: String,
+    pub(super) listing: Listing,
+    pub(super) digest: WeakestDigest,
+    /// Files that it cannot cover.
+    pub(super) exempt: Vec<usize>,
 }
 
-/// Checks all files against all views. `held` are contents that were read already, whole and with the CRC-32 that is stated;
-/// every other file is read once.
+/// What was read already of an entry.
+pub(super) enum Held {
+    /// All of it.
+    Content(Vec<u8>),
+    /// Its digest by this algorithm, which is the only one anybody asks for.
+    Digest(WeakestDigest, AnyDigest),
+}
+
+/// Hashes with one or both of the algorithms that manifests use.
+#[derive(Default)]
+pub(super) struct Hasher {
+    sha1: Option<Sha1>,
+    sha256: Option<Sha256>,
+}
+
+impl Hasher {
+    pub(super) fn of(digests: impl IntoIterator<Item = WeakestDigest>) -> Self {
+        let mut hasher = Self::default();
+        digests.into_iter().for_each(|digest| hasher.want(digest));
+        hasher
+    }
+
+    fn want(&mut self, digest: WeakestDigest) {
+        match digest {
+            WeakestDigest::Sha1 => self.sha1 = Some(Sha1::new()),
+            WeakestDigest::Sha256 => self.sha256 = Some(Sha256::new()),
+        }
+    }
+
+    pub(super) fn update(&mut self, piece: &[u8]) {
+        if let Some(hasher) = &mut self.sha1 {
+            hasher.update(piece);
+        }
+        if let Some(hasher) = &mut self.sha256 {
+            hasher.update(piece);
+        }
+    }
+
+    /// By each algorithm that it was made for.
+    pub(super) fn finish(self) -> impl Fn(WeakestDigest) -> Option<AnyDigest> {
+        let sha1 = self.sha1.map(|hasher| {
+            let mut digest = AnyDigest::default();
+            digest.iter_mut().zip(hasher.finalize()).for_each(|(to, from)| *to = from);
+            digest
+        });
+        let sha256 = self.sha256.map(|hasher| hasher.finalize().into());
+        move |digest| match digest {
+            WeakestDigest::Sha1 => sha1,
+            WeakestDigest::Sha256 => sha256,
+        }
+    }
+}
+
+/// Checks all files against all views. Every file that a view lists is read once, but for those in `held`.
 ///
 /// # Errors
 /// The first file, in the archive's order, that a manifest does not cover or whose digest differs; then the first that is
@@ -27,130 +80,76 @@ pub(super) struct View<'a> {
 pub(super) fn check(
     directory: &Directory,
     reader: &mut ContentReader<'_>,
-    views: &[View<'_>],
-    held: &[(&str, &[u8])],
+    views: &[View],
+    held: &[(usize, Held)],
 ) -> Result<(), Stop> {
-    let mut listed = vec![0; views.len()];
-    let mut expected = Vec::with_capacity(views.len());
-    for entry in directory.entries() {
-        let name = directory.name(entry);
-        expected.clear();
-        for (view, listed) in views.iter().zip(&mut listed) {
-            if let Some(digest) = expectation(view, name)? {
-                expected.push((view.name, digest));
-                *listed += 1;
+    for (index, entry) in directory.entries().iter().enumerate() {
+        let mut hasher = Hasher::default();
+        let mut listed = false;
+        for view in views {
+            if is_listed(view, directory, index)? {
+                listed = true;
+                hasher.want(view.digest);
             }
         }
-        // A folder has no content to cover; the manifests of signed add-ons do not list them.
-        let covered_by_nothing = expected.is_empty();
-        let mut sha1 = expected.iter().any(|(_, e)| matches!(e, Expected::Sha1(_))).then(Sha1::new);
-        let mut sha256 = expected.iter().any(|(_, e)| matches!(e, Expected::Sha256(_))).then(Sha256::new);
-        let mut hash = |piece: &[u8]| {
-            if let Some(hasher) = &mut sha1 {
-                hasher.update(piece);
-            }
-            if let Some(hasher) = &mut sha256 {
-                hasher.update(piece);
-            }
-        };
-        let crc = match held.iter().find(|(held, _)| *held == name) {
-            Some((_, content)) => {
-                hash(content);
-                Read::Whole
-            }
-            None => reader.read(entry, &mut hash)?,
-        };
-        let sha1: Option<[u8; 20]> = sha1.map(|hasher| hasher.finalize().into());
-        let sha256: Option<[u8; 32]> = sha256.map(|hasher| hasher.finalize().into());
-        for (manifest, digest) in &expected {
-            let (holds, algorithm) = match digest {
-                Expected::Sha1(digest) => (sha1.as_ref() == Some(digest), "SHA-1"),
-                Expected::Sha256(digest) => (sha256.as_ref() == Some(digest), "SHA-256"),
+        if !listed {
+            continue;
+        }
+        let before = held.iter().find(|(held, _)| *held == index).map(|(_, held)| held);
+        let mut crc = Read::Whole;
+        match before {
+            Some(Held::Content(content)) => hasher.update(content),
+            Some(Held::Digest(..)) => {}
+            None => crc = reader.read(entry, &mut |piece| hasher.update(piece))?,
+        }
+        let computed = hasher.finish();
+        for view in views {
+            let Some(expected) = view.listing.digest(index) else { continue };
+            let found = match before {
+                Some(Held::Digest(digest, known)) => (*digest == view.digest).then_some(*known),
+                _ => computed(view.digest),
             };
-            if !holds {
-                let detail = format!("{name:?} was modified: its {algorithm} is not the one in {manifest}");
+            if found != Some(expected) {
+                let (name, algorithm, manifest) =
+                    (quoted_name(directory.name(entry)), view.digest, &view.name);
+                let detail =
+                    format!("{name} was modified: its {algorithm} digest is not the one in {manifest}");
                 return Err(Fault::new(VerdictKind::FileModified, detail).into());
             }
         }
         if crc == Read::WrongCrc {
-            let what = if covered_by_nothing { "" } else { ", though it is the signed file" };
-            return Err(Fault::archive(format!("{name:?}: its CRC-32 is wrong{what}")).into());
+            return Err(reader.wrong_crc(entry));
         }
     }
-    for (view, listed) in views.iter().zip(listed) {
-        // Names are unique on both sides, so where as many files were found as are listed, none is missing.
-        if listed == view.manifest.sections().len() {
-            continue;
-        }
-        let missing = view.manifest.sections().iter().find(|section| directory.find(&section.name).is_none());
-        if let Some(section) = missing {
-            let detail = format!("{:?} is missing: {} lists it", section.name, view.name);
-            return Err(Fault::new(VerdictKind::FileMissing, detail).into());
-        }
-    }
-    Ok(())
-}
-
-/// Which digest `view` expects of the file; none where it need not cover it.
-fn expectation(view: &View<'_>, name: &str) -> Result<Option<Expected>, Fault> {
-    let Some(section) = view.manifest.find(name) else {
-        if name.ends_with('/') || view.exempt.contains(&name) {
-            return Ok(None);
-        }
-        let detail = format!("{name:?} is not covered by the signature: {} does not list it", view.name);
-        return Err(Fault::new(VerdictKind::FileNotCovered, detail));
-    };
-    strong_enough(&section.digests, view.weakest, || format!("{} gives {name:?}", view.name)).map(Some)
-}
-
-fn strong_enough(
-    digests: &Digests,
-    weakest: WeakestDigest,
-    what: impl Fn() -> String,
-) -> Result<Expected, Fault> {
-    digests.strongest(weakest).ok_or_else(|| {
-        Fault::algorithm(format!(
-            "{} no digest as strong as {weakest}, which is the weakest accepted",
-            what()
-        ))
+    views.iter().try_for_each(|view| {
+        let missing = view.listing.missing().map_or(Ok(()), |name| {
+            let detail = format!("{} is missing: {} lists it", quoted_name(name), view.name);
+            Err(Fault::new(VerdictKind::FileMissing, detail))
+        });
+        Ok(missing?)
     })
 }
 
-/// Checks that the signature file vouches for the manifest: for the whole of it, or (as Netscape's and NSS's signtool wrote
-/// it) for every section.
-pub(super) fn check_signature_file(
-    signature_file: &Manifest<'_>,
-    name: &str,
-    manifest: &Manifest<'_>,
-    manifest_bytes: &[u8],
-    manifest_name: &str,
-    weakest: WeakestDigest,
-) -> Result<(), Fault> {
-    let modified = |what: String| Err(Fault::new(VerdictKind::FileModified, what));
-    if signature_file.whole != Digests::default() {
-        let whole =
-            strong_enough(&signature_file.whole, weakest, || format!("{name} gives {manifest_name}"))?;
-        if whole.is_of(manifest_bytes) {
-            return Ok(());
+/// Whether `view` lists the file; an error where it must and does not, or does and cannot.
+fn is_listed(view: &View, directory: &Directory, index: usize) -> Result<bool, Fault> {
+    let name = directory.name_at(index);
+    let exempt = view.exempt.contains(&index);
+    match view.listing.digest(index) {
+        // Nothing can hold its own digest, so a reader that leaves these files out finds the section without a file.
+        Some(_) if exempt => {
+            let detail = format!("{} lists {}, which it cannot cover", view.name, quoted_name(name));
+            Err(Fault::manifest(detail))
         }
-        return modified(format!("\"{manifest_name}\" was modified: its digest is not the one in {name}"));
-    }
-    for section in manifest.sections() {
-        let file = &section.name;
-        let Some(signed) = signature_file.find(file) else {
-            return Err(Fault::manifest(format!(
-                "{name} vouches neither for the whole {manifest_name} nor for {file:?}"
-            )));
-        };
-        let digest =
-            strong_enough(&signed.digests, weakest, || format!("{name} gives the section of {file:?}"))?;
-        // Signtool left the empty line after a section out of its digest; the specification counts it in.
-        let with_empty_line = [section.raw, b"\n"].concat();
-        if !digest.is_of(section.raw) && !digest.is_of(&with_empty_line) {
-            return modified(format!(
-                "\"{manifest_name}\" was modified: its section of {file:?} is not the signed one"
-            ));
+        Some(_) => Ok(true),
+        // A folder has no content to cover.
+        None if exempt || name.ends_with(b"/") => Ok(false),
+        None => {
+            let detail = format!(
+                "{} is not covered by the signature: {} does not list it",
+                quoted_name(name),
+                view.name
+            );
+            Err(Fault::new(VerdictKind::FileNotCovered, detail))
         }
     }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
+use super::refusal::Refusal;
 use super::verdict::{Fault, VerdictKind};
 use crate::limits::XpiLimits;
 
@@ -33,8 +34,13 @@ impl Identity {
     pub fn of_manifest_json(bytes: &[u8]) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|_| Fault::manifest("manifest.json is not UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let Object(manifest): Object<ManifestJson> = serde_json::from_str(&without_comments(text))
-            .map_err(|error| Fault::manifest(format!("manifest.json cannot be read: {error}")))?;
+        let Object(manifest): Object<ManifestJson> =
+            serde_json::from_str(&without_comments(text)).map_err(|error| {
+                let what = format!("manifest.json cannot be read: {error}");
+                // Serde's own words, which our tests hold it to.
+                let twice = what.contains(": duplicate field");
+                if twice { Fault::refused(Refusal::IdentityTwice, what) } else { Fault::manifest(what) }
+            })?;
         let id = |settings: Option<Object<Settings>>| {
             settings.and_then(|settings| settings.0.gecko).and_then(|gecko| gecko.0.id)
         };
@@ -152,7 +158,7 @@ mod tests {
         assert_eq!(id_of(&format!("{{{old}}}")).as_deref(), Some("old@x"));
         assert_eq!(id_of(r#"{"manifest_version": 3, "browser_specific_settings":{"safari":{}}}"#), None);
         let twice = Identity::of_manifest_json(format!("{{{old},{old}}}").as_bytes());
-        assert_eq!(twice.unwrap_err().kind, VerdictKind::MalformedManifest);
+        assert_eq!(twice.map_err(|fault| fault.refusal), Err(Some(Refusal::IdentityTwice)));
     }
 
     #[test]

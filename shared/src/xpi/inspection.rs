@@ -5,14 +5,13 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::archive::{ContentReader, Directory, Stop};
-use super::content::{self, View};
-use super::cose::Cose;
+use super::content::Held;
 use super::identity::{Identity, check_id};
-use super::manifest::{Manifest, ManifestKind};
-use super::pkcs7::Pkcs7;
-use super::policy::{Policy, WeakestDigest};
+use super::policy::Policy;
 use super::read_at::bytes_at;
-use super::signature_files::{COSE_MANIFEST, SignatureFiles};
+use super::refusal::Refusal;
+use super::signature_files::SignatureFiles;
+use super::signatures::{self, Scene};
 use super::verdict::Fault;
 use super::{ReadAt, VerdictKind};
 use crate::digest::Sha256Digest;
@@ -56,6 +55,12 @@ impl Inspection {
     /// holds the file chose them.
     pub fn chains(&self) -> impl Iterator<Item = (&Certificate, &[Certificate])> {
         self.chains.iter().map(|chain| (&chain.end_entity, chain.embedded.as_slice()))
+    }
+
+    /// Which entry of the closed list of refusals decides about it, if one does.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.fault.as_ref().or(self.identity_fault.as_ref())?.refusal
     }
 
     /// The most memory in bytes that keeping it takes; less where certificates are shared.
@@ -128,104 +133,13 @@ fn fill(
         Err(io) => return Err(io),
     }
     let files = SignatureFiles::find(&directory, policy.signature)?;
-    inspection.chains = verify(&directory, &mut reader, &files, &held, policy, limits, certificates)?;
+    let scene = Scene { directory: &directory, policy, limits, certificates };
+    inspection.chains = signatures::verify(&scene, &mut reader, &files, held)?;
     if inspection.identity_fault.is_none() {
         inspection.identity_fault =
             check_identity(&mut inspection.id, &inspection.chains, limits.xpi.identity_text).err();
     }
     Ok(())
-}
-
-/// Structure of all manifests and signatures first, then content, then signatures: the verdict is that of the first that fails.
-fn verify(
-    directory: &Directory,
-    reader: &mut ContentReader<'_>,
-    files: &SignatureFiles<'_>,
-    identity_files: &[(&str, Vec<u8>)],
-    policy: &Policy,
-    limits: &Limits,
-    certificates: &CertificateMemo,
-) -> Result<Vec<Chain>, Stop> {
-    let max = &limits.xpi;
-    let pkcs7_bytes = match &files.pkcs7 {
-        None => None,
-        Some(names) => Some((
-            names,
-            files.read_manifest(names.manifest, directory, reader, max)?,
-            files.read_manifest(names.signature_file, directory, reader, max)?,
-            files.read_signature(names.block, directory, reader, max)?,
-        )),
-    };
-    let pkcs7 = match &pkcs7_bytes {
-        None => None,
-        Some((names, manifest, signature_file, block)) => Some((
-            Manifest::parse(manifest, ManifestKind::Files, names.manifest, max)?,
-            Manifest::parse(signature_file, ManifestKind::SignatureFile, names.signature_file, max)?,
-            Pkcs7::parse(block, limits, certificates)?,
-        )),
-    };
-    let cose_bytes = match &files.cose {
-        None => None,
-        Some(names) => Some((
-            files.read_manifest(names.manifest, directory, reader, max)?,
-            files.read_signature(names.signature, directory, reader, max)?,
-        )),
-    };
-    let cose = match &cose_bytes {
-        None => None,
-        Some((manifest, signature)) => Some((
-            Manifest::parse(manifest, ManifestKind::Files, COSE_MANIFEST, max)?,
-            Cose::parse(signature, limits, certificates)?,
-        )),
-    };
-
-    let mut views = Vec::new();
-    if let (Some((names, bytes, ..)), Some((manifest, signature_file, _))) = (&pkcs7_bytes, &pkcs7) {
-        content::check_signature_file(
-            signature_file,
-            names.signature_file,
-            manifest,
-            bytes,
-            names.manifest,
-            policy.digest,
-        )?;
-        views.push(View {
-            name: names.manifest,
-            manifest,
-            weakest: policy.digest,
-            exempt: files.not_in_manifest_mf(),
-        });
-    }
-    if let Some((manifest, _)) = &cose {
-        // COSE is younger than the need for SHA-1: its manifest always has SHA-256.
-        let (name, weakest) = (COSE_MANIFEST, WeakestDigest::Sha256);
-        views.push(View { name, manifest, weakest, exempt: files.not_in_cose_manifest() });
-    }
-    let mut held: Vec<(&str, &[u8])> =
-        identity_files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-    if let Some((names, manifest, signature_file, block)) = &pkcs7_bytes {
-        held.extend([
-            (names.manifest, manifest.as_slice()),
-            (names.signature_file, signature_file.as_slice()),
-            (names.block, block.as_slice()),
-        ]);
-    }
-    if let (Some(names), Some((manifest, signature))) = (&files.cose, &cose_bytes) {
-        held.extend([(names.manifest, manifest.as_slice()), (names.signature, signature.as_slice())]);
-    }
-    content::check(directory, reader, &views, &held)?;
-
-    let mut chains = Vec::new();
-    if let (Some((_, _, signature_file, _)), Some((.., pkcs7))) = (&pkcs7_bytes, &pkcs7) {
-        let end_entity = pkcs7.verify(signature_file, policy.digest)?.clone();
-        chains.push(Chain { end_entity, embedded: pkcs7.certificates.clone() });
-    }
-    if let (Some((manifest, _)), Some((_, cose))) = (&cose_bytes, &cose) {
-        for end_entity in cose.verify(manifest)? {
-            chains.push(Chain { end_entity: end_entity.clone(), embedded: cose.intermediates.clone() });
-        }
-    }
-    Ok(chains)
 }
 
 /// The SHA-256 of an archive, as an [`Inspection`] of it has it: archives of one digest have one inspection. `None` where it is
@@ -252,23 +166,25 @@ fn identity(
     directory: &Directory,
     reader: &mut ContentReader<'_>,
     limits: &Limits,
-    held: &mut Vec<(&'static str, Vec<u8>)>,
+    held: &mut Vec<(usize, Held)>,
 ) -> Result<Identity, Stop> {
     let max = limits.xpi.identity_bytes;
     let mut identity = Identity::default();
-    let mut read = |name: &'static str| -> Result<Option<Vec<u8>>, Stop> {
-        directory.find(name).map(|entry| reader.read_to_vec(entry, max)).transpose()
+    let mut read = |name: &[u8]| -> Result<Option<(usize, Vec<u8>)>, Stop> {
+        let Some(index) = directory.position(name) else { return Ok(None) };
+        let entry = directory.entries().get(index);
+        entry.map(|entry| Ok((index, reader.read_to_vec(entry, max)?))).transpose()
     };
-    if let Some(bytes) = read("manifest.json")? {
+    if let Some((index, bytes)) = read(b"manifest.json")? {
         let said = Identity::of_manifest_json(&bytes);
-        held.push(("manifest.json", bytes));
+        held.push((index, Held::Content(bytes)));
         identity = said?;
     }
     if identity.id.is_none()
-        && let Some(bytes) = read("install.rdf")?
+        && let Some((index, bytes)) = read(b"install.rdf")?
     {
         let said = Identity::of_install_rdf(&bytes, &limits.xpi);
-        held.push(("install.rdf", bytes));
+        held.push((index, Held::Content(bytes)));
         let older = said?;
         identity = Identity { id: older.id, version: identity.version.or(older.version) };
     }

@@ -69,6 +69,7 @@ fn refused(error: PathError) -> Verdict {
         PathErrorKind::EndEntityNotYetValid => VerdictKind::EndEntityNotYetValid,
         PathErrorKind::Distrusted => VerdictKind::Distrusted,
         PathErrorKind::UnsupportedAlgorithm => VerdictKind::UnsupportedAlgorithm,
+        PathErrorKind::KeyTooSmall => VerdictKind::KeyTooSmall,
         PathErrorKind::LimitExceeded => VerdictKind::LimitExceeded,
         // A certificate that may not issue (or sign) leaves the end entity without an acceptable issuer; the sentence says why.
         _ => VerdictKind::UnknownIssuer,

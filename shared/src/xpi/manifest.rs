@@ -1,404 +1,276 @@
-//! Manifests: `manifest.mf`, the signature file `*.sf` and `cose.manifest` (the JAR file specification's format).
+//! Manifests: `manifest.mf`, the signature file `*.sf` and `cose.manifest`, as Firefox reads them.
 //!
-//! Stricter than that specification where leniency would let two readers see different things: equal names, repeated digests and
-//! lines that are no attribute are refused.
+//! The JAR file specification's format, but for what Firefox makes of it: lines of at most 72 bytes, the version first and in exactly
+//! this form, one empty line between sections, and of all digests those of one algorithm, the signer's. Others are not looked at, and
+//! neither is anything behind a NUL. Read piece by piece, so that memory follows the archive's directory and not what it expands to.
 
-use std::borrow::Cow;
+mod attribute;
+mod lines;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use memchr::memchr;
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
-
-use super::policy::WeakestDigest;
-use super::text;
+use super::archive::Directory;
+use super::policy::{DigestNames, WeakestDigest};
 use super::verdict::Fault;
 use crate::limits::XpiLimits;
+use crate::quoted::quoted_name;
 
-/// The digests that one section states. MD5 and others are ignored, and never suffice.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Digests {
-    /// `SHA1-Digest`.
-    pub sha1: Option<[u8; 20]>,
-    /// `SHA256-Digest`.
-    pub sha256: Option<[u8; 32]>,
-}
+use self::attribute::Attribute;
+use self::lines::{Line, Lines, Wrong, wrong};
 
-/// The strongest digest a section states: the one that is checked.
+/// A digest of either algorithm; SHA-1 leaves the rest zero.
+pub type AnyDigest = [u8; 32];
+
+/// Which digests count in a manifest, and in which spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// By SHA-1.
-    Sha1([u8; 20]),
-    /// By SHA-256.
-    Sha256([u8; 32]),
+pub struct Wanted {
+    /// The signer's.
+    pub digest: WeakestDigest,
+    /// How they may be named.
+    pub names: DigestNames,
 }
 
-impl Digests {
-    /// The strongest digest stated, if it is strong enough.
-    #[must_use]
-    pub fn strongest(&self, weakest: WeakestDigest) -> Option<Expected> {
-        match (self.sha256, self.sha1, weakest) {
-            (Some(digest), ..) => Some(Expected::Sha256(digest)),
-            (None, Some(digest), WeakestDigest::Sha1) => Some(Expected::Sha1(digest)),
-            (None, ..) => None,
-        }
-    }
-}
-
-impl Expected {
-    /// Whether `bytes` have this digest.
-    #[must_use]
-    pub fn is_of(&self, bytes: &[u8]) -> bool {
-        match self {
-            Self::Sha1(digest) => Sha1::digest(bytes).as_slice() == digest,
-            Self::Sha256(digest) => Sha256::digest(bytes).as_slice() == digest,
-        }
-    }
-}
-
-/// What a manifest says about one file.
+/// What a manifest says about the entries of one archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section<'a> {
-    /// The file's name.
-    pub name: Cow<'a, str>,
-    /// Its digests, at least one.
-    pub digests: Digests,
-    /// The section's own bytes, its last line's end included.
-    pub raw: &'a [u8],
+pub struct Listing {
+    /// By index in the directory.
+    digests: Vec<Option<AnyDigest>>,
+    /// How many entries have a digest.
+    count: usize,
+    /// The first name listed that no file of the archive has.
+    missing: Option<Vec<u8>>,
 }
 
-/// A manifest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Manifest<'a> {
-    /// `SHA1-Digest-Manifest` and `SHA256-Digest-Manifest` of the main section: a signature file's word on the whole manifest.
-    pub whole: Digests,
-    /// By name, each once.
-    sections: Vec<Section<'a>>,
+impl Listing {
+    /// The digest of the entry at this index in the directory, where it is listed.
+    #[must_use]
+    pub fn digest(&self, index: usize) -> Option<AnyDigest> {
+        self.digests.get(index).copied().flatten()
+    }
+
+    /// How many files of the archive are listed.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The first name listed that no file of the archive has.
+    #[must_use]
+    pub fn missing(&self) -> Option<&[u8]> {
+        self.missing.as_deref()
+    }
 }
 
-/// Which manifest it is, which decides how it must begin.
+/// Reads a manifest of files, piece by piece.
+#[derive(Debug)]
+pub struct FilesReader<'a> {
+    name: &'a str,
+    lines: Lines<'a>,
+    section: Section<'a>,
+}
+
+/// Where in a manifest of files the reader is, and what it found.
+#[derive(Debug)]
+struct Section<'a> {
+    directory: &'a Directory,
+    wanted: Wanted,
+    place: Place,
+    name: Vec<u8>,
+    digest: Option<AnyDigest>,
+    /// Where the next section's file is if manifest and directory have one order.
+    next: usize,
+    found: Listing,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ManifestKind {
-    /// Lists files: begins with `Manifest-Version`.
-    Files,
-    /// Vouches for a manifest: begins with `Signature-Version`.
-    SignatureFile,
+enum Place {
+    /// Before the first line.
+    Version,
+    /// In the section about the manifest itself.
+    Head,
+    /// Between two sections.
+    Between,
+    /// In the section of a file.
+    File,
 }
 
-impl<'a> Manifest<'a> {
-    /// Parses a manifest; `name` is for sentences.
+impl<'a> FilesReader<'a> {
+    /// A reader of the manifest called `name`, for the entries of `directory`.
+    #[must_use]
+    pub fn new(name: &'a str, directory: &'a Directory, wanted: Wanted, limits: &'a XpiLimits) -> Self {
+        let found = Listing { digests: vec![None; directory.entries().len()], count: 0, missing: None };
+        let (place, next, digest) = (Place::Version, 0, None);
+        let section = Section { directory, wanted, place, name: Vec::new(), digest, next, found };
+        Self { name, lines: Lines::new(limits), section }
+    }
+
+    /// Takes up the next piece.
     ///
     /// # Errors
-    /// Not UTF-8, no manifest of this kind, a line that is no attribute or too long, a section without a name or
-    /// without a SHA-1 or SHA-256 digest, a name or digest given twice.
-    pub fn parse(bytes: &'a [u8], kind: ManifestKind, name: &str, limits: &XpiLimits) -> Result<Self, Fault> {
-        if bytes.len() > limits.manifest_bytes {
-            let max = limits.manifest_bytes;
-            return Err(Fault::limit(format!("{name} is larger than the {max} bytes that are read")));
-        }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| fault_at(name, bytes, error.valid_up_to(), "is not UTF-8"))?;
-        match text::stray_control(text) {
-            Some(position) => Err(fault_at(name, bytes, position, "has a control character")),
-            None => Parser { name, limits, text, position: 0, line: 0 }.manifest(kind),
-        }
+    /// It is no manifest, has a line that is no attribute or too long, a section without a name or digest, or names a file twice.
+    pub fn read(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        let Self { name, lines, section } = self;
+        lines.read(piece, &mut |line| section.line(line)).map_err(|what| lines.fault(name, what))
     }
 
-    /// The sections, by name.
-    #[must_use]
-    pub fn sections(&self) -> &[Section<'a>] {
-        &self.sections
-    }
-
-    /// The section of the file with this name.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<&Section<'a>> {
-        let index = self.sections.binary_search_by(|section| section.name.as_ref().cmp(name)).ok()?;
-        self.sections.get(index)
-    }
-}
-
-struct Parser<'a, 'n> {
-    name: &'n str,
-    limits: &'n XpiLimits,
-    /// Without control characters but tabs and the ends of lines.
-    text: &'a str,
-    position: usize,
-    line: usize,
-}
-
-impl<'a> Parser<'a, '_> {
-    fn manifest(mut self, kind: ManifestKind) -> Result<Manifest<'a>, Fault> {
-        let (version_key, digest_suffix) = match kind {
-            ManifestKind::Files => ("Manifest-Version", ""),
-            ManifestKind::SignatureFile => ("Signature-Version", "-Manifest"),
-        };
-        match self.attribute()? {
-            Some(Attribute { key, value }) if key.eq_ignore_ascii_case(version_key) && value == "1.0" => {}
-            _ => return Err(self.fault(&format!("does not begin with \"{version_key}: 1.0\""))),
-        }
-        let mut manifest = Manifest::default();
-        while let Some(attribute) = self.attribute()? {
-            if !digest_suffix.is_empty() {
-                self.digest(&attribute, digest_suffix, &mut manifest.whole)?;
-            }
-        }
-        // A section with a digest seldom has fewer bytes than this.
-        manifest.sections.reserve(self.rest().len() / 96);
-        while self.skip_empty_lines() {
-            manifest.sections.push(self.section()?);
-        }
-        manifest.sections.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let twice = manifest.sections.windows(2).find_map(|pair| match pair {
-            [a, b] if a.name == b.name => Some(a.name.as_ref()),
-            _ => None,
+    /// Ends the manifest: what it lists.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn finish(self) -> Result<Listing, Fault> {
+        let Self { name, mut lines, mut section } = self;
+        let ended = lines.finish(&mut |line| section.line(line)).and_then(|()| match section.place {
+            Place::Version => Err(wrong(NOT_THIS_KIND)),
+            Place::Head | Place::Between => Ok(()),
+            Place::File => section.end(),
         });
-        match twice {
-            None => Ok(manifest),
-            Some(twice) => Err(Fault::manifest(format!("{} lists {twice:?} twice", self.name))),
+        ended.map_err(|what| lines.fault(name, what))?;
+        Ok(section.found)
+    }
+}
+
+const NOT_THIS_KIND: &str = "does not begin with \"Manifest-Version: 1.0\"";
+
+impl Section<'_> {
+    fn line(&mut self, line: &Line<'_>) -> Result<(), Wrong> {
+        match (self.place, line.text) {
+            (Place::Version, b"Manifest-Version: 1.0") if !line.folded => self.place = Place::Head,
+            (Place::Version, _) => return Err(wrong(NOT_THIS_KIND)),
+            (Place::Head, b"") => self.place = Place::Between,
+            // Nothing in it matters.
+            (Place::Head, _) => {}
+            (Place::Between | Place::File, b"") => self.end()?,
+            (Place::Between | Place::File, text) => {
+                self.place = Place::File;
+                self.attribute(&Attribute::read(text)?)?;
+            }
         }
+        Ok(())
     }
 
-    fn section(&mut self) -> Result<Section<'a>, Fault> {
-        let start = self.position;
-        let mut end = start;
-        let (mut name, mut digests) = (None, Digests::default());
-        while let Some(attribute) = self.attribute()? {
-            end = self.position;
-            if attribute.key.eq_ignore_ascii_case("Name") {
-                if name.is_some() {
-                    return Err(self.fault("has a section with two names"));
+    fn attribute(&mut self, attribute: &Attribute<'_>) -> Result<(), Wrong> {
+        if attribute.is_digest(self.wanted, "") {
+            if self.digest.is_some() {
+                return Err(wrong(format!("gives {} twice", attribute.shown())));
+            }
+            self.digest = attribute.digest(self.wanted.digest)?;
+        } else if attribute.is("Name") {
+            if !self.name.is_empty() {
+                return Err(wrong("has a section with two names"));
+            }
+            if attribute.value.is_empty() {
+                return Err(wrong("has a section with an empty name"));
+            }
+            self.name.extend_from_slice(attribute.value);
+        } else if attribute.is("Magic") {
+            return Err(wrong("has a \"Magic\" attribute, which nobody understands"));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Wrong> {
+        self.place = Place::Between;
+        if self.name.is_empty() {
+            return Err(wrong("has a section without a name, or more than one empty line between sections"));
+        }
+        let Some(digest) = self.digest.take() else {
+            let (name, wanted) = (quoted_name(&self.name), self.wanted.digest.attribute());
+            return Err(wrong(format!("gives {name} no {wanted}, which its signer's digest asks for")));
+        };
+        let directory = self.directory;
+        let at_next = directory.name_at(self.next) == self.name;
+        let index = if at_next { Some(self.next) } else { directory.position(&self.name) };
+        // A folder has no content that a digest could be of.
+        match index.filter(|_| !self.name.ends_with(b"/")) {
+            None => {
+                self.found.missing.get_or_insert_with(|| self.name.clone());
+            }
+            Some(index) => {
+                let slot = self.found.digests.get_mut(index);
+                if slot.is_some_and(|slot| slot.replace(digest).is_some()) {
+                    return Err(wrong(format!("lists {} twice", quoted_name(&self.name))));
                 }
-                name = Some(attribute.value).filter(|name| !name.is_empty());
-            } else {
-                self.digest(&attribute, "", &mut digests)?;
+                self.found.count += 1;
+                self.next = index + 1;
             }
         }
-        let Some(name) = name else {
-            return Err(self.fault("has a section without a name"));
-        };
-        if digests == Digests::default() {
-            return Err(Fault::manifest(format!(
-                "{} gives {name:?} neither a SHA-1 nor a SHA-256 digest",
-                self.name
-            )));
-        }
-        Ok(Section { name, digests, raw: self.text.as_bytes().get(start..end).unwrap_or_default() })
+        self.name.clear();
+        Ok(())
+    }
+}
+
+/// Reads a signature file, piece by piece: its word on the whole manifest. What it says about single sections does not count, and
+/// neither does anything behind that word.
+#[derive(Debug)]
+pub struct SignatureFileReader<'a> {
+    name: &'a str,
+    lines: Lines<'a>,
+    wanted: Wanted,
+    begun: bool,
+    found: Option<AnyDigest>,
+}
+
+impl<'a> SignatureFileReader<'a> {
+    /// A reader of the signature file called `name`.
+    #[must_use]
+    pub fn new(name: &'a str, wanted: Wanted, limits: &'a XpiLimits) -> Self {
+        Self { name, lines: Lines::new(limits), wanted, begun: false, found: None }
     }
 
-    /// Takes up a digest if the attribute is one of ours.
-    fn digest(
-        &self,
-        Attribute { key, value }: &Attribute<'_>,
-        suffix: &str,
-        digests: &mut Digests,
-    ) -> Result<(), Fault> {
-        let Some(algorithm) = without_end(key, suffix).and_then(|key| without_end(key, "-Digest")) else {
-            return Ok(());
-        };
-        let is = |name: &str| algorithm.eq_ignore_ascii_case(name);
-        let given_before = if is("SHA1") || is("SHA-1") {
-            digests.sha1.replace(self.decode(key, value)?).is_some()
-        } else if is("SHA256") || is("SHA-256") {
-            digests.sha256.replace(self.decode(key, value)?).is_some()
-        } else {
-            false
-        };
-        if given_before { Err(self.fault(&format!("gives {key} twice"))) } else { Ok(()) }
-    }
-
-    fn decode<const N: usize>(&self, key: &str, value: &str) -> Result<[u8; N], Fault> {
-        // The decoder wants room for whole groups of three bytes.
-        let mut buffer = [0; 48];
-        let decoded = STANDARD.decode_slice(value, &mut buffer).ok().and_then(|len| buffer.get(..len));
-        decoded
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| self.fault(&format!("has a {key} that is no base64 of {N} bytes")))
-    }
-
-    /// The next attribute of this section with its continuations, checked to be one; `None` at the section's end, which is
-    /// consumed.
-    fn attribute(&mut self) -> Result<Option<Attribute<'a>>, Fault> {
-        let Some(first) = self.line()?.filter(|line| !line.is_empty()) else {
-            return Ok(None);
-        };
-        let mut whole = Cow::Borrowed(first);
-        while self.rest().starts_with(' ') {
-            let more = self.line()?.and_then(|line| line.get(1..)).unwrap_or_default();
-            whole.to_mut().push_str(more);
-            self.check_len(whole.len())?;
-        }
-        let attribute = match &whole {
-            // A line in one piece is borrowed from the manifest; only continued lines are copied.
-            Cow::Borrowed(line) => {
-                split(line).map(|(key, value)| Attribute { key: key.into(), value: value.into() })
-            }
-            Cow::Owned(line) => split(line)
-                .map(|(key, value)| Attribute { key: key.to_owned().into(), value: value.to_owned().into() }),
-        };
-        attribute
-            .filter(|attribute| is_key(&attribute.key))
-            .ok_or_else(|| self.fault("has a line that is no \"Key: value\""))
-            .map(Some)
-    }
-
-    /// The next line without its end (LF or CRLF); `None` at the end of the bytes.
-    fn line(&mut self) -> Result<Option<&'a str>, Fault> {
-        let rest = self.rest();
-        if rest.is_empty() {
-            return Ok(None);
-        }
-        let (line, used) = match memchr(b'\n', rest.as_bytes()) {
-            Some(end) => (rest.get(..end).unwrap_or_default(), end + 1),
-            None => (rest, rest.len()),
-        };
-        self.position += used;
-        self.line += 1;
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        self.check_len(line.len())?;
-        Ok(Some(line))
-    }
-
-    /// What was not read yet.
-    fn rest(&self) -> &'a str {
-        self.text.get(self.position..).unwrap_or_default()
-    }
-
-    /// Moves to the next section; false at the end of the bytes.
-    fn skip_empty_lines(&mut self) -> bool {
-        loop {
-            match self.rest().as_bytes() {
-                [b'\n', ..] => self.position += 1,
-                [b'\r', b'\n', ..] => self.position += 2,
-                [_, ..] => return true,
-                [] => return false,
-            }
-            self.line += 1;
-        }
-    }
-
-    fn check_len(&self, len: usize) -> Result<(), Fault> {
-        if len <= self.limits.line_bytes {
+    /// Takes up the next piece.
+    ///
+    /// # Errors
+    /// It is no signature file, or has a line that is no attribute or too long.
+    pub fn read(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        if self.found.is_some() {
             return Ok(());
         }
-        let (name, line, max) = (self.name, self.line, self.limits.line_bytes);
-        Err(Fault::limit(format!("{name} has a line of more than {max} bytes at line {line}")))
+        let Self { name, lines, wanted, begun, found } = self;
+        lines
+            .read(piece, &mut |line| signature_line(line, *wanted, begun, found))
+            .map_err(|what| lines.fault(name, what))
     }
 
-    fn fault(&self, what: &str) -> Fault {
-        Fault::manifest(format!("{} {what} (line {})", self.name, self.line))
+    /// Ends the file: the digest of the manifest.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; it has no digest of the manifest by the algorithm that is wanted.
+    pub fn finish(self) -> Result<AnyDigest, Fault> {
+        let Self { name, mut lines, wanted, mut begun, mut found } = self;
+        let ended = match found {
+            Some(_) => Ok(()),
+            None => lines.finish(&mut |line| signature_line(line, wanted, &mut begun, &mut found)),
+        };
+        ended
+            .and_then(|()| found.ok_or_else(|| vouches_for_nothing(wanted)))
+            .map_err(|what| lines.fault(name, what))
     }
 }
 
-/// One line of a section, with its continuations.
-struct Attribute<'a> {
-    key: Cow<'a, str>,
-    value: Cow<'a, str>,
+fn signature_line(
+    line: &Line<'_>,
+    wanted: Wanted,
+    begun: &mut bool,
+    found: &mut Option<AnyDigest>,
+) -> Result<(), Wrong> {
+    if found.is_some() {
+        return Ok(());
+    }
+    match (*begun, line.text) {
+        (false, b"Signature-Version: 1.0") if !line.folded => *begun = true,
+        (false, _) => return Err(wrong("does not begin with \"Signature-Version: 1.0\"")),
+        (true, b"") => return Err(vouches_for_nothing(wanted)),
+        (true, text) => {
+            let attribute = Attribute::read(text)?;
+            if attribute.is_digest(wanted, "-Manifest") {
+                *found = attribute.digest(wanted.digest)?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// Key and value around the first colon; one space after it is the separator's.
-fn split(line: &str) -> Option<(&str, &str)> {
-    let colon = memchr(b':', line.as_bytes())?;
-    let (key, value) = (line.get(..colon)?, line.get(colon + 1..)?);
-    Some((key, value.strip_prefix(' ').unwrap_or(value)))
-}
-
-/// `text` without `end`, in any case of letters.
-fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
-    let (rest, found) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
-    found.eq_ignore_ascii_case(end).then_some(rest)
-}
-
-/// What is wrong with the manifest `name` at `position` of its bytes.
-fn fault_at(name: &str, bytes: &[u8], position: usize, what: &str) -> Fault {
-    let line = bytes.iter().take(position).filter(|byte| **byte == b'\n').count() + 1;
-    Fault::manifest(format!("{name} {what} (line {line})"))
-}
-
-fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+fn vouches_for_nothing(wanted: Wanted) -> Wrong {
+    wrong(format!("does not vouch for the whole manifest: it has no {}-Manifest", wanted.digest.attribute()))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::xpi::VerdictKind;
-
-    const SHA1_OF_A: &str = "hvfkN/qlp/zhXR3cuerq6jd2Z7g=";
-    const SHA256_OF_A: &str = "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=";
-
-    fn parse(text: &str) -> Result<Manifest<'_>, Fault> {
-        Manifest::parse(text.as_bytes(), ManifestKind::Files, "manifest.mf", &XpiLimits::default())
-    }
-
-    #[test]
-    fn digests_are_found_by_name_and_md5_is_ignored() {
-        let text = format!(
-            "Manifest-Version: 1.0\r\nCreated-By: x\r\n\r\nName: a\r\nDigest-Algorithms: MD5 SHA1\r\nMD5-Digest: ?\r\n\
-             SHA1-Digest: {SHA1_OF_A}\r\n\r\nName: b\nSHA-256-Digest: {SHA256_OF_A}\n\n"
-        );
-        let manifest = parse(&text).unwrap();
-        assert_eq!(manifest.sections().len(), 2);
-        let a = &manifest.find("a").unwrap().digests;
-        assert!(a.strongest(WeakestDigest::Sha1).unwrap().is_of(b"a"));
-        assert_eq!(a.strongest(WeakestDigest::Sha256), None);
-        let b = &manifest.find("b").unwrap().digests;
-        assert!(b.strongest(WeakestDigest::Sha256).unwrap().is_of(b"a"));
-        assert!(!b.strongest(WeakestDigest::Sha256).unwrap().is_of(b"b"));
-        assert_eq!(manifest.find("c"), None);
-    }
-
-    #[test]
-    fn long_names_are_continued() {
-        let text = format!("Manifest-Version: 1.0\n\nName: long/\n na\r\n me\nSHA1-Digest: {SHA1_OF_A}\n");
-        assert!(parse(&text).unwrap().find("long/name").is_some());
-    }
-
-    #[test]
-    fn what_two_readers_could_read_differently_is_refused() {
-        let digest = format!("SHA1-Digest: {SHA1_OF_A}\n");
-        let refused = [
-            String::new(),
-            "Name: a\n".to_owned(),
-            "Manifest-Version: 2.0\n".to_owned(),
-            format!("Manifest-Version: 1.0\n\n{digest}"),
-            format!("Manifest-Version: 1.0\n\nName: a\nName: b\n{digest}"),
-            format!("Manifest-Version: 1.0\n\nName: a\n{digest}{digest}"),
-            format!("Manifest-Version: 1.0\n\nName: a\n{digest}\nName: a\n{digest}"),
-            format!("Manifest-Version: 1.0\n\nName: a\nno attribute\n{digest}"),
-            format!("Manifest-Version: 1.0\n\nName: a\0\n{digest}"),
-            format!("Manifest-Version: 1.0\n\nName: a\rName: b\n{digest}"),
-            "Manifest-Version: 1.0\n\nName: a\nSHA1-Digest: AAAA\n".to_owned(),
-            "Manifest-Version: 1.0\n\nName: a\nMD5-Digest: AAAA\n".to_owned(),
-        ];
-        for text in refused {
-            let fault = parse(&text).unwrap_err();
-            assert_eq!(fault.kind, VerdictKind::MalformedManifest, "{text:?}");
-        }
-        let long = format!("Manifest-Version: 1.0\n\nName: {}\n{digest}", "a\n ".repeat(5000));
-        assert_eq!(parse(&long).unwrap_err().kind, VerdictKind::LimitExceeded);
-    }
-
-    #[test]
-    fn a_signature_file_speaks_of_the_whole_manifest() {
-        let text = format!("Signature-Version: 1.0\nSHA1-Digest-Manifest: {SHA1_OF_A}\n\n");
-        let limits = XpiLimits::default();
-        let file = Manifest::parse(text.as_bytes(), ManifestKind::SignatureFile, "m.sf", &limits).unwrap();
-        assert!(file.whole.strongest(WeakestDigest::Sha1).unwrap().is_of(b"a"));
-        assert_eq!(parse(&text.replace("Signature", "Manifest")).unwrap().whole, Digests::default());
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let limits = XpiLimits::default();
-            let _ = Manifest::parse(&bytes, ManifestKind::Files, "m", &limits);
-            let mut led = b"Manifest-Version: 1.0\n\nName: ".to_vec();
-            led.extend(bytes);
-            let _ = Manifest::parse(&led, ManifestKind::Files, "m", &limits);
-        }
-    }
-}
+mod tests;

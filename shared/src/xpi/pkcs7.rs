@@ -1,19 +1,18 @@
 //! The PKCS#7 signature `META-INF/*.rsa`: a detached CMS SignedData (RFC 5652) over the signature file.
 //!
-//! Strict DER; indefinite lengths, which some old signing tools wrote, are refused. The certificates are not signed, so whoever
-//! holds the file chose them: those that do not parse are skipped, and which of them is the end entity is settled by whose
-//! key made the signature.
+//! DER, or as much of BER as signers that stream write; what follows it means nothing. The certificates are not signed, so whoever
+//! holds the file chose them: those that do not parse are skipped, and the end entity is the first that the signer names.
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
 use der::asn1::AnyRef;
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 
+mod ber;
 mod signer;
 
-use self::signer::{SignedAttributes, Signer, SignerId};
+use self::signer::{SignedAttributes, Signer};
+use super::manifest::AnyDigest;
 use super::policy::WeakestDigest;
 use super::signed_by::{self, Algorithm, Checked};
 use super::verdict::Fault;
@@ -25,8 +24,8 @@ use crate::x509::{Certificate, CertificateMemo, elements, pair};
 pub struct Pkcs7 {
     /// All embedded certificates that parse.
     pub certificates: Vec<Certificate>,
-    /// Those among them which the signer identifier names: one, or more where somebody added junk.
-    candidates: Vec<Certificate>,
+    /// The first among them that the signer names.
+    end_entity: Certificate,
     digest: WeakestDigest,
     algorithm: Algorithm,
     attributes: Option<SignedAttributes>,
@@ -37,7 +36,7 @@ impl Pkcs7 {
     /// Parses a `.rsa` file.
     ///
     /// # Errors
-    /// Too large, not DER of this structure, content inside, other than exactly one signer, no certificate of it, malformed
+    /// Too large, not DER of this structure, content inside, no signer by SHA-256 or SHA-1, no certificate of it, malformed
     /// signed attributes; an algorithm that is not known.
     pub fn parse(bytes: &[u8], limits: &Limits, known: &CertificateMemo) -> Result<Self, Fault> {
         if bytes.len() > limits.xpi.signature_bytes {
@@ -46,60 +45,63 @@ impl Pkcs7 {
                 "the PKCS#7 signature is larger than the {max} bytes that are read"
             )));
         }
-        let parts =
-            Parts::read(bytes).map_err(|error| malformed(format!("it is not strict DER: {error}")))??;
-        let signer = parts.the_signer()?;
-        let certificates = parts.certificates(limits, known);
-        let candidates = candidates(&certificates, &signer.id, limits.xpi.signer_candidates)?;
-        let (digest, algorithm) = signer.algorithms()?;
-        let attributes = signer.attributes()?;
-        let signature = signer.signature.to_vec();
-        Ok(Self { certificates, candidates, digest, algorithm, attributes, signature })
-    }
-
-    /// Verifies the signature over `content`, the signature file's bytes, and answers the end entity: the certificate whose
-    /// key made it.
-    ///
-    /// # Errors
-    /// A digest weaker than `weakest`, other content than was signed, or no named certificate whose key made the signature.
-    pub fn verify(&self, content: &[u8], weakest: WeakestDigest) -> Result<&Certificate, Fault> {
-        if self.digest < weakest {
-            return Err(Fault::algorithm(
-                "the PKCS#7 signature is over a SHA-1 digest; the policy wants SHA-256",
-            ));
-        }
-        let message = match &self.attributes {
-            None => content,
-            Some(attributes) => {
-                if attributes.message_digest != self.digest_of(content) {
-                    return Err(Fault::bad_signature(
-                        "the signature file is not what the PKCS#7 signature was made over: other message digest",
-                    ));
-                }
-                attributes.signed.as_slice()
+        let der;
+        let parts = match Parts::read(bytes) {
+            Ok(parts) => parts?,
+            Err(error) => {
+                der = ber::to_der(bytes).ok_or_else(|| malformed(format!("it is not DER: {error}")))?;
+                Parts::read(&der).map_err(|error| malformed(format!("it is not DER: {error}")))??
             }
         };
-        let mut other_key = true;
-        for candidate in &self.candidates {
-            match signed_by::check(candidate, self.algorithm, message, &self.signature) {
-                Checked::Holds => return Ok(candidate),
-                Checked::Fails => other_key = false,
-                Checked::OtherKey => {}
-            }
-        }
-        let names: Vec<String> = self.candidates.iter().map(Certificate::described).collect();
-        let names = names.join(", ");
-        Err(if other_key {
-            Fault::algorithm(format!("the PKCS#7 signature's algorithm does not go with the key of {names}"))
-        } else {
-            Fault::bad_signature(format!("the PKCS#7 signature does not verify under the key of {names}"))
-        })
+        let (digest, signer) = parts.the_signer()?;
+        let certificates = parts.certificates(limits, known);
+        let end_entity = certificates
+            .iter()
+            .find(|certificate| signer.is_by(certificate))
+            .cloned()
+            .ok_or_else(|| malformed("it does not contain the certificate of its signer"))?;
+        let algorithm = signer.algorithm(digest)?;
+        let attributes = signer.attributes()?;
+        let signature = signer.signature.to_vec();
+        Ok(Self { certificates, end_entity, digest, algorithm, attributes, signature })
     }
 
-    fn digest_of(&self, content: &[u8]) -> Vec<u8> {
-        match self.digest {
-            WeakestDigest::Sha1 => Sha1::digest(content).to_vec(),
-            WeakestDigest::Sha256 => Sha256::digest(content).to_vec(),
+    /// The signer's digest, which rules everything below: signature file and manifest.
+    #[must_use]
+    pub fn digest(&self) -> WeakestDigest {
+        self.digest
+    }
+
+    /// Verifies the signature over a signature file that has this [digest](Self::digest), and answers the end entity.
+    ///
+    /// # Errors
+    /// Other content than was signed, or another key than the end entity's.
+    pub fn verify(&self, content: &AnyDigest) -> Result<&Certificate, Fault> {
+        let content = content.get(..self.digest.digest_len()).unwrap_or_default();
+        let checked = match &self.attributes {
+            None => signed_by::check(&self.end_entity, self.algorithm, content, &self.signature)?,
+            Some(attributes) if attributes.message_digest != content => {
+                return Err(Fault::bad_signature(
+                    "the signature file is not what the PKCS#7 signature was made over: other message digest",
+                ));
+            }
+            Some(attributes) => {
+                let mut hasher = self.algorithm.hasher();
+                hasher.update(&attributes.signed);
+                signed_by::check(&self.end_entity, self.algorithm, hasher.finish().as_ref(), &self.signature)?
+            }
+        };
+        let name = || self.end_entity.described();
+        match checked {
+            Checked::Holds => Ok(&self.end_entity),
+            Checked::OtherKey => Err(Fault::algorithm(format!(
+                "the PKCS#7 signature's algorithm does not go with the key of {}",
+                name()
+            ))),
+            Checked::Fails => Err(Fault::bad_signature(format!(
+                "the PKCS#7 signature does not verify under the key of {}",
+                name()
+            ))),
         }
     }
 }
@@ -124,13 +126,14 @@ impl<'a> Parts<'a> {
         }
         let mut reader = SliceReader::new(content.value())?;
         let (_version, _digests) = (u8::decode(&mut reader)?, AnyRef::decode(&mut reader)?);
-        let (content_type, has_content) = reader.sequence(|reader| {
+        // Content of its own, which is not looked at: the signature file is what must have been signed.
+        let content_type = reader.sequence(|reader| {
             let content_type = ObjectIdentifier::decode(reader)?;
-            let content = (!reader.is_finished()).then(|| AnyRef::decode(reader)).transpose()?;
-            Ok((content_type, content.is_some()))
+            let _content = (!reader.is_finished()).then(|| AnyRef::decode(reader)).transpose()?;
+            Ok(content_type)
         })?;
-        if content_type != ID_DATA || has_content {
-            return Ok(Err(malformed("it is not detached: it carries content of its own")));
+        if content_type != ID_DATA {
+            return Ok(Err(malformed("what it signs is not \"data\"")));
         }
         let mut certificates = None;
         let mut part = AnyRef::decode(&mut reader)?;
@@ -147,19 +150,23 @@ impl<'a> Parts<'a> {
         Ok(Ok(Self { certificates, signers: part.value() }))
     }
 
-    fn the_signer(&self) -> Result<Signer<'a>, Fault> {
-        /// SignerInfo with its attributes takes below 1 KB, or a few with a time stamp.
-        const MAX: usize = 16 << 10;
-        let mut signers = elements(self.signers);
-        match (signers.next(), signers.next()) {
-            (Some(Ok(signer)), None) if signer.len() > MAX => {
-                Err(Fault::limit(format!("the PKCS#7 signer information is larger than {MAX} bytes")))
+    /// The first signer by SHA-256, else the first by SHA-1: what a newer verifier uses and what an older one needs stand
+    /// side by side.
+    fn the_signer(&self) -> Result<(WeakestDigest, Signer<'a>), Fault> {
+        let mut by_sha1 = None;
+        for signer in elements(self.signers) {
+            let signer = signer
+                .and_then(Signer::read)
+                .map_err(|error| malformed(format!("its signer is not DER: {error}")))?;
+            match signer.digest() {
+                Some(WeakestDigest::Sha256) => return Ok((WeakestDigest::Sha256, signer)),
+                Some(WeakestDigest::Sha1) if by_sha1.is_none() => by_sha1 = Some(signer),
+                _ => {}
             }
-            (Some(Ok(signer)), None) => Signer::read(signer)
-                .map_err(|error| malformed(format!("its signer is not strict DER: {error}"))),
-            (None, _) => Err(malformed("it has no signer")),
-            _ => Err(malformed("it has more than one signer")),
         }
+        by_sha1
+            .map(|signer| (WeakestDigest::Sha1, signer))
+            .ok_or_else(|| malformed("it has no signer whose digest is SHA-256 or SHA-1"))
     }
 
     fn certificates(&self, limits: &Limits, known: &CertificateMemo) -> Vec<Certificate> {
@@ -168,37 +175,6 @@ impl<'a> Parts<'a> {
             .filter_map(|der| known.parse_der(der, &limits.x509).ok())
             .collect()
     }
-}
-
-fn candidates(
-    certificates: &[Certificate],
-    signer: &SignerId<'_>,
-    max: usize,
-) -> Result<Vec<Certificate>, Fault> {
-    let mut named: Vec<Certificate> = match signer {
-        SignerId::IssuerAndSerial { issuer, serial } => {
-            let is_named =
-                |c: &&Certificate| c.issuer_der() == *issuer && trimmed(c.serial()) == trimmed(serial);
-            certificates.iter().filter(is_named).cloned().collect()
-        }
-        SignerId::KeyId(id) => certificates.iter().filter(|c| c.ski() == Some(*id)).cloned().collect(),
-    };
-    named.sort_unstable();
-    named.dedup();
-    if named.is_empty() {
-        return Err(malformed("it does not contain the certificate of its signer"));
-    }
-    if named.len() > max {
-        return Err(Fault::limit(format!(
-            "more than {max} certificates of the PKCS#7 signature claim to be its signer's"
-        )));
-    }
-    Ok(named)
-}
-
-fn trimmed(serial: &[u8]) -> &[u8] {
-    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
-    serial.get(zeros..).unwrap_or_default()
 }
 
 fn context(number: TagNumber) -> Tag {
@@ -221,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_strict_der_is_malformed() {
+    fn what_is_no_der_is_malformed() {
         assert_eq!(kind(b""), VerdictKind::MalformedSignature);
         assert_eq!(kind(b"-----BEGIN PKCS7-----"), VerdictKind::MalformedSignature);
-        // An indefinite length, which is BER.
+        // An indefinite length without an end.
         assert_eq!(
             kind(b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"),
             VerdictKind::MalformedSignature
@@ -232,12 +208,6 @@ mod tests {
         let most = Limits::default().xpi.signature_bytes;
         assert_eq!(kind(&vec![0x30; most]), VerdictKind::MalformedSignature);
         assert_eq!(kind(&vec![0x30; most + 1]), VerdictKind::LimitExceeded);
-    }
-
-    #[test]
-    fn leading_zeros_of_a_serial_do_not_matter() {
-        assert_eq!(trimmed(&[0, 0x80]), trimmed(&[0x80]));
-        assert_ne!(trimmed(&[1, 0]), trimmed(&[1]));
     }
 
     proptest! {

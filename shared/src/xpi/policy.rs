@@ -37,7 +37,7 @@ impl SignatureMode {
     }
 }
 
-/// The weakest digest accepted in the PKCS#7 path: signature, signature file and manifest.
+/// The weakest digest accepted of a PKCS#7 signer, whose digest rules signature file and manifest too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WeakestDigest {
@@ -59,6 +59,33 @@ impl WeakestDigest {
             Self::Sha256 => "sha256",
         }
     }
+
+    /// Bytes of such a digest.
+    #[must_use]
+    pub fn digest_len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    /// Its name in manifests.
+    #[must_use]
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA1-Digest",
+            Self::Sha256 => "SHA256-Digest",
+        }
+    }
+}
+
+/// How digests may be named in manifests and signature files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DigestNames {
+    /// `SHA256-Digest` alone, as the signing service writes it and Firefox reads it.
+    Firefox,
+    /// Also `SHA-256-Digest`, as the JDK's jarsigner writes it.
+    JarsignerToo,
 }
 
 /// A named set of rules, whose single settings may be overridden.
@@ -70,8 +97,10 @@ pub struct Policy {
     pub name: &'static str,
     /// Which signatures are needed.
     pub signature: SignatureMode,
-    /// The weakest digest in the PKCS#7 path.
+    /// The weakest digest of a PKCS#7 signer.
     pub digest: WeakestDigest,
+    /// How digests may be named.
+    pub digest_names: DigestNames,
     /// Whether the end entity's own dates count. Those of intermediates and anchors always do.
     pub end_entity_time: EndEntityTime,
 }
@@ -84,6 +113,7 @@ impl Policy {
             name: "firefox",
             signature: SignatureMode::Pkcs7CoseOptional,
             digest: WeakestDigest::Sha1,
+            digest_names: DigestNames::Firefox,
             end_entity_time: EndEntityTime::Ignore,
         }
     }
@@ -95,6 +125,7 @@ impl Policy {
             name: "strict",
             signature: SignatureMode::Pkcs7CoseOptional,
             digest: WeakestDigest::Sha256,
+            digest_names: DigestNames::JarsignerToo,
             end_entity_time: EndEntityTime::Enforce,
         }
     }

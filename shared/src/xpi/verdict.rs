@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::refusal::Refusal;
+
 /// Characters of a sentence about an add-on.
 const SENTENCE_CHARS: usize = 1000;
 
@@ -34,6 +36,8 @@ pub enum VerdictKind {
     BadSignature,
     /// An algorithm that the policy does not accept.
     UnsupportedAlgorithm,
+    /// The end entity, or an issuer that every path needs, has an RSA key of less than 2048 bits.
+    KeyTooSmall,
     /// No path from the end entity to a trust anchor.
     UnknownIssuer,
     /// The best path needs an intermediate or anchor that has expired.
@@ -56,7 +60,7 @@ pub enum VerdictKind {
 
 impl VerdictKind {
     /// All kinds, in the order of the closed list.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Ok,
         Self::Unsigned,
         Self::FileModified,
@@ -67,6 +71,7 @@ impl VerdictKind {
         Self::MalformedSignature,
         Self::BadSignature,
         Self::UnsupportedAlgorithm,
+        Self::KeyTooSmall,
         Self::UnknownIssuer,
         Self::IssuerExpired,
         Self::IssuerNotYetValid,
@@ -92,6 +97,7 @@ impl VerdictKind {
             Self::MalformedSignature => "malformed-signature",
             Self::BadSignature => "bad-signature",
             Self::UnsupportedAlgorithm => "unsupported-algorithm",
+            Self::KeyTooSmall => "key-too-small",
             Self::UnknownIssuer => "unknown-issuer",
             Self::IssuerExpired => "issuer-expired",
             Self::IssuerNotYetValid => "issuer-not-yet-valid",
@@ -110,6 +116,7 @@ impl VerdictKind {
     pub fn may_depend_on_time(self) -> bool {
         match self {
             Self::UnsupportedAlgorithm
+            | Self::KeyTooSmall
             | Self::UnknownIssuer
             | Self::IssuerExpired
             | Self::IssuerNotYetValid
@@ -191,11 +198,23 @@ pub struct Fault {
     pub kind: VerdictKind,
     /// What is wrong, and where.
     pub sentence: String,
+    /// Which entry of the closed list it is, where Firefox would accept it.
+    pub refusal: Option<Refusal>,
 }
 
 impl Fault {
     pub(crate) fn new(kind: VerdictKind, sentence: impl Into<String>) -> Self {
-        Self { kind, sentence: bounded(sentence.into()) }
+        Self { kind, sentence: bounded(sentence.into()), refusal: None }
+    }
+
+    /// A fault of the closed list.
+    pub(crate) fn refused(refusal: Refusal, sentence: impl Into<String>) -> Self {
+        let kind = match refusal {
+            Refusal::Ceiling => VerdictKind::LimitExceeded,
+            Refusal::IdentityTwice => VerdictKind::MalformedManifest,
+            _ => VerdictKind::MalformedArchive,
+        };
+        Self { refusal: Some(refusal), ..Self::new(kind, sentence) }
     }
 
     pub(crate) fn archive(sentence: impl Into<String>) -> Self {
@@ -219,7 +238,7 @@ impl Fault {
     }
 
     pub(crate) fn limit(sentence: impl Into<String>) -> Self {
-        Self::new(VerdictKind::LimitExceeded, sentence)
+        Self::refused(Refusal::Ceiling, sentence)
     }
 }
 
@@ -261,6 +280,8 @@ explained!(VerdictKind {
         "get the add-on anew; treat it as forged until then";
     UnsupportedAlgorithm: "an algorithm that the policy does not accept",
         "have it signed again with one that it accepts";
+    KeyTooSmall: "a certificate on its path has an RSA key of less than 2048 bits",
+        "have it signed under a certificate with a larger key";
     UnknownIssuer: "no path leads from its certificate to an anchor",
         "check the anchors; deliver the missing intermediate with `install-certificates`";
     IssuerExpired: "an intermediate or anchor on its path has expired",

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 use libdeflater::Decompressor;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::xpi::WeakestDigest;
+use mulberry_shared::x509::CertificateMemo;
 use mulberry_shared::xpi::archive::{ContentReader, Directory, Method};
-use mulberry_shared::xpi::manifest::{Expected, Manifest, ManifestKind};
+use mulberry_shared::xpi::manifest::{FilesReader, Wanted};
+use mulberry_shared::xpi::pkcs7::Pkcs7;
+use mulberry_shared::xpi::{DigestNames, WeakestDigest};
 use rayon::prelude::*;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -56,36 +58,41 @@ impl Plan {
         let bytes = std::fs::read(&path).map_err(LabError::file(&path))?;
         let impossible =
             |what: &dyn std::fmt::Display| LabError::Impossible(format!("{}: {what}", path.display()));
-        let limits = Limits::default().xpi;
-        let directory = Directory::read(&bytes, &limits).map_err(|stop| impossible(&stop))?;
+        let limits = Limits::default();
+        let directory = Directory::read(&bytes, &limits.xpi).map_err(|stop| impossible(&stop))?;
         let mut reader = ContentReader::new(&bytes, &directory);
-        let mut texts = Vec::new();
-        for name in ["META-INF/manifest.mf", "META-INF/cose.manifest"] {
-            if let Some(entry) = directory.find(name) {
-                let text =
-                    reader.read_to_vec(entry, limits.manifest_bytes).map_err(|stop| impossible(&stop))?;
-                texts.push((name, text));
-            }
+        let mut content = |name: &[u8]| {
+            let entry = directory.find(name).ok_or_else(|| impossible(&"a signature file is missing"))?;
+            reader.read_to_vec(entry, limits.xpi.manifest_bytes).map_err(|stop| impossible(&stop))
+        };
+        let block = content(b"META-INF/mozilla.rsa")?;
+        let signature =
+            Pkcs7::parse(&block, &limits, &CertificateMemo::none()).map_err(|fault| impossible(&fault))?;
+        // The signer's digest rules its manifest; COSE's has SHA-256.
+        let mut manifests = vec![(b"META-INF/manifest.mf".as_slice(), signature.digest())];
+        if directory.find(b"META-INF/cose.sig").is_some() {
+            manifests.push((b"META-INF/cose.manifest", WeakestDigest::Sha256));
         }
-        let manifests = texts
-            .iter()
-            .map(|(name, text)| Manifest::parse(text, ManifestKind::Files, name, &limits))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|fault| impossible(&fault))?;
-        let pieces = directory.entries().iter().map(|entry| {
-            let demanded: Vec<Expected> = manifests
-                .iter()
-                .filter_map(|manifest| {
-                    manifest.find(directory.name(entry))?.digests.strongest(WeakestDigest::Sha1)
-                })
-                .collect();
+        let listings = manifests
+            .into_iter()
+            .map(|(name, digest)| {
+                let wanted = Wanted { digest, names: DigestNames::Firefox };
+                let mut manifest = FilesReader::new("the manifest", &directory, wanted, &limits.xpi);
+                manifest.read(&content(name)?).map_err(|fault| impossible(&fault))?;
+                Ok((digest, manifest.finish().map_err(|fault| impossible(&fault))?))
+            })
+            .collect::<Result<Vec<_>, LabError>>()?;
+        let pieces = directory.entries().iter().enumerate().map(|(index, entry)| {
+            let demanded = |wanted: WeakestDigest| {
+                listings.iter().any(|(digest, listing)| *digest == wanted && listing.digest(index).is_some())
+            };
             Piece {
                 begin: entry.data as usize,
                 end: entry.data as usize + entry.compressed as usize,
                 content: entry.uncompressed as usize,
                 stored: entry.method == Method::Stored,
-                sha1: demanded.iter().any(|digest| matches!(digest, Expected::Sha1(_))),
-                sha256: demanded.iter().any(|digest| matches!(digest, Expected::Sha256(_))),
+                sha1: demanded(WeakestDigest::Sha1),
+                sha256: demanded(WeakestDigest::Sha256),
             }
         });
         Ok(Self { pieces: pieces.collect(), path })

@@ -7,7 +7,7 @@ use base64::Engine;
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5280, rfc5912};
 use der::asn1::{Any, BitString, GeneralizedTime, Ia5String, OctetString, UtcTime};
-use der::{Decode, Encode};
+use der::{Decode, DecodePem, Encode};
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
@@ -38,6 +38,8 @@ pub enum SignatureKind {
     EcdsaSha256,
     /// ecdsa-with-SHA384.
     EcdsaSha384,
+    /// ecdsa-with-SHA512.
+    EcdsaSha512,
 }
 
 /// The basicConstraints extension.
@@ -315,6 +317,23 @@ impl CertificateSpec {
 }
 
 impl LabCertificate {
+    /// A certificate that somebody else made, with its key, in PEM.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn published(pem: &str, key: Arc<LabKey>) -> Result<Self, LabError> {
+        let certificate = Certificate::from_pem(pem)?;
+        let tbs = &certificate.tbs_certificate;
+        Ok(Self {
+            der: certificate.to_der()?,
+            subject: tbs.subject.clone(),
+            // Larger than the laboratory's own numbers are; nobody asks for it.
+            serial: 0,
+            issuer: tbs.issuer.clone(),
+            key,
+        })
+    }
+
     /// The certificate in DER.
     pub fn der(&self) -> &[u8] {
         &self.der
@@ -358,9 +377,11 @@ impl SignatureKind {
     /// What a key of this kind signs certificates with by default.
     pub fn natural(kind: super::KeyKind) -> Self {
         match kind {
+            super::KeyKind::Rsa1024 => Self::Sha256Rsa,
             super::KeyKind::Rsa2048 | super::KeyKind::Rsa4096 => Self::Sha384Rsa,
             super::KeyKind::P256 => Self::EcdsaSha256,
             super::KeyKind::P384 => Self::EcdsaSha384,
+            super::KeyKind::P521 => Self::EcdsaSha512,
         }
     }
 
@@ -371,6 +392,7 @@ impl SignatureKind {
             Self::Sha384Rsa => (rfc5912::SHA_384_WITH_RSA_ENCRYPTION, Some(Any::null())),
             Self::EcdsaSha256 => (rfc5912::ECDSA_WITH_SHA_256, None),
             Self::EcdsaSha384 => (rfc5912::ECDSA_WITH_SHA_384, None),
+            Self::EcdsaSha512 => (rfc5912::ECDSA_WITH_SHA_512, None),
         };
         AlgorithmIdentifierOwned { oid, parameters }
     }

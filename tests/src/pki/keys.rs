@@ -10,8 +10,9 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
-use rsa::pkcs8::DecodePrivateKey;
+use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 use super::SignatureKind;
 use crate::LabError;
@@ -19,6 +20,8 @@ use crate::LabError;
 /// What sort of key. RSA-2048 is the default of all fixtures: RSA-4096, which real certificates use, takes seconds to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyKind {
+    /// RSA, 1024 bits: too small for anything; must be refused.
+    Rsa1024,
     /// RSA, 2048 bits.
     Rsa2048,
     /// RSA, 4096 bits: what the real certificates have; for benchmarks.
@@ -27,6 +30,8 @@ pub enum KeyKind {
     P256,
     /// ECDSA on P-384.
     P384,
+    /// ECDSA on P-521.
+    P521,
 }
 
 /// A private key of the laboratory.
@@ -40,6 +45,8 @@ pub struct LabKey {
 
 enum Pair {
     Rsa(Box<RsaKeyPair>),
+    /// An RSA key that the main library rightly does not make.
+    SmallRsa(Box<rsa::RsaPrivateKey>),
     /// One key, once for ASN.1 signatures (certificates) and once for fixed-length ones (COSE).
     Ecdsa {
         asn1: EcdsaKeyPair,
@@ -75,6 +82,7 @@ impl LabKey {
     /// When the cryptographic library refuses.
     pub fn generate(kind: KeyKind) -> Result<Self, LabError> {
         let (pair, spki) = match kind {
+            KeyKind::Rsa1024 => small_rsa_pair(1024)?,
             KeyKind::Rsa2048 => rsa_pair(KeySize::Rsa2048)?,
             KeyKind::Rsa4096 => rsa_pair(KeySize::Rsa4096)?,
             KeyKind::P256 => ecdsa_pair(
@@ -85,8 +93,27 @@ impl LabKey {
                 &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
                 &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
             )?,
+            KeyKind::P521 => ecdsa_pair(
+                &signature::ECDSA_P521_SHA512_ASN1_SIGNING,
+                &signature::ECDSA_P521_SHA512_FIXED_SIGNING,
+            )?,
         };
         Ok(Self { kind, pair, spki, legacy: OnceLock::new() })
+    }
+
+    /// An RSA key of 2048 bits that somebody else published, in PKCS#8 and PEM.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn published(pem: &str) -> Result<Self, LabError> {
+        let key =
+            rsa::RsaPrivateKey::from_pkcs8_pem(pem).map_err(LabError::crypto("read a published key"))?;
+        let der = key.to_pkcs8_der().map_err(LabError::crypto("write a published key"))?;
+        let pair =
+            RsaKeyPair::from_pkcs8(der.as_bytes()).map_err(LabError::crypto("read a published key"))?;
+        let spki = pair.public_key().as_der().map_err(LabError::crypto("write an RSA public key"))?;
+        let spki = spki.as_ref().to_vec();
+        Ok(Self { kind: KeyKind::Rsa2048, pair: Pair::Rsa(Box::new(pair)), spki, legacy: OnceLock::new() })
     }
 
     /// What sort of key this is.
@@ -118,6 +145,14 @@ impl LabKey {
             (Pair::Ecdsa { asn1, .. }, SignatureKind::EcdsaSha384) if self.kind == KeyKind::P384 => {
                 ecdsa_sign(asn1, message)
             }
+            (Pair::Ecdsa { asn1, .. }, SignatureKind::EcdsaSha512) if self.kind == KeyKind::P521 => {
+                ecdsa_sign(asn1, message)
+            }
+            (Pair::SmallRsa(key), SignatureKind::Sha256Rsa) => {
+                let padding = rsa::Pkcs1v15Sign { hash_len: Some(32), prefix: SHA256_PREFIX.into() };
+                key.sign(padding, &Sha256::digest(message))
+                    .map_err(LabError::crypto("sign with a small RSA key"))
+            }
             _ => Err(LabError::Impossible(format!("a {kind:?} signature by a {:?} key", self.kind))),
         }
     }
@@ -129,21 +164,20 @@ impl LabKey {
     pub fn sign_cose(&self, message: &[u8]) -> Result<Vec<u8>, LabError> {
         match &self.pair {
             Pair::Rsa(pair) => rsa_sign(pair, &signature::RSA_PSS_SHA256, message),
+            Pair::SmallRsa(_) => Err(LabError::Impossible("a COSE signature by a small RSA key".to_owned())),
             Pair::Ecdsa { fixed, .. } => ecdsa_sign(fixed, message),
         }
     }
 
     fn sign_sha1(&self, message: &[u8]) -> Result<Vec<u8>, LabError> {
-        let Pair::Rsa(pair) = &self.pair else {
-            return Err(LabError::Impossible("a SHA-1 signature by an ECDSA key".to_owned()));
-        };
-        let legacy = self.legacy.get_or_init(|| {
-            let pkcs8 = pair.as_der().ok()?;
-            rsa::RsaPrivateKey::from_pkcs8_der(pkcs8.as_ref()).ok()
+        let legacy = self.legacy.get_or_init(|| match &self.pair {
+            Pair::Rsa(pair) => rsa::RsaPrivateKey::from_pkcs8_der(pair.as_der().ok()?.as_ref()).ok(),
+            Pair::SmallRsa(key) => Some(key.as_ref().clone()),
+            Pair::Ecdsa { .. } => None,
         });
         legacy
             .as_ref()
-            .ok_or_else(|| LabError::Crypto("hand an RSA key to the SHA-1 signer".to_owned()))?
+            .ok_or_else(|| LabError::Crypto("make a SHA-1 signature with a key that is not RSA".to_owned()))?
             .sign(
                 rsa::Pkcs1v15Sign { hash_len: Some(20), prefix: SHA1_PREFIX.into() },
                 &Sha1::digest(message),
@@ -155,6 +189,44 @@ impl LabKey {
 /// DigestInfo of SHA-1 up to the digest: RFC 8017 section 9.2, note 1.
 const SHA1_PREFIX: [u8; 15] =
     [0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14];
+
+/// That of SHA-256.
+const SHA256_PREFIX: [u8; 19] = [
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
+    0x04, 0x20,
+];
+
+fn small_rsa_pair(bits: usize) -> Result<(Pair, Vec<u8>), LabError> {
+    let key = rsa::RsaPrivateKey::new(&mut SystemNumbers, bits)
+        .map_err(LabError::crypto("make a small RSA key"))?;
+    let spki =
+        key.to_public_key().to_public_key_der().map_err(LabError::crypto("write an RSA public key"))?;
+    Ok((Pair::SmallRsa(Box::new(key)), spki.into_vec()))
+}
+
+/// The system's random numbers in the form that the other library takes.
+struct SystemNumbers;
+
+impl rsa::rand_core::CryptoRng for SystemNumbers {}
+
+impl rsa::rand_core::RngCore for SystemNumbers {
+    fn next_u32(&mut self) -> u32 {
+        rand::random()
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        rand::random()
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        bytes.fill_with(rand::random);
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rsa::rand_core::Error> {
+        self.fill_bytes(bytes);
+        Ok(())
+    }
+}
 
 fn rsa_pair(size: KeySize) -> Result<(Pair, Vec<u8>), LabError> {
     let pair = RsaKeyPair::generate(size).map_err(LabError::crypto("make an RSA key"))?;

@@ -15,6 +15,8 @@ pub enum CoseAlgorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
     /// RSA-PSS with SHA-256: stands in one real file; Firefox refuses it.
     Ps256,
 }
@@ -25,6 +27,7 @@ impl CoseAlgorithm {
         match self {
             Self::Es256 => KeyKind::P256,
             Self::Es384 => KeyKind::P384,
+            Self::Es512 => KeyKind::P521,
             Self::Ps256 => KeyKind::Rsa2048,
         }
     }
@@ -34,13 +37,14 @@ impl CoseAlgorithm {
         match self {
             Self::Es256 => -7,
             Self::Es384 => -35,
+            Self::Es512 => -36,
             Self::Ps256 => -37,
         }
     }
 }
 
 /// Signs a manifest once for each signer. `intermediates` stand in the body's protected `kid`.
-pub(super) fn cose_sign(
+pub(crate) fn cose_sign(
     payload: &[u8],
     signers: &[(CoseAlgorithm, LabCertificate)],
     intermediates: &[Vec<u8>],

@@ -57,6 +57,8 @@ pub enum Fault {
     MissingMessageDigest,
     /// Two SignerInfos, both valid.
     TwoSignerInfos,
+    /// A second SignerInfo by the other digest, as signers write it whose verifiers differ in age. No fault: one of them counts.
+    SignerOfOtherDigest,
     /// No SignerInfo.
     NoSignerInfo,
     /// The signature is by another key than the end entity's.

@@ -18,6 +18,10 @@ pub enum ManifestDigests {
     Sha1AndSha256,
     /// MD5 alone: nothing to verify with.
     Md5,
+    /// SHA-256 alone, as `SHA-256-Digest`: the JDK's jarsigner.
+    Jarsigner,
+    /// None.
+    Nothing,
 }
 
 /// Writes a manifest with a section for each file, in the order given.
@@ -68,6 +72,8 @@ impl ManifestDigests {
             Self::Sha256 => vec![sha256()],
             Self::Sha1AndSha256 => vec![sha1(), sha256()],
             Self::Md5 => vec![md5()],
+            Self::Jarsigner => vec![("SHA-256", sha256().1)],
+            Self::Nothing => Vec::new(),
         }
     }
 }

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use super::Fault;
 use super::der_write::{integer, null, octets, oid, sequence, set, sorted, tlv};
 use crate::LabError;
-use crate::pki::{LabCertificate, SignatureKind};
+use crate::pki::{KeyKind, LabCertificate, SignatureKind};
 
 /// How `mozilla.rsa` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum AlgorithmStyle {
 }
 
 /// Signs the content. `signer` stands in the SignerInfo; `certificates` are the embedded ones, DER.
-pub(super) fn signed_data(
+pub(crate) fn signed_data(
     content: &[u8],
     signer: &LabCertificate,
     certificates: Vec<Vec<u8>>,
@@ -86,6 +86,15 @@ pub(super) fn signed_data(
         };
         let options = Pkcs7Options { attributes: other, ..options };
         infos.push(signer_info(content, signer, at, options, &digest_algorithm, faults)?);
+    }
+    // Whoever needs the other digest finds a signer too.
+    if has(Fault::SignerOfOtherDigest) {
+        let (digest, other) = match options.digest {
+            CmsDigest::Sha1 => (CmsDigest::Sha256, rfc5912::ID_SHA_256),
+            CmsDigest::Sha256 => (CmsDigest::Sha1, rfc5912::ID_SHA_1),
+        };
+        let options = Pkcs7Options { digest, ..options };
+        infos.push(signer_info(content, signer, at, options, &sequence(&[&oid(other)]), faults)?);
     }
     if has(Fault::NoSignerInfo) {
         infos.clear();
@@ -159,7 +168,9 @@ fn signer_info(
     };
     // RFC 5652 section 5.4: the signature covers the attributes as an explicit SET OF.
     let message = attributes.as_ref().map_or_else(|| content.to_vec(), |list| tlv(0x31, list));
+    let elliptic = matches!(signer.key().kind(), KeyKind::P256 | KeyKind::P384 | KeyKind::P521);
     let kind = match options.digest {
+        _ if elliptic => SignatureKind::EcdsaSha256,
         CmsDigest::Sha1 => SignatureKind::Sha1Rsa,
         CmsDigest::Sha256 => SignatureKind::Sha256Rsa,
     };
@@ -168,6 +179,7 @@ fn signer_info(
         flip(&mut signature);
     }
     let signature_algorithm = match (options.algorithms, options.digest) {
+        _ if elliptic => sequence(&[&oid(rfc5912::ECDSA_WITH_SHA_256)]),
         (AlgorithmStyle::RsaEncryption, _) => sequence(&[&oid(rfc5912::RSA_ENCRYPTION), &null()]),
         (AlgorithmStyle::DigestWithRsa, CmsDigest::Sha1) => {
             sequence(&[&oid(rfc5912::SHA_1_WITH_RSA_ENCRYPTION)])

@@ -1,6 +1,6 @@
 //! Files and manifests, both ways.
 
-use mulberry_lab::xpi_signer::{AddonSigner, Fault, ManifestDigests};
+use mulberry_lab::xpi_signer::{AddonSigner, Fault, ManifestDigests, SigningOptions};
 use mulberry_shared::xpi::{Policy, VerdictKind};
 
 use crate::bench::{addon, bench, case, of_2018, of_2023, signed, with_fault};
@@ -71,7 +71,7 @@ fn a_manifest_without_its_version_or_with_two_sections_for_a_file_is_malformed()
 fn a_manifest_of_md5_digests_alone_vouches_for_nothing() {
     let mut options = of_2018();
     options.digests = ManifestDigests::Md5;
-    signed(options).is_naming(VerdictKind::MalformedManifest, "manifest.json");
+    signed(options).is_naming(VerdictKind::MalformedManifest, "SHA1-Digest-Manifest");
 }
 
 #[test]
@@ -85,9 +85,12 @@ fn md5_beside_sha1_does_not_matter() {
 fn strict_wants_sha256_in_manifest_and_signature() {
     let strict = Policy::strict();
     signed(of_2018()).policy(strict).is(VerdictKind::UnsupportedAlgorithm);
-    let mut sha1_manifest = of_2023();
+    let mut sha1_manifest = SigningOptions { cose: Vec::new(), ..of_2023() };
     sha1_manifest.digests = ManifestDigests::Sha1;
-    signed(sha1_manifest).policy(strict).is(VerdictKind::UnsupportedAlgorithm);
+    signed(sha1_manifest).policy(strict).is_naming(VerdictKind::MalformedManifest, "SHA256-Digest-Manifest");
+    let jarsigner = SigningOptions { digests: ManifestDigests::Jarsigner, cose: Vec::new(), ..of_2023() };
+    signed(jarsigner.clone()).policy(strict).is(VerdictKind::Ok);
+    signed(jarsigner).is(VerdictKind::MalformedManifest);
     let mut sha256 = of_2023();
     sha256.digests = ManifestDigests::Sha256;
     signed(sha256).policy(strict).is(VerdictKind::Ok);

@@ -118,7 +118,5 @@ fn a_manifest_that_cannot_be_read_is_malformed_and_never_costs_more_than_its_cei
         );
     }
     let large = format!("{{\"x\": \"{}\"}}", "x".repeat(600 << 10));
-    with_manifest("manifest.json", &large)
-        .limits(|limits| limits.xpi.ratio = 100_000)
-        .is(VerdictKind::LimitExceeded);
+    with_manifest("manifest.json", &large).is(VerdictKind::LimitExceeded);
 }

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::io::BufReader;
 
+use mulberry_lab::xpi_signer::{ContainerStyle, ZipEntry, zip};
 use mulberry_shared::approval::OpeningFile;
 use mulberry_shared::bundle::Bundle;
 use mulberry_shared::ceremony::public::PublicKeys;
@@ -26,9 +27,9 @@ use mulberry_shared::x509::{Certificate, CertificateMemo};
 use mulberry_shared::xpi::archive::Directory;
 use mulberry_shared::xpi::cose::Cose;
 use mulberry_shared::xpi::identity::Identity;
-use mulberry_shared::xpi::manifest::{Manifest, ManifestKind};
+use mulberry_shared::xpi::manifest::{FilesReader, SignatureFileReader, Wanted};
 use mulberry_shared::xpi::pkcs7::Pkcs7;
-use mulberry_shared::xpi::{Policy, inspect};
+use mulberry_shared::xpi::{DigestNames, Policy, WeakestDigest, inspect};
 
 use crate::{MOST, certificates as der, documents as doc};
 
@@ -248,8 +249,17 @@ fn directory(bytes: &[u8]) {
 }
 
 fn manifest(bytes: &[u8]) {
-    for kind in [ManifestKind::Files, ManifestKind::SignatureFile] {
-        drop(black_box(Manifest::parse(bytes, kind, "manifest.mf", &limits().xpi)));
+    let archive = zip::write(&[ZipEntry::new("a", "")], ContainerStyle::LocalHeader, &[]).unwrap();
+    let limits = limits().xpi;
+    let directory = Directory::read(&archive, &limits).unwrap();
+    for digest in WeakestDigest::ALL {
+        let wanted = Wanted { digest, names: DigestNames::JarsignerToo };
+        let mut files = FilesReader::new("manifest.mf", &directory, wanted, &limits);
+        let mut signature_file = SignatureFileReader::new("m.sf", wanted, &limits);
+        for piece in bytes.chunks(32 << 10) {
+            let _ = black_box((files.read(piece), signature_file.read(piece)));
+        }
+        drop(black_box((files.finish(), signature_file.finish())));
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) enum Missing {
     PeerName,
     /// Revocation lists: Mulberry revokes by distrust recipes.
     RevocationLists,
-    /// Processing of certificate policies; they are refused where they are critical.
+    /// Processing of certificate policies: they are understood and not evaluated, as in Firefox.
     CertificatePolicies,
     /// The CA/Browser Forum's rules on how web server certificates are composed.
     WebProfile,
@@ -26,6 +26,7 @@ const CA_AS_LEAF: &str =
     "a CA is not accepted as an end entity, as in rustls-webpki and the suite's own webpki cases";
 const NAMES_UNREAD: &str = "alternative names are read only where a name constraint applies to them";
 const UNREAD: &str = "an extension that path building does not need, and that is not critical, is not parsed";
+const UNDERSTOOD: &str = "an extension that Firefox understands may be critical, as it may be there";
 const ZERO_SERIAL: &str = "harmless, and private roots with serial 0 exist";
 const CEILING: &str = "our ceiling counts every intermediate, self-issued or not, because it bounds work";
 
@@ -82,7 +83,6 @@ const EXCLUDED: &[(Missing, &[&str])] = &[
             "webpki::san::san-critical-with-nonempty-subject",
             "webpki::forbidden-p192-leaf",
             "webpki::forbidden-dsa-leaf",
-            "webpki::forbidden-weak-rsa-in-leaf",
             "webpki::forbidden-rsa-not-divisible-by-8-in-root",
             "webpki::forbidden-rsa-key-not-divisible-by-8-in-leaf",
         ],
@@ -105,6 +105,7 @@ const DIVERGED: &[(&str, &[&str])] = &[
         &["rfc5280::nc::permitted-dns-match-noncritical", "rfc5280::nc::invalid-dnsname-leading-period"],
     ),
     (REAL_ROOTS, &["rfc5280::root-non-critical-basic-constraints", "webpki::eku::root-has-eku"]),
+    (UNDERSTOOD, &["rfc5280::ee-critical-aia-invalid"]),
     (CA_AS_LEAF, &["rfc5280::ca-as-leaf", "pathlen::validation-ignores-pathlen-in-leaf"]),
     (
         NAMES_UNREAD,

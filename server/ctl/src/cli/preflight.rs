@@ -61,10 +61,10 @@ impl Preflight {
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy {
-            name: self.policy.name,
             signature: self.signature.unwrap_or(self.policy.signature),
             digest: self.digest.unwrap_or(self.policy.digest),
             end_entity_time: self.end_entity_time.unwrap_or(self.policy.end_entity_time),
+            ..self.policy
         }
     }
 }

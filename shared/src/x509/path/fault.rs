@@ -6,7 +6,7 @@ use const_oid::ObjectIdentifier;
 use jiff::Timestamp;
 use x509_cert::Version;
 
-use crate::x509::{Certificate, Usage};
+use crate::x509::{Certificate, LEAST_RSA_BITS, PathErrorKind, Usage};
 
 /// What a certificate is in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,13 @@ impl Role {
 /// A fault that no time and no other certificate heals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
+    KeyTooSmall(usize),
     UnknownCriticalExtension(ObjectIdentifier),
     OtherUsage(Usage),
     NotVersion3,
     NotACa,
     MayNotSignCertificates,
+    AsksForTls,
     EmptySubject,
     EndEntityIsCa,
     EndEntityHasNameConstraints,
@@ -57,6 +59,9 @@ impl Fault {
     /// add-on certificates are like that. An anchor of version 1 or 2 cannot have extensions and is taken at its word.
     pub(super) fn of(certificate: &Certificate, role: Role, usage: Usage) -> Option<Self> {
         let extensions = certificate.extensions();
+        if let Some(bits) = certificate.rsa_bits().filter(|bits| *bits < LEAST_RSA_BITS) {
+            return Some(Self::KeyTooSmall(bits));
+        }
         if let Some(id) = extensions.unknown_critical {
             return Some(Self::UnknownCriticalExtension(id));
         }
@@ -65,33 +70,42 @@ impl Fault {
         }
         let version3 = certificate.version() == Version::V3;
         let key_usage = extensions.key_usage;
+        // What RFC 5280 asks of certificates that are no CA's, and Firefox does not of an add-on's.
+        let web = usage != Usage::CodeSigning;
         let faults = match role {
             Role::EndEntity => vec![
-                (!version3, Self::NotVersion3),
+                (web && !version3, Self::NotVersion3),
                 (certificate.is_ca(), Self::EndEntityIsCa),
-                (extensions.name_constraints.is_some(), Self::EndEntityHasNameConstraints),
+                (web && extensions.name_constraints.is_some(), Self::EndEntityHasNameConstraints),
                 // RFC 5280 section 4.2.1.3: only with cA.
-                (key_usage.is_some_and(|k| k.key_cert_sign()), Self::EndEntityMaySignCertificates),
-                (
-                    usage == Usage::CodeSigning && key_usage.is_some_and(|k| !k.digital_signature()),
-                    Self::MayNotSign,
-                ),
+                (web && key_usage.is_some_and(|k| k.key_cert_sign()), Self::EndEntityMaySignCertificates),
+                (!web && key_usage.is_some_and(|k| !k.digital_signature()), Self::MayNotSign),
             ],
             Role::NewIntermediate | Role::Intermediate | Role::Anchor => vec![
                 (!version3 && role != Role::Anchor, Self::NotVersion3),
                 (version3 && !certificate.is_ca(), Self::NotACa),
                 (key_usage.is_some_and(|k| !k.key_cert_sign()), Self::MayNotSignCertificates),
+                (!web && extensions.tls_features, Self::AsksForTls),
                 // RFC 5280 section 4.1.2.6. An empty SEQUENCE has two bytes.
                 (certificate.subject_der().len() <= 2, Self::EmptySubject),
             ],
         };
         faults.into_iter().find_map(|(found, fault)| found.then_some(fault))
     }
+
+    /// The kind of reason that it is.
+    pub(super) fn kind(self) -> PathErrorKind {
+        match self {
+            Self::KeyTooSmall(_) => PathErrorKind::KeyTooSmall,
+            _ => PathErrorKind::BadCertificate,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::KeyTooSmall(bits) => write!(f, "has an RSA key of {bits} bits, less than {LEAST_RSA_BITS}"),
             Self::UnknownCriticalExtension(id) => {
                 write!(f, "has a critical extension ({id}) that is not understood")
             }
@@ -101,6 +115,9 @@ impl fmt::Display for Fault {
             Self::NotVersion3 => f.write_str("is not of version 3"),
             Self::NotACa => f.write_str("is not a CA by its basicConstraints"),
             Self::MayNotSignCertificates => f.write_str("may not sign certificates by its keyUsage"),
+            Self::AsksForTls => {
+                f.write_str("asks those below it for TLS features, which signers have none of")
+            }
             Self::EmptySubject => f.write_str("has an empty subject"),
             Self::EndEntityIsCa => f.write_str("is a CA, which is not accepted as an end entity"),
             Self::EndEntityHasNameConstraints => f.write_str("has name constraints and is not a CA"),

@@ -168,6 +168,16 @@ impl<'a> Graph<'a> {
         Ok(genuine)
     }
 
+    /// A genuine certificate whose key is too small for anybody to look at what it signed.
+    pub(super) fn with_small_key(&mut self) -> Result<Option<(usize, Fault)>, Exceeded> {
+        let genuine = self.walk(Admit::Anything)?;
+        let mut nodes = self.nodes.iter().zip(&genuine.issuers).enumerate();
+        Ok(nodes.find_map(|(position, (node, issuers))| {
+            let fault = node.fault.filter(|fault| matches!(fault, Fault::KeyTooSmall(_)))?;
+            (node.role == Role::Anchor || !issuers.is_empty()).then_some((position, fault))
+        }))
+    }
+
     /// A certificate with a candidate of its issuer's name, signed in a form that is not accepted, where that may be why
     /// nothing chains: the target, or a certificate whose key made the target's signature. Where the names do not
     /// even lead to an anchor, no algorithm would help.

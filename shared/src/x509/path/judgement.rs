@@ -91,6 +91,9 @@ impl<'b, 'a> Judgement<'b, 'a> {
         if let Some(reason) = self.in_the_way(refusal)? {
             return Ok(Err(reason));
         }
+        if let Some((position, fault)) = self.graph.with_small_key()? {
+            return Ok(Err(self.error(fault.kind(), position, fault)));
+        }
         if let Some(position) = self.graph.unsupported()? {
             return Ok(Err(self.error(
                 PathErrorKind::UnsupportedAlgorithm,
@@ -123,7 +126,7 @@ impl<'b, 'a> Judgement<'b, 'a> {
 
     fn target_fault(&self) -> Option<PathError> {
         let fault = self.node(TARGET)?.fault?;
-        Some(self.error(PathErrorKind::BadCertificate, TARGET, fault))
+        Some(self.error(fault.kind(), TARGET, fault))
     }
 
     fn target_date(&self) -> Option<PathError> {
@@ -162,7 +165,7 @@ impl<'b, 'a> Judgement<'b, 'a> {
         let (path, too_long) = self.path(Admit::Anything)?;
         let faulty = path.iter().flatten().skip(1).find_map(|p| Some((*p, self.node(*p)?.fault?)));
         if let Some((position, fault)) = faulty {
-            return Ok(Some(self.error(PathErrorKind::BadCertificate, position, fault)));
+            return Ok(Some(self.error(fault.kind(), position, fault)));
         }
         Ok(refusal.or(too_long).map(|refusal| match refusal {
             Refusal::PathLength { issuer } => self.error(

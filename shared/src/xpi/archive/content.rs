@@ -7,6 +7,7 @@ use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
 use super::{Directory, Entry, Method, Stop};
+use crate::quoted::quoted_name;
 use crate::xpi::ReadAt;
 use crate::xpi::read_at::bytes_at;
 use crate::xpi::verdict::Fault;
@@ -20,7 +21,7 @@ const CHUNK: usize = 32 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Read {
-    /// All of it, and the CRC-32 is the stated one.
+    /// All of it, and the CRC-32 is the stated one where it counts.
     Whole,
     /// All of it, but the CRC-32 is not the stated one.
     WrongCrc,
@@ -66,21 +67,27 @@ impl<'a> ContentReader<'a> {
         Self { archive, directory, inflater: Decompressor::new(), stream: None, input, output }
     }
 
-    /// Hands the content of `entry` to `sink`, piece by piece.
+    /// Hands the content of `entry` to `sink`, piece by piece. As in Firefox, the content is as long as the directory says, whatever the
+    /// stream would still give; and the CRC-32 counts only where something was inflated.
     ///
     /// # Errors
-    /// The medium fails, or the stored bytes do not expand to exactly the stated size.
+    /// The medium fails, or the stored bytes expand to less than the stated size.
     pub fn read(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<Read, Stop> {
+        if entry.uncompressed == 0 {
+            return Ok(Read::Whole);
+        }
+        if entry.method == Method::Stored {
+            self.stored(entry, sink)?;
+            return Ok(Read::Whole);
+        }
         let mut crc = Crc::new();
         let mut sink = |piece: &[u8]| {
             crc.update(piece);
             sink(piece);
         };
         let small = entry.compressed.max(entry.uncompressed) as usize <= WHOLE;
-        match entry.method {
-            Method::Stored => self.stored(entry, &mut sink)?,
-            Method::Deflated if small => self.inflated_whole(entry, &mut sink)?,
-            Method::Deflated => self.inflated_streaming(entry, &mut sink)?,
+        if !small || !self.inflated_whole(entry, &mut sink)? {
+            self.inflated_streaming(entry, &mut sink)?;
         }
         Ok(if crc.sum() == entry.crc32 { Read::Whole } else { Read::WrongCrc })
     }
@@ -90,18 +97,16 @@ impl<'a> ContentReader<'a> {
     /// # Errors
     /// As [`Self::read`]; also if it is larger than `max` or its CRC-32 is wrong.
     pub fn read_to_vec(&mut self, entry: &Entry, max: usize) -> Result<Vec<u8>, Stop> {
-        let name = self.directory.name(entry);
         if entry.uncompressed as usize > max {
-            let size = entry.uncompressed;
-            return Err(Fault::limit(format!(
-                "{name:?} has {size} bytes, more than the {max} that are read"
-            ))
-            .into());
+            let (name, size) = (quoted_name(self.directory.name(entry)), entry.uncompressed);
+            return Err(
+                Fault::limit(format!("{name} has {size} bytes, more than the {max} that are read")).into()
+            );
         }
         let mut bytes = Vec::with_capacity(entry.uncompressed as usize);
         match self.read(entry, &mut |piece| bytes.extend_from_slice(piece))? {
             Read::Whole => Ok(bytes),
-            Read::WrongCrc => Err(Fault::archive(format!("{name:?}: its CRC-32 is wrong")).into()),
+            Read::WrongCrc => Err(self.wrong_crc(entry)),
         }
     }
 
@@ -115,16 +120,18 @@ impl<'a> ContentReader<'a> {
         Ok(())
     }
 
-    fn inflated_whole(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
+    /// Whether the whole stream gave what it says; where it did not, nothing was handed on.
+    fn inflated_whole(&mut self, entry: &Entry, sink: &mut dyn FnMut(&[u8])) -> Result<bool, Stop> {
         let input = bytes_at(self.archive, entry.data, entry.compressed as usize, &mut self.input)?;
         let output = self.output.room(entry.uncompressed as usize);
         match self.inflater.deflate_decompress(input, output) {
             Ok(len) if len == output.len() => {
                 sink(output);
-                Ok(())
+                Ok(true)
             }
-            Ok(_) | Err(DecompressionError::InsufficientSpace) => Err(self.wrong_size(entry)),
-            Err(DecompressionError::BadData) => Err(self.bad_data(entry)),
+            Ok(_) => Err(self.wrong_size(entry)),
+            // The stream gives more than it says, or is damaged behind that.
+            Err(DecompressionError::InsufficientSpace | DecompressionError::BadData) => Ok(false),
         }
     }
 
@@ -142,27 +149,27 @@ impl<'a> ContentReader<'a> {
         entry: &Entry,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Stop> {
-        let (mut read, mut written): (u64, u64) = (0, 0);
+        let (mut read, mut missing): (u64, usize) = (0, entry.uncompressed as usize);
         loop {
             let piece = piece(self.archive, entry, read, &mut self.input)?;
-            let output = self.output.room(CHUNK);
             read += piece.len() as u64;
             let mut consumed = 0;
             loop {
                 let input = piece.get(consumed..).unwrap_or_default();
+                let output = self.output.room(CHUNK.min(missing));
                 let step = inflate(state, input, output, MZFlush::None);
                 consumed += step.bytes_consumed;
-                written += step.bytes_written as u64;
-                if written > u64::from(entry.uncompressed) {
-                    return Err(self.wrong_size(entry));
-                }
+                missing = missing.saturating_sub(step.bytes_written);
                 sink(output.get(..step.bytes_written).unwrap_or_default());
+                if missing == 0 {
+                    return Ok(());
+                }
                 match step.status {
-                    Ok(MZStatus::StreamEnd) if written == u64::from(entry.uncompressed) => return Ok(()),
                     Ok(MZStatus::StreamEnd) => return Err(self.wrong_size(entry)),
                     // Nothing moved: this input is used up. Without any more of it the stream is cut off.
                     Ok(_) | Err(MZError::Buf) if step.bytes_consumed == 0 && step.bytes_written == 0 => break,
-                    Ok(_) => {}
+                    // "Buf" also comes with the last bytes that an input gave.
+                    Ok(_) | Err(MZError::Buf) => {}
                     Err(_) => return Err(self.bad_data(entry)),
                 }
             }
@@ -172,13 +179,19 @@ impl<'a> ContentReader<'a> {
         }
     }
 
+    /// That of an entry whose content does not have the CRC-32 it says.
+    pub(in crate::xpi) fn wrong_crc(&self, entry: &Entry) -> Stop {
+        Fault::archive(format!("{}: its CRC-32 is wrong", quoted_name(self.directory.name(entry)))).into()
+    }
+
     fn wrong_size(&self, entry: &Entry) -> Stop {
-        let name = self.directory.name(entry);
-        Fault::archive(format!("{name:?} does not expand to the {} bytes it says", entry.uncompressed)).into()
+        let (name, size) = (quoted_name(self.directory.name(entry)), entry.uncompressed);
+        Fault::archive(format!("{name} does not expand to the {size} bytes it says")).into()
     }
 
     fn bad_data(&self, entry: &Entry) -> Stop {
-        Fault::archive(format!("{:?}: its compressed data is damaged", self.directory.name(entry))).into()
+        let name = quoted_name(self.directory.name(entry));
+        Fault::archive(format!("{name}: its compressed data is damaged")).into()
     }
 }
 

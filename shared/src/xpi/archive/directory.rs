@@ -1,12 +1,14 @@
-//! The central directory, checked against the local headers and the layout of the archive.
+//! The central directory, as Firefox reads it, checked against the local headers.
 
 use std::ops::Range;
 
-use super::record::{Central, Common, Cursor, End, Local, extra_is_suspect};
+use super::record::{Central, Cursor, End, LOCAL_LEN, Local};
 use super::{Stop, name};
 use crate::limits::XpiLimits;
+use crate::quoted::quoted_name;
 use crate::xpi::ReadAt;
 use crate::xpi::read_at::bytes_at;
+use crate::xpi::refusal::Refusal;
 use crate::xpi::verdict::Fault;
 
 /// How an entry's content is stored.
@@ -30,17 +32,16 @@ pub struct Entry {
     pub compressed: u32,
     /// Content size in bytes, as stated.
     pub uncompressed: u32,
-    flags: u16,
     header: u32,
     /// Where the stored content begins.
     pub data: u64,
 }
 
-/// The directory of an archive whose structure holds: names are plain, unique, and each entry's local header agrees.
+/// The directory of an archive whose structure holds: files have each their own name, and each entry's local header names it too.
 #[derive(Clone, Debug)]
 pub struct Directory {
     /// The names one after another.
-    names: String,
+    names: Vec<u8>,
     /// In the directory's order.
     entries: Vec<Entry>,
     /// Indices into `entries`, by name.
@@ -51,15 +52,13 @@ impl Directory {
     /// Reads and checks the structure of `archive`; no content is read.
     ///
     /// # Errors
-    /// The medium fails, a ceiling is reached, or the structure is not the strict subset that the module describes.
+    /// The medium fails, a ceiling is reached, or the structure is not what the module describes.
     pub fn read(archive: &dyn ReadAt, limits: &XpiLimits) -> Result<Self, Stop> {
-        let end = read_end(archive, limits)?;
-        let mut buffer = Vec::new();
-        let raw = bytes_at(archive, end.directory_offset.into(), end.directory_len as usize, &mut buffer)?;
-        let (entries, names) = read_entries(raw, end.entries[0].into(), limits)?;
-        let mut directory = Self { sorted: Vec::new(), names, entries };
+        let end = End::find(archive, limits)?;
+        check_front(archive)?;
+        let (mut directory, place) = read_records(archive, &end, limits)?;
         directory.sort_by_name()?;
-        directory.check_layout(archive, end.directory_offset.into())?;
+        directory.check_layout(archive, place)?;
         Ok(directory)
     }
 
@@ -69,52 +68,69 @@ impl Directory {
         &self.entries
     }
 
-    /// The name of one of this directory's entries.
+    /// The name of one of this directory's entries: any bytes.
     #[must_use]
-    pub fn name(&self, entry: &Entry) -> &str {
+    pub fn name(&self, entry: &Entry) -> &[u8] {
         self.names.get(entry.name.clone()).unwrap_or_default()
     }
 
     /// The entry with exactly this name.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<&Entry> {
-        let position = self
-            .sorted
-            .binary_search_by(|index| self.entries.get(*index).map(|entry| self.name(entry)).cmp(&Some(name)))
-            .ok()?;
-        self.entries.get(*self.sorted.get(position)?)
+    pub fn find(&self, name: &[u8]) -> Option<&Entry> {
+        self.entries.get(self.position(name)?)
+    }
+
+    /// The index among [`Self::entries`] of the entry with exactly this name.
+    #[must_use]
+    pub fn position(&self, name: &[u8]) -> Option<usize> {
+        let found = self.sorted.binary_search_by(|index| self.name_at(*index).cmp(name)).ok()?;
+        self.sorted.get(found).copied()
+    }
+
+    /// The name of the entry at this index; empty where there is none.
+    pub(in crate::xpi) fn name_at(&self, index: usize) -> &[u8] {
+        self.entries.get(index).map(|entry| self.name(entry)).unwrap_or_default()
     }
 
     fn sort_by_name(&mut self) -> Result<(), Fault> {
-        let mut named: Vec<(&str, usize)> =
+        let mut named: Vec<(&[u8], usize)> =
             self.entries.iter().enumerate().map(|(index, entry)| (self.name(entry), index)).collect();
         named.sort_unstable();
-        if let Some([(name, _), _]) = named.array_windows().find(|[(a, _), (b, _)]| a == b) {
-            return Err(Fault::archive(format!("two entries have the name {name:?}")));
+        // Packers write some folders twice; they have no content to disagree about.
+        let twice = named.array_windows().find(|[(a, _), (b, _)]| a == b && !a.ends_with(b"/"));
+        if let Some([(name, _), _]) = twice {
+            return Err(Fault::archive(format!("two entries have the name {}", quoted_name(name))));
         }
         self.sorted = named.into_iter().map(|(_, index)| index).collect();
         Ok(())
     }
 
-    /// The entries must tile the archive from its first byte to the directory, and local headers must agree.
-    fn check_layout(&mut self, archive: &dyn ReadAt, directory_offset: u64) -> Result<(), Stop> {
+    /// Local headers must name what the directory names, and no two entries, nor an entry and the directory, may share a byte.
+    fn check_layout(&mut self, archive: &dyn ReadAt, place: Range<u64>) -> Result<(), Stop> {
         let mut by_offset: Vec<usize> = (0..self.entries.len()).collect();
         by_offset.sort_unstable_by_key(|index| self.entries.get(*index).map(|entry| entry.header));
-        let ends: Vec<u64> = by_offset
-            .iter()
-            .skip(1)
-            .map(|index| self.entries.get(*index).map_or(directory_offset, |entry| entry.header.into()))
-            .chain([directory_offset])
-            .collect();
-        let first = by_offset.first().and_then(|index| self.entries.get(*index));
-        let start = first.map_or(directory_offset, |entry| entry.header.into());
-        if start != 0 {
-            return Err(Fault::archive(format!("{start} bytes before the first entry")).into());
-        }
         let mut buffer = Vec::new();
-        for (index, end) in by_offset.into_iter().zip(ends) {
+        let mut free_from = 0;
+        for index in by_offset {
             let Some(entry) = self.entries.get(index) else { continue };
-            let data = check_local(archive, entry, self.name(entry), end, &mut buffer)?;
+            let name = self.name(entry);
+            let (header, data) = (u64::from(entry.header), check_local(archive, entry, name, &mut buffer)?);
+            let end = data + u64::from(entry.compressed);
+            if end > archive.len() {
+                return Err(Fault::archive(format!(
+                    "{}: the archive ends before its content",
+                    quoted_name(name)
+                ))
+                .into());
+            }
+            if header < free_from || (header < place.end && end > place.start) {
+                let what = format!(
+                    "{}: its bytes belong to another entry or to the directory too",
+                    quoted_name(name)
+                );
+                return Err(Fault::refused(Refusal::Overlap, what).into());
+            }
+            free_from = end;
             if let Some(entry) = self.entries.get_mut(index) {
                 entry.data = data;
             }
@@ -123,160 +139,142 @@ impl Directory {
     }
 }
 
-impl Entry {
-    /// Whether a data descriptor follows the content (section 4.4.4, bit 3).
-    fn has_descriptor(&self) -> bool {
-        self.flags & FLAG_DESCRIPTOR != 0
+/// Firefox reads a directory at the front before the one at the end, and the inside of a Chrome package.
+fn check_front(archive: &dyn ReadAt) -> Result<(), Stop> {
+    let mut buffer = Vec::new();
+    // There is an end record, so there are more bytes than these.
+    let front = bytes_at(archive, 0, 8, &mut buffer)?;
+    if front.starts_with(b"Cr24") || front.ends_with(Central::SIGNATURE) {
+        let what = "the archive begins with another directory or with another format's header";
+        return Err(Fault::refused(Refusal::FrontDirectory, what).into());
     }
-
-    fn common(&self) -> Common {
-        Common {
-            flags: self.flags,
-            method: match self.method {
-                Method::Stored => 0,
-                Method::Deflated => 8,
-            },
-            crc32: self.crc32,
-            compressed: self.compressed,
-            uncompressed: self.uncompressed,
-        }
-    }
+    Ok(())
 }
 
-const FLAG_DESCRIPTOR: u16 = 1 << 3;
-/// Encryption, patch data, strong encryption, masked headers (section 4.4.4, bits 0, 5, 6 and 13).
-const FLAGS_REFUSED: u16 = 1 | 1 << 5 | 1 << 6 | 1 << 13;
-/// Hints of the compressor (bits 1 and 2): writers do not keep the two headers equal here, and readers do not look.
-const FLAGS_HINTS: u16 = 0b110;
-
-fn read_end(archive: &dyn ReadAt, limits: &XpiLimits) -> Result<End, Stop> {
-    let len = archive.len();
-    if len > limits.archive_bytes {
-        return Err(Fault::limit(format!(
-            "the archive has {len} bytes, more than the {} that are read",
-            limits.archive_bytes
-        ))
-        .into());
-    }
-    let Some(end_offset) = len.checked_sub(End::LEN as u64) else {
-        return Err(Fault::archive(format!("{len} bytes are no zip archive")).into());
-    };
-    let mut bytes = [0; End::LEN];
-    archive.read_exact_at(&mut bytes, end_offset)?;
-    let Some(end) = End::read(&mut Cursor(&bytes)).filter(|end| end.comment_len == 0) else {
-        return Err(Fault::archive(
-            "the archive does not end with the end of a zip directory: it is truncated, no zip archive, or carries a \
-             comment or other bytes at its end",
-        )
-        .into());
-    };
-    let zip64 = end.entries.contains(&u16::MAX)
-        || end.directory_len == u32::MAX
-        || end.directory_offset == u32::MAX
-        || end.disks.contains(&u16::MAX);
-    if zip64 {
-        return Err(Fault::archive("zip64 is not accepted in add-ons").into());
-    }
-    if end.disks != [0, 0] || end.entries[0] != end.entries[1] {
-        return Err(Fault::archive("the archive is one of several volumes").into());
-    }
-    if u64::from(end.directory_offset) + u64::from(end.directory_len) != end_offset {
-        return Err(Fault::archive(
-            "the zip directory does not end where the archive's end says: bytes before, after or missing",
-        )
-        .into());
-    }
-    if usize::from(end.entries[0]) > limits.entries {
-        return Err(Fault::limit(format!(
-            "the archive has {} entries, more than the {} that are read",
-            end.entries[0], limits.entries
-        ))
-        .into());
-    }
-    if u64::from(end.directory_len) > limits.directory_bytes as u64 {
-        return Err(Fault::limit(format!(
-            "the zip directory has {} bytes, more than the {} that are read",
-            end.directory_len, limits.directory_bytes
-        ))
-        .into());
-    }
-    Ok(end)
-}
-
-/// The entries, and their names one after another.
-fn read_entries(raw: &[u8], count: usize, limits: &XpiLimits) -> Result<(Vec<Entry>, String), Fault> {
+/// The entries, and where the records lie. As in Firefox they go on for as long as there are any, whatever the end record counts.
+fn read_records(
+    archive: &dyn ReadAt,
+    end: &End,
+    limits: &XpiLimits,
+) -> Result<(Directory, Range<u64>), Stop> {
+    const MARK: usize = 4;
+    let start = u64::from(end.directory_offset);
+    let span = end.position.checked_sub(start).filter(|_| start > 0).ok_or_else(|| {
+        Fault::archive("the end of the zip directory says that it begins where no directory can be")
+    })?;
+    let len = usize::try_from(span).unwrap_or(usize::MAX).min(limits.directory_bytes) + MARK;
+    let mut buffer = Vec::new();
+    let raw = bytes_at(archive, start, len, &mut buffer)?;
     let mut cursor = Cursor(raw);
     // Each record has at least 46 bytes, so the directory's size bounds what a false count can reserve.
-    let mut entries = Vec::with_capacity(count.min(raw.len() / 46));
-    let mut names = String::with_capacity(raw.len().saturating_sub(count.saturating_mul(46)));
+    let count = usize::from(end.entries).min(raw.len() / 46);
+    let mut entries = Vec::with_capacity(count);
+    let mut names = Vec::with_capacity(raw.len().saturating_sub(count.saturating_mul(46)));
     let mut total: u64 = 0;
-    for number in 1..=count {
-        let record = Central::read(&mut cursor)
-            .ok_or_else(|| Fault::archive(format!("record {number} of the zip directory cannot be read")))?;
+    while cursor.0.starts_with(Central::SIGNATURE) {
+        let number = entries.len() + 1;
+        if number > limits.entries {
+            return Err(Fault::limit(format!(
+                "the archive has more than the {} entries that are read",
+                limits.entries
+            ))
+            .into());
+        }
+        let Some(record) = Central::read(&mut cursor) else {
+            return Err(cut_off(
+                span,
+                limits,
+                &format!("record {number} of the zip directory cannot be read"),
+            )
+            .into());
+        };
         total = total.saturating_add(record.common.uncompressed.into());
-        let name = name::plain(record.name, limits.name_bytes)
-            .map_err(|what| Fault::archive(format!("the entry name {:?} {what}", shown(record.name))))?;
-        let start = names.len();
-        names.push_str(name);
-        entries.push(check_record(&record, start..names.len(), limits)?);
+        let from = names.len();
+        names.extend_from_slice(record.name);
+        entries.push(check_record(&record, from..names.len(), limits)?);
     }
-    if !cursor.is_empty() {
-        return Err(Fault::archive(format!("the zip directory holds more than the {count} records it says")));
+    if !(cursor.0.starts_with(End::SIGNATURE) || cursor.0.starts_with(End::SIGNATURE64)) {
+        let what = "the zip directory is not where the archive's end says, or is damaged";
+        return Err(cut_off(span, limits, what).into());
     }
     if total > limits.content_bytes {
+        let max = limits.content_bytes;
         return Err(Fault::limit(format!(
-            "the files have {total} bytes together, more than the {} that are read",
-            limits.content_bytes
-        )));
+            "the files have {total} bytes together, more than the {max} that are read"
+        ))
+        .into());
     }
-    Ok((entries, names))
+    let used = (raw.len() - cursor.0.len()) as u64;
+    Ok((Directory { sorted: Vec::new(), names, entries }, start..start + used))
 }
 
-/// A name as sentences have it.
-fn shown(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).chars().take(200).collect()
+/// What is wrong where records cannot be read further: they, or our ceiling.
+fn cut_off(span: u64, limits: &XpiLimits, what: &str) -> Fault {
+    if span > limits.directory_bytes as u64 {
+        let max = limits.directory_bytes;
+        return Fault::limit(format!(
+            "the zip directory has {span} bytes, more than the {max} that are read"
+        ));
+    }
+    Fault::archive(what)
 }
+
+/// Encryption, patch data, strong encryption, masked headers (section 4.4.4, bits 0, 5, 6 and 13).
+const FLAGS_REFUSED: u16 = 1 | 1 << 5 | 1 << 6 | 1 << 13;
 
 fn check_record(record: &Central<'_>, name: Range<usize>, limits: &XpiLimits) -> Result<Entry, Fault> {
-    let refuse = |what: &str| Err(Fault::archive(format!("{:?} {what}", shown(record.name))));
-    let Common { flags, method, compressed, uncompressed, crc32 } = record.common;
-    if flags & FLAGS_REFUSED != 0 {
-        return refuse("is encrypted or patch data");
+    let named = |what: &str| format!("{} {what}", quoted_name(record.name));
+    let common = record.common;
+    let is_folder = record.name.ends_with(b"/");
+    if record.name.is_empty() || record.name.len() > limits.name_bytes {
+        return Err(Fault::archive(named("is no name: it is empty or too long")));
     }
-    if compressed == u32::MAX || uncompressed == u32::MAX || record.offset == u32::MAX {
-        return refuse("uses zip64, which is not accepted in add-ons");
+    if let Some(what) = name::leads_out(record.name) {
+        return Err(Fault::refused(Refusal::LeadsOut, named(what)));
     }
-    if extra_is_suspect(record.extra) {
-        return refuse("has extra data that is malformed, of zip64, or another name");
+    if common.flags & FLAGS_REFUSED != 0 {
+        return Err(Fault::refused(Refusal::Encrypted, named("is marked as encrypted or as patch data")));
     }
     if record.disk != 0 {
-        return refuse("is on another volume");
-    }
-    if !record.comment.is_empty() {
-        return refuse("carries a comment");
+        return Err(Fault::refused(Refusal::Volumes, named("is on another volume")));
     }
     if is_link(record) {
-        return refuse("is not a regular file or folder");
+        return Err(Fault::refused(Refusal::Link, named("is not a regular file or folder")));
     }
-    let method = match method {
-        0 if compressed == uncompressed => Method::Stored,
-        0 => return refuse("is stored, but its two sizes differ"),
+    let method = match common.method {
+        0 => Method::Stored,
         8 => Method::Deflated,
-        other => return refuse(&format!("uses compression method {other}; add-ons use 0 or 8")),
+        // Nothing is read of a folder.
+        _ if is_folder => Method::Stored,
+        other => {
+            return Err(Fault::archive(named(&format!(
+                "uses compression method {other}; add-ons use 0 or 8"
+            ))));
+        }
     };
-    if record.name.ends_with(b"/") && (uncompressed != 0 || crc32 != 0) {
-        return refuse("is a folder with content");
+    if is_folder
+        && (common.uncompressed != 0
+            || common.crc32 != 0
+            || method == Method::Stored && common.compressed != 0)
+    {
+        return Err(Fault::refused(Refusal::FolderWithContent, named("is a folder with content")));
     }
-    // A deflate stream cannot expand more than 1032 times (RFC 1951): more is a lie that costs work to find out.
-    let ceiling = u64::from(compressed).saturating_mul(limits.ratio);
-    if u64::from(uncompressed) > ceiling && uncompressed > limits.ratio_free_bytes {
-        return Err(Fault::limit(format!(
-            "{:?} would expand from {compressed} to {uncompressed} bytes, more than {} times",
-            shown(record.name),
-            limits.ratio
-        )));
+    if method == Method::Stored && common.compressed != common.uncompressed {
+        return Err(Fault::archive(named("is stored, but its two sizes differ")));
     }
-    Ok(Entry { name, method, crc32, compressed, uncompressed, flags, header: record.offset, data: 0 })
+    if common.uncompressed > limits.file_bytes {
+        let (size, max) = (common.uncompressed, limits.file_bytes);
+        return Err(Fault::limit(named(&format!("has {size} bytes, more than the {max} that are read"))));
+    }
+    Ok(Entry {
+        name,
+        method,
+        crc32: common.crc32,
+        compressed: common.compressed,
+        uncompressed: common.uncompressed,
+        header: record.offset,
+        data: 0,
+    })
 }
 
 /// Whether the record, made on Unix (or macOS), has a file type other than "regular file", "folder" or "unknown".
@@ -286,73 +284,24 @@ fn is_link(record: &Central<'_>) -> bool {
     UNIX.contains(&record.made_on) && !matches!(file_type, 0 | 0o100_000 | 0o040_000)
 }
 
-/// Checks the local header and the data descriptor of `entry`, whose bytes must end exactly at `end`; answers where its
-/// content begins.
-fn check_local(
-    archive: &dyn ReadAt,
-    entry: &Entry,
-    name: &str,
-    end: u64,
-    buffer: &mut Vec<u8>,
-) -> Result<u64, Stop> {
-    let refuse = |what: &str| Err(Stop::Fault(Fault::archive(format!("{name:?}: {what}"))));
+/// Checks that the local header of `entry` names it; answers where its content begins. Sizes, method and CRC-32 are the directory's to
+/// say: packers that write to a pipe do not know them yet.
+fn check_local(archive: &dyn ReadAt, entry: &Entry, name: &[u8], buffer: &mut Vec<u8>) -> Result<u64, Stop> {
+    let other = || {
+        let what =
+            format!("{}: there is no local header of that name where the directory says", quoted_name(name));
+        Stop::Fault(Fault::refused(Refusal::OtherLocalName, what))
+    };
     let header = u64::from(entry.header);
-    let len = Local::LEN + name.len();
-    if header + len as u64 > end {
-        return refuse("its local header overlaps what follows");
+    let len = LOCAL_LEN + name.len();
+    let after = header + len as u64;
+    if after > archive.len() {
+        return Err(other());
     }
     let mut cursor = Cursor(bytes_at(archive, header, len, buffer)?);
-    let Some(local) = Local::read(&mut cursor) else {
-        return refuse("there is no local header where the directory says");
-    };
-    if usize::from(local.name_len) != name.len() || cursor.0 != name.as_bytes() {
-        return refuse("its local header has another name");
+    let local = Local::read(&mut cursor).ok_or_else(other)?;
+    if usize::from(local.name_len) != name.len() || cursor.0 != name {
+        return Err(other());
     }
-    if !agrees(&local.common, entry) {
-        return refuse("its local header and the directory disagree");
-    }
-    let data = header + len as u64 + u64::from(local.extra_len);
-    let data_end = data + u64::from(entry.compressed);
-    if data_end > end {
-        return refuse("its content overlaps what follows");
-    }
-    let extra = bytes_at(archive, header + len as u64, local.extra_len.into(), buffer)?;
-    if extra_is_suspect(extra) {
-        return refuse("its local header has extra data that is malformed, of zip64, or another name");
-    }
-    let rest = end - data_end;
-    match (entry.has_descriptor(), rest) {
-        (false, 0) => Ok(data),
-        (true, 12 | 16) => {
-            let descriptor = bytes_at(archive, data_end, rest as usize, buffer)?;
-            if descriptor_agrees(descriptor, entry) {
-                Ok(data)
-            } else {
-                refuse("its data descriptor and the directory disagree")
-            }
-        }
-        _ => refuse(&format!("{rest} unexplained bytes follow its content")),
-    }
-}
-
-fn agrees(local: &Common, entry: &Entry) -> bool {
-    let central = entry.common();
-    if (local.flags | FLAGS_HINTS, local.method) != (central.flags | FLAGS_HINTS, central.method) {
-        return false;
-    }
-    let sizes = |common: &Common| (common.crc32, common.compressed, common.uncompressed);
-    sizes(local) == sizes(&central) || (entry.has_descriptor() && sizes(local) == (0, 0, 0))
-}
-
-/// Section 4.3.9: CRC and both sizes, after an optional signature.
-fn descriptor_agrees(descriptor: &[u8], entry: &Entry) -> bool {
-    let fields = match descriptor.len() {
-        16 => descriptor.strip_prefix(b"PK\x07\x08"),
-        _ => Some(descriptor),
-    };
-    let read = |bytes| {
-        let mut cursor = Cursor(bytes);
-        Some((cursor.u32()?, cursor.u32()?, cursor.u32()?))
-    };
-    fields.and_then(read) == Some((entry.crc32, entry.compressed, entry.uncompressed))
+    Ok(after + u64::from(local.extra_len))
 }

@@ -1,5 +1,14 @@
 //! The fixed parts of zip records, decoded from little-endian bytes.
 
+use memchr::memmem;
+
+use super::Stop;
+use crate::limits::XpiLimits;
+use crate::xpi::ReadAt;
+use crate::xpi::read_at::bytes_at;
+use crate::xpi::refusal::Refusal;
+use crate::xpi::verdict::Fault;
+
 /// A reader of little-endian numbers over outside bytes; every read may fail.
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
@@ -17,13 +26,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn u32(&mut self) -> Option<u32> {
         self.take(4)?.try_into().ok().map(u32::from_le_bytes)
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
-/// What the local header and the directory both say about an entry.
+/// What the local header and the directory both have room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Common {
     pub(super) flags: u16,
@@ -48,7 +53,7 @@ impl Common {
     }
 }
 
-/// A record of the central directory (section 4.3.12) without its signature.
+/// A record of the central directory (section 4.3.12) without its signature, extra fields and comment.
 pub(super) struct Central<'a> {
     pub(super) made_on: u8,
     pub(super) common: Common,
@@ -56,8 +61,6 @@ pub(super) struct Central<'a> {
     pub(super) attributes: u32,
     pub(super) offset: u32,
     pub(super) name: &'a [u8],
-    pub(super) extra: &'a [u8],
-    pub(super) comment: &'a [u8],
 }
 
 impl<'a> Central<'a> {
@@ -74,79 +77,106 @@ impl<'a> Central<'a> {
             (usize::from(cursor.u16()?), usize::from(cursor.u16()?), usize::from(cursor.u16()?));
         let disk = cursor.u16()?;
         cursor.take(2)?;
-        Some(Self {
+        let record = Self {
             made_on: made_by.get(1).copied()?,
             common,
             disk,
             attributes: cursor.u32()?,
             offset: cursor.u32()?,
             name: cursor.take(name)?,
-            extra: cursor.take(extra)?,
-            comment: cursor.take(comment)?,
-        })
+        };
+        cursor.take(extra + comment)?;
+        Some(record)
     }
 }
 
-/// The fixed part of a local header (section 4.3.7).
+/// Bytes of the fixed part of a local header.
+pub(super) const LOCAL_LEN: usize = 30;
+
+/// What matters of the fixed part of a local header (section 4.3.7).
 pub(super) struct Local {
-    pub(super) common: Common,
     pub(super) name_len: u16,
     pub(super) extra_len: u16,
 }
 
 impl Local {
-    pub(super) const LEN: usize = 30;
-
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
         if cursor.take(4)? != b"PK\x03\x04" {
             return None;
         }
         cursor.take(2)?;
-        Some(Self { common: Common::read(cursor)?, name_len: cursor.u16()?, extra_len: cursor.u16()? })
+        Common::read(cursor)?;
+        Some(Self { name_len: cursor.u16()?, extra_len: cursor.u16()? })
     }
 }
 
-/// The end of the central directory (section 4.3.16).
+/// The end of the central directory (section 4.3.16): the last one in the archive, whatever follows it.
 pub(super) struct End {
-    pub(super) disks: [u16; 2],
-    pub(super) entries: [u16; 2],
-    pub(super) directory_len: u32,
+    /// Where it stands.
+    pub(super) position: u64,
+    /// Records, as stated.
+    pub(super) entries: u16,
     pub(super) directory_offset: u32,
-    pub(super) comment_len: u16,
 }
 
 impl End {
-    pub(super) const LEN: usize = 22;
+    const LEN: u64 = 22;
+    pub(super) const SIGNATURE: &'static [u8] = b"PK\x05\x06";
+    /// Of the record that stands before it in a zip64 archive (section 4.3.14).
+    pub(super) const SIGNATURE64: &'static [u8] = b"PK\x06\x06";
 
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
-        if cursor.take(4)? != b"PK\x05\x06" {
-            return None;
+    pub(super) fn find(archive: &dyn ReadAt, limits: &XpiLimits) -> Result<Self, Stop> {
+        let len = archive.len();
+        if len > limits.archive_bytes {
+            let max = limits.archive_bytes;
+            return Err(Fault::limit(format!(
+                "the archive has {len} bytes, more than the {max} that are read"
+            ))
+            .into());
         }
-        Some(Self {
-            disks: [cursor.u16()?, cursor.u16()?],
-            entries: [cursor.u16()?, cursor.u16()?],
-            directory_len: cursor.u32()?,
-            directory_offset: cursor.u32()?,
-            comment_len: cursor.u16()?,
-        })
+        let position = position(archive)?.filter(|position| *position > 0).ok_or_else(|| {
+            Fault::archive("the archive has no end of a zip directory: it is truncated, or no zip archive")
+        })?;
+        let mut bytes = [0; Self::LEN as usize];
+        archive.read_exact_at(&mut bytes, position)?;
+        let end = Self::read(&mut Cursor(&bytes), position);
+        let (end, disks) =
+            end.ok_or_else(|| Fault::archive("the end of the zip directory cannot be read"))?;
+        if disks != [0, 0] {
+            return Err(Fault::refused(Refusal::Volumes, "the archive is one of several volumes").into());
+        }
+        Ok(end)
+    }
+
+    fn read(cursor: &mut Cursor<'_>, position: u64) -> Option<(Self, [u16; 2])> {
+        cursor.take(4)?;
+        let disks = [cursor.u16()?, cursor.u16()?];
+        cursor.take(2)?;
+        let entries = cursor.u16()?;
+        cursor.take(4)?;
+        Some((Self { position, entries, directory_offset: cursor.u32()? }, disks))
     }
 }
 
-/// Whether extra data holds the zip64 field (section 4.5.3) or the Unicode path field (section 4.6.9), which gives the entry
-/// another name for those readers that know it; or is not a list of fields at all.
-pub(super) fn extra_is_suspect(extra: &[u8]) -> bool {
-    const SUSPECT: [u16; 2] = [0x0001, 0x7075];
-    let mut cursor = Cursor(extra);
-    while !cursor.is_empty() {
-        let field = cursor.u16().zip(cursor.u16()).and_then(|(id, len)| {
-            cursor.take(usize::from(len))?;
-            Some(id)
-        });
-        match field {
-            None => return true,
-            Some(id) if SUSPECT.contains(&id) => return true,
-            Some(_) => {}
-        }
+/// Where the last end record begins: at the end of nearly every archive.
+fn position(archive: &dyn ReadAt) -> Result<Option<u64>, Stop> {
+    const PIECE: u64 = 64 << 10;
+    let mark = End::SIGNATURE.len();
+    let Some(last) = archive.len().checked_sub(End::LEN) else { return Ok(None) };
+    let mut buffer = Vec::new();
+    if bytes_at(archive, last, mark, &mut buffer)? == End::SIGNATURE {
+        return Ok(Some(last));
     }
-    false
+    let finder = memmem::FinderRev::new(End::SIGNATURE);
+    let mut end = last;
+    while end > 0 {
+        let start = end.saturating_sub(PIECE);
+        // A mark that begins before `end` may reach over it.
+        let piece = bytes_at(archive, start, (end - start) as usize + mark - 1, &mut buffer)?;
+        if let Some(found) = finder.rfind(piece) {
+            return Ok(Some(start + found as u64));
+        }
+        end = start;
+    }
+    Ok(None)
 }

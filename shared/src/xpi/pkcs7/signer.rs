@@ -13,14 +13,14 @@ use der::{Decode, Encode, Header, Length, Reader, SliceReader, Tag, TagNumber, T
 use spki::AlgorithmIdentifierRef;
 
 use super::{context, malformed};
-use crate::x509::{elements, pair};
+use crate::x509::{Certificate, elements, pair};
 use crate::xpi::policy::WeakestDigest;
 use crate::xpi::signed_by::Algorithm;
 use crate::xpi::verdict::Fault;
 
 /// What one signer states.
 pub(super) struct Signer<'a> {
-    pub(super) id: SignerId<'a>,
+    id: SignerId<'a>,
     digest: ObjectIdentifier,
     algorithm: ObjectIdentifier,
     /// The content of the SET OF signed attributes.
@@ -29,11 +29,11 @@ pub(super) struct Signer<'a> {
 }
 
 /// How a signer names its certificate.
-pub(super) enum SignerId<'a> {
+enum SignerId<'a> {
     /// By its issuer, a Name in DER, and the content of its serial number.
     IssuerAndSerial { issuer: &'a [u8], serial: &'a [u8] },
-    /// By its subject key identifier.
-    KeyId(&'a [u8]),
+    /// By its subject key identifier, which Firefox does not look up.
+    KeyId,
 }
 
 /// The signed attributes as far as they matter.
@@ -61,19 +61,34 @@ impl<'a> Signer<'a> {
         reader.finish(signer)
     }
 
-    /// The digest of the content, and the algorithm of the signature.
-    pub(super) fn algorithms(&self) -> Result<(WeakestDigest, Algorithm), Fault> {
-        match (self.digest, self.algorithm) {
-            (ID_SHA_1, RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION) => {
-                Ok((WeakestDigest::Sha1, Algorithm::RsaSha1))
+    /// The digest of the content, where it is one that is used.
+    pub(super) fn digest(&self) -> Option<WeakestDigest> {
+        match self.digest {
+            ID_SHA_1 => Some(WeakestDigest::Sha1),
+            ID_SHA_256 => Some(WeakestDigest::Sha256),
+            _ => None,
+        }
+    }
+
+    /// Whether it names this certificate.
+    pub(super) fn is_by(&self, certificate: &Certificate) -> bool {
+        match self.id {
+            SignerId::IssuerAndSerial { issuer, serial } => {
+                certificate.issuer_der() == issuer && certificate.serial() == serial
             }
-            (ID_SHA_256, RSA_ENCRYPTION | SHA_256_WITH_RSA_ENCRYPTION) => {
-                Ok((WeakestDigest::Sha256, Algorithm::RsaSha256))
+            SignerId::KeyId => false,
+        }
+    }
+
+    /// The algorithm of the signature. Of RSA's names only that they are RSA's counts: the digest is stated beside them.
+    pub(super) fn algorithm(&self, digest: WeakestDigest) -> Result<Algorithm, Fault> {
+        match (digest, self.algorithm) {
+            (_, RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION | SHA_256_WITH_RSA_ENCRYPTION) => {
+                Ok(Algorithm::Rsa(digest))
             }
-            (ID_SHA_256, ECDSA_WITH_SHA_256) => Ok((WeakestDigest::Sha256, Algorithm::EcdsaSha256)),
-            (digest, signature) => Err(Fault::algorithm(format!(
-                "the PKCS#7 signature uses digest {} and signature {}, which are not accepted",
-                name_of(digest),
+            (WeakestDigest::Sha256, ECDSA_WITH_SHA_256) => Ok(Algorithm::EcdsaSha256),
+            (_, signature) => Err(Fault::algorithm(format!(
+                "the PKCS#7 signature uses digest {digest} and signature {}, which are not accepted",
                 name_of(signature)
             ))),
         }
@@ -118,7 +133,7 @@ impl<'a> SignerId<'a> {
                 let serial = IntRef::decode(&mut reader)?.as_bytes();
                 reader.finish(Self::IssuerAndSerial { issuer, serial })
             }
-            KEY_ID => Ok(Self::KeyId(choice.value())),
+            KEY_ID => Ok(Self::KeyId),
             other => Err(other.value_error()),
         }
     }
@@ -221,7 +236,9 @@ mod tests {
             assert_eq!(attributes.signed, signed);
             assert_eq!(attributes.message_digest, [5; 32]);
             assert_eq!(signer.signature, [9]);
-            assert_eq!(signer.algorithms().unwrap(), (WeakestDigest::Sha256, Algorithm::RsaSha256));
+            assert_eq!(signer.digest(), Some(WeakestDigest::Sha256));
+            let algorithm = signer.algorithm(WeakestDigest::Sha256).unwrap();
+            assert_eq!(algorithm, Algorithm::Rsa(WeakestDigest::Sha256));
             assert!(matches!(signer.id, SignerId::IssuerAndSerial { issuer: [0x30, 0], serial: [7] }));
         }
     }
