@@ -13,6 +13,7 @@ pub mod fuzz_seeds;
 pub mod kills;
 pub mod measure;
 pub mod mutate;
+pub mod oracle;
 pub mod recipe_certificates;
 pub mod record_fixtures;
 pub mod replay;
@@ -47,6 +48,8 @@ enum Command {
     Kills(kills::Arguments),
     /// Show a client a great many mutations of valid metadata.
     Mutate(mutate::Arguments),
+    /// Ask a real host about add-ons of every shape, and compare.
+    Oracle(oracle::Arguments),
 }
 
 /// Runs one command. Exit code 0 when done, 1 when a replay, a measurement or a client differs from what it must show, 2 when input was unreadable
@@ -66,6 +69,10 @@ pub fn run(cli: Cli) -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Mutate(arguments) => match mutate::run(arguments) {
+            Ok(exit) => return exit.report(),
+            Err(error) => Err(error),
+        },
+        Command::Oracle(arguments) => match oracle::run(arguments) {
             Ok(exit) => return exit.report(),
             Err(error) => Err(error),
         },

@@ -6,11 +6,12 @@
 //! |---|---|
 //! | [`pki`] | keys made once a run, certificates of every shape the field has, and the certificates of the incident |
 //! | [`xpi_signer`] | signed add-ons, right or wrong in one named way |
+//! | [`mod@oracle`] | add-ons of every shape, judged by our verifier and by a real Firefox |
 //! | [`corpus`] | many add-ons in groups, with the verdicts to expect |
 //! | [`real`] | where the real material lies that is not part of the repository |
 //! | [`binaries`], [`process`] | the three binaries, built in this process's own profile, and running them |
 //! | [`nginx`] | an nginx of our own, for a cache and for comparing |
-//! | [`python_tuf`] | the reference implementation of TUF, installed beside the build |
+//! | [`python_tuf`] | the reference implementation of TUF, installed beside the build; and what drives a Firefox |
 //! | [`stage`] | a whole Mulberry on this machine: authority, server and agents as real processes |
 //! | [`forge`] | a repository whose maker holds every key, and signs anything, right or wrong |
 //! | [`hostile_origin`] | an origin that serves a recorded edition, well or damaged in one named way |
@@ -32,6 +33,7 @@ pub mod hostile_origin;
 pub mod kills;
 pub mod mutate;
 pub mod nginx;
+pub mod oracle;
 pub mod page;
 pub mod pki;
 pub mod process;
