@@ -191,9 +191,8 @@ impl Agent<'_> {
         let kept = self.trust.save(self.disk, stored.as_ref(), &trusted);
         kept.map_err(disk("the trust state"))?;
         let edition = trusted.edition(&self.limits);
-        let view = edition
-            .as_ref()
-            .map_or_else(EditionView::default, |edition| edition.view_waiving(now, waiver, &self.limits));
+        let view =
+            edition.as_ref().map_or_else(EditionView::default, |edition| edition.view_waiving(now, waiver));
         let plan = decide(&Input {
             edition: &view,
             facts: &self.facts.of(&state.client_id),

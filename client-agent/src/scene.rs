@@ -152,14 +152,8 @@ impl Scene {
     }
 
     fn gate(&mut self, recipe: &Recipe, state: GateState) {
-        let gate = Gate {
-            revision: recipe.revision,
-            state,
-            percent: BasisPoints::EVERYONE,
-            reason: "test".into(),
-            since: time("2019-05-01T00:00:00Z"),
-            approval: None,
-        };
+        let since = time("2019-05-01T00:00:00Z");
+        let gate = Gate::new(recipe.revision, state, BasisPoints::EVERYONE, since);
         self.gates.0.insert(recipe.path(), gate);
     }
 

@@ -12,7 +12,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::ledger::chain::{BrokenChain, Chain};
 use mulberry_shared::operators::LedgerHead;
 
-use crate::event::{Event, FORMAT, Record, SALT_BYTES, UnreadableRecord};
+use crate::event::{Event, Record, SALT_BYTES, UnreadableRecord};
 use crate::store::{MAX_RECORD_BYTES, Store, StoreError};
 
 pub use mulberry_shared::ledger::chain::EMPTY;
@@ -127,7 +127,8 @@ impl Ledger {
         }
         let sequence = next_of(self.head);
         let (actor, salt) = (actor.to_owned(), Some(hex::encode(rand::random::<[u8; SALT_BYTES]>())));
-        let record = Record { format: FORMAT, sequence, previous: self.head.head, at, actor, salt, event };
+        let format = event.format();
+        let record = Record { format, sequence, previous: self.head.head, at, actor, salt, event };
         let bytes = record
             .to_bytes()
             .map_err(|error| LedgerError::Unwritable { sequence, why: error.to_string() })?;

@@ -146,6 +146,8 @@ pub struct Reading {
     pub live_connections: usize,
     /// Sentences in the heartbeat.
     pub troubles: usize,
+    /// Gates that are open here and that clients take for closed.
+    pub closed_gates: usize,
     /// Each role and the seconds until it expires; negative when it has.
     pub expiries: Vec<(String, i64)>,
 }
@@ -167,6 +169,7 @@ pub struct Metrics {
     live_connections_limit: Gauge,
     open_files_limit: Gauge,
     troubles: Gauge,
+    closed_gates: Gauge,
     expiries: Family<RoleLabels, Gauge>,
 }
 
@@ -197,6 +200,7 @@ impl Default for Metrics {
         let live_connections_limit = gauge("live_connections_limit", help);
         let open_files_limit = gauge("open_files_limit", "How many files the process may open");
         let troubles = gauge("troubles", "Sentences in the heartbeat; 0 while all is well");
+        let closed_gates = gauge("closed_gates", "Gates that are open here and that clients take for closed");
         let (changes, signing_failures, expiries) =
             (Family::default(), Counter::default(), Family::default());
         registry.register("changes", "What operators asked for, by result", changes.clone());
@@ -229,6 +233,7 @@ impl Default for Metrics {
             live_connections_limit,
             open_files_limit,
             troubles,
+            closed_gates,
             expiries,
         }
     }
@@ -297,6 +302,7 @@ impl Metrics {
         self.recipes.set(number(reading.recipes as u64));
         self.live_connections.set(number(reading.live_connections as u64));
         self.troubles.set(number(reading.troubles as u64));
+        self.closed_gates.set(number(reading.closed_gates as u64));
         for (role, seconds) in &reading.expiries {
             self.expiries.get_or_create(&RoleLabels { role: role.clone() }).set(*seconds);
         }
@@ -340,6 +346,7 @@ mod tests {
             recipes: 3,
             live_connections: 4,
             troubles: 0,
+            closed_gates: 1,
             expiries: vec![("root".to_owned(), -5)],
         };
         let text = metrics.encode(&reading).unwrap();
@@ -352,6 +359,7 @@ mod tests {
             "mulberry_http_requests_total{endpoint=\"other\",status=\"4xx\"} 1",
             "mulberry_role_expires_in_seconds{role=\"root\"} -5",
             "mulberry_live_connections 4",
+            "mulberry_closed_gates 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

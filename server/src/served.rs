@@ -3,15 +3,17 @@
 //! Requests read one [`Served`] and never the store. Files of recent editions stay for agents in the middle of a refresh.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::ledger::{continuation, links};
+use mulberry_shared::limits::Limits;
 use mulberry_shared::trust::{location, profile};
 
 use crate::edition::Edition;
+use crate::services::clients::Clients;
 use crate::state::State;
 
 /// How many generations an outdated file is kept for. A refresh takes seconds; this many changes in that time are an
@@ -49,21 +51,23 @@ pub struct Served {
     pub state: Arc<State>,
     /// The edition.
     pub edition: Arc<Edition>,
+    /// What clients make of its gates.
+    pub clients: Arc<Clients>,
     files: HashMap<String, Arc<ServedFile>>,
     /// Full pages of the ledger's links, from page 0 on.
     pages: Vec<Arc<ServedFile>>,
     generation: u64,
-    /// See [`Served::gates_fault`].
-    gates_fault: OnceLock<Option<String>>,
 }
 
 impl Served {
     /// What is served after `previous`.
     #[must_use]
-    pub fn new(previous: Option<&Served>, state: Arc<State>, edition: Arc<Edition>) -> Self {
+    pub fn new(previous: Option<&Served>, state: Arc<State>, edition: Arc<Edition>, limits: &Limits) -> Self {
         let generation = previous.map_or(1, |previous| previous.generation.saturating_add(1));
-        let (files, pages, gates_fault) = (HashMap::new(), Vec::new(), OnceLock::new());
-        let mut served = Self { state, edition, files, pages, generation, gates_fault };
+        let same = previous.filter(|previous| Arc::ptr_eq(&previous.state, &state));
+        let clients = same.map_or_else(|| Arc::new(Clients::of(&state, limits)), |same| same.clients.clone());
+        let (files, pages) = (HashMap::new(), Vec::new());
+        let mut served = Self { state, edition, clients, files, pages, generation };
         served.add_pages(previous);
         for (path, bytes) in documents(&served.state, &served.edition) {
             served.insert(previous, path, bytes);
@@ -72,12 +76,6 @@ impl Served {
             served.keep_recent(previous);
         }
         served
-    }
-
-    /// What is wrong with the gates, which `look` finds out the first time: health is asked for by anybody, as often as they like,
-    /// and the gates are the same until another edition is served.
-    pub fn gates_fault(&self, look: impl FnOnce(&State) -> Option<String>) -> Option<&str> {
-        self.gates_fault.get_or_init(|| look(&self.state)).as_deref()
     }
 
     /// The document at `path`, such as `metadata/timestamp.json`.

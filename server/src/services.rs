@@ -1,6 +1,7 @@
 //! What operators ask for, and what time asks for: each decided by a pure function, carried out by [`Core`].
 
 pub mod ceremony;
+pub mod clients;
 pub mod core;
 pub mod gate;
 pub mod propose;

@@ -28,7 +28,7 @@ pub mod proposals;
 mod stamp;
 
 pub use ceremonies::Ceremonies;
-pub use gates::{Pace, share};
+pub use gates::{Ends, Pace, share};
 pub use proposals::Proposals;
 pub use stamp::Stamp;
 
@@ -47,8 +47,13 @@ pub struct State {
     pub targets: Verified<Targets>,
     /// Both lanes.
     pub lanes: BTreeMap<Lane, LaneState>,
-    /// All gates, of published recipes only. A gate may speak for an earlier revision: then the recipe is closed.
+    /// All gates as they are published, of published recipes only. A gate may speak for an earlier revision: then the recipe is
+    /// closed.
     pub gates: Gates,
+    /// Why each of them was set, for operators.
+    pub reasons: BTreeMap<RecipePath, String>,
+    /// What was ever ended at each path.
+    pub ends: BTreeMap<RecipePath, Ends>,
     /// How each path's gate was opened so far.
     pub paces: BTreeMap<RecipePath, Pace>,
     /// What people signed when ledgers before this one were lost, oldest first.
@@ -175,7 +180,7 @@ pub fn advance(
                 let highest = next.revisions.entry(path.clone()).or_default();
                 *highest = (*highest).max(published.recipe.revision);
             }
-            next.gates.0.retain(|path, _| path.lane != *lane || published.recipes.contains_key(path));
+            next.follow_lane(*lane, &published.recipes, limits);
             next.lanes.insert(*lane, published);
             next.proposals.publish(*lane, &metadata.0, limits);
         }
@@ -231,6 +236,13 @@ impl State {
     #[must_use]
     pub fn recipe(&self, path: &RecipePath) -> Option<&Published> {
         self.lanes.get(&path.lane)?.recipes.get(path)
+    }
+
+    /// Whether clients take anything new from a lane: what people signed for it, and above it, is unexpired.
+    #[must_use]
+    pub fn is_current(&self, lane: Lane, now: Timestamp) -> bool {
+        let lane = self.lanes.get(&lane).map(|content| content.metadata.expires);
+        lane.into_iter().chain([self.root.expires, self.targets.expires]).all(|expires| now < expires)
     }
 
     /// All published recipes, by path.
@@ -317,6 +329,8 @@ fn initial(
         targets,
         lanes: states,
         gates: Gates::default(),
+        reasons: BTreeMap::new(),
+        ends: BTreeMap::new(),
         paces: BTreeMap::new(),
         continuations: Continuations::default(),
         last: Stamp { event: 0, at: Timestamp::UNIX_EPOCH, by: String::new() },

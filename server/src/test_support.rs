@@ -187,7 +187,8 @@ impl Proposal {
 }
 
 pub(crate) fn gate(revision: u64, state: GateState, percent: Option<u16>) -> GateRequest {
-    GateRequest { revision, state, percent, reason: "because".to_owned(), resumes: None, approval: None }
+    let (reason, note, resumes) = ("because".to_owned(), None, None);
+    GateRequest { revision, state, percent, reason, note, resumes, approval: None }
 }
 
 /// The parts of a server that outlive a restart, and the clock.

@@ -1,7 +1,8 @@
 //! A person's word for one opening of one gate, signed with a key of the recipe's lane.
 //!
 //! What is signed ([`Opening`]) names everything that it is about: path, revision and bytes of the recipe, how far, since
-//! when, and until when a server may take it. So it fits no other recipe, revision or percentage, and only one instant.
+//! when, until when it opens, and until when a server may take it. So it fits no other recipe, revision or percentage, and only
+//! one instant.
 //! Beside a gate stands only what the reader does not know already ([`Approval`]). Signatures are counted by
 //! [`threshold`], as everywhere.
 //!
@@ -13,12 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
+use crate::gates::Gate;
 use crate::json;
-use crate::limits::TrustLimits;
+use crate::limits::{Limits, TrustLimits};
 use crate::recipe::RecipePath;
 use crate::sampling::BasisPoints;
 use crate::trust::threshold::{self, Authority, Signature};
-use crate::trust::{KeyId, Signer, TrustError, write};
+use crate::trust::{KeyId, Signer, Targets, TrustError, write};
 
 pub mod file;
 
@@ -43,8 +45,11 @@ pub struct Opening {
     pub percent: BasisPoints,
     /// The gate's `since`: the instant that makes this opening one and no other; whole seconds.
     pub since: Timestamp,
-    /// Until when a server takes it. What it opened stays open.
+    /// Until when a server takes it. Clients do not look at it: it binds an honest server, and no thief of its keys.
     pub expires: Timestamp,
+    /// Until when it opens; clients take nothing new after it. None where that is the recipe's own end, which they keep to
+    /// anyway: so earlier clients read it, too.
+    pub open_until: Option<Timestamp>,
 }
 
 /// What stands of an opening beside its gate, with the signatures.
@@ -57,6 +62,9 @@ pub struct Approval {
     pub since: Timestamp,
     /// Until when a server takes it.
     pub expires: Timestamp,
+    /// Until when it opens, where that is not the recipe's own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_until: Option<Timestamp>,
     /// The signatures. Nothing vouches for them until they are counted.
     pub signatures: Vec<Signature>,
 }
@@ -65,8 +73,8 @@ impl Opening {
     /// The bytes that are signed. Their `_type` is that of no metadata, so neither can stand for the other.
     #[must_use]
     pub fn message(&self) -> Vec<u8> {
-        let Self { path, revision, sha256, percent, since, expires } = self;
-        json::canonical(&serde_json::json!({
+        let Self { path, revision, sha256, percent, since, expires, open_until } = self;
+        let mut signed = serde_json::json!({
             "_type": "gate-opening",
             "path": path,
             "revision": revision,
@@ -75,7 +83,11 @@ impl Opening {
             "percent": percent,
             "since": since.to_string(),
             "expires": expires.to_string(),
-        }))
+        });
+        if let (Some(members), Some(until)) = (signed.as_object_mut(), open_until) {
+            members.insert("open_until".to_owned(), until.to_string().into());
+        }
+        json::canonical(&signed)
     }
 
     /// A signature, under the label that the lane has for the signer's key.
@@ -128,7 +140,8 @@ impl Opening {
     /// The same with these signatures, as it stands beside a gate.
     #[must_use]
     pub fn approved(&self, signatures: Vec<Signature>) -> Approval {
-        Approval { percent: self.percent, since: self.since, expires: self.expires, signatures }
+        let Self { percent, since, expires, open_until, .. } = *self;
+        Approval { percent, since, expires, open_until, signatures }
     }
 }
 
@@ -136,15 +149,34 @@ impl Approval {
     /// What it says of this recipe.
     #[must_use]
     pub fn opening(&self, path: &RecipePath, revision: u64, sha256: Sha256Digest) -> Opening {
-        let (percent, since, expires) = (self.percent, self.since, self.expires);
-        Opening { path: path.clone(), revision, sha256, percent, since, expires }
+        let Self { percent, since, expires, open_until, .. } = *self;
+        Opening { path: path.clone(), revision, sha256, percent, since, expires, open_until }
+    }
+}
+
+impl Gate {
+    /// Whether as many of the lane's people as must signed what is beside the gate, over these bytes of the recipe; `None` where
+    /// nothing is.
+    #[must_use]
+    pub fn check_approval(
+        &self,
+        path: &RecipePath,
+        sha256: Sha256Digest,
+        targets: &Targets,
+        limits: &Limits,
+    ) -> Option<Result<(), TrustError>> {
+        let approval = self.approval.as_ref()?;
+        let opening = approval.opening(path, self.revision, sha256);
+        let authority = targets.authority(path.lane.as_str(), "targets");
+        let checked =
+            authority.and_then(|authority| opening.check(authority, &approval.signatures, &limits.trust));
+        Some(checked.map(drop))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
     use crate::trust::error::TrustErrorKind;
     use crate::trust::test_repository::{Repository, signer};
 
@@ -156,6 +188,7 @@ mod tests {
             percent: BasisPoints::new(2_500).unwrap(),
             since: "2026-11-22T00:00:00Z".parse().unwrap(),
             expires: "2026-11-23T00:00:00Z".parse().unwrap(),
+            open_until: None,
         }
     }
 
@@ -166,6 +199,9 @@ mod tests {
             "ab".repeat(32)
         );
         assert_eq!(String::from_utf8(opening().message()).unwrap(), expected);
+        let until = Opening { open_until: Some("2026-12-01T00:00:00Z".parse().unwrap()), ..opening() };
+        let expected = expected.replace(r#","path""#, r#","open_until":"2026-12-01T00:00:00Z","path""#);
+        assert_eq!(String::from_utf8(until.message()).unwrap(), expected);
     }
 
     #[test]
@@ -184,6 +220,7 @@ mod tests {
             Opening { percent: BasisPoints::EVERYONE, ..one.clone() },
             Opening { since: one.expires, ..one.clone() },
             Opening { expires: one.since, ..one.clone() },
+            Opening { open_until: Some(one.expires), ..one.clone() },
         ];
         for other in others {
             assert_eq!(other.signed_by(authority, &signatures, &limits).unwrap(), [], "{other:?}");

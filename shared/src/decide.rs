@@ -9,14 +9,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::enrolment::Enrolment;
-use crate::gates::Gates;
+use crate::gates::ReadGates;
 use crate::limits::Limits;
 use crate::recipe::{Action, Lane, OnEnd, Recipe, RecipePath};
 use crate::status::Status;
 use crate::targeting::ClientFacts;
 
 mod admission;
+mod gating;
 mod one;
+
+pub use gating::{Gating, Refusal};
 
 /// Decides about every recipe that the edition or an enrolment names.
 #[must_use]
@@ -77,8 +80,8 @@ pub struct EditionView {
     /// The recipes of all lanes with verified content.
     pub recipes: Vec<RecipeEntry>,
     /// The gates; `None`: no valid ones, so nothing newly opens and nothing is undone by them.
-    pub gates: Option<Gates>,
-    /// What is wrong with the gates that came, where they cannot be read.
+    pub gates: Option<ReadGates>,
+    /// What is wrong with the gates that came, where they cannot be read at all.
     pub gates_fault: Option<String>,
     /// Of each gate that carries people's signatures for what is published: whether they hold, and why not.
     pub approved: BTreeMap<RecipePath, Result<(), String>>,
@@ -87,6 +90,14 @@ pub struct EditionView {
     /// Whether root, targets, snapshot and timestamp are unexpired. Only then may a passed `expires` end an
     /// enrolment, so a clock that jumps ahead undoes nothing.
     pub freshness: Freshness,
+}
+
+impl EditionView {
+    /// Its gates, as they count.
+    #[must_use]
+    pub fn gating(&self) -> Gating<'_> {
+        Gating { gates: self.gates.as_ref(), fault: self.gates_fault.as_deref(), approved: &self.approved }
+    }
 }
 
 /// Whether metadata is unexpired at the time of the view.

@@ -125,8 +125,10 @@ pub struct RecipeLimits {
     pub min_reports: u64,
     /// Gates in one gates.json: as many as recipes anyone can oversee.
     pub gates: usize,
-    /// Bytes of a gate's reason: it stands in a table.
+    /// Bytes of a gate's reason, and of its note for the public: they stand in a table.
     pub reason: usize,
+    /// Earlier revisions that one gate lists as ended. Who has ended as many under one name takes another.
+    pub ended: usize,
 }
 
 impl Default for RecipeLimits {
@@ -147,6 +149,7 @@ impl Default for RecipeLimits {
             min_reports: 1_000_000_000,
             gates: 1_000,
             reason: 500,
+            ended: 32,
         }
     }
 }

@@ -146,12 +146,16 @@ pub struct GateRequest {
     /// Basis points, 0 to 10,000. Required to open; without it, pausing and ending keep the percentage they find.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u16>,
-    /// Why, for people: 1 to 500 characters.
+    /// Why, for operators: 1 to 500 characters. It stays in the ledger and in the status.
     pub reason: String,
     /// The event that paused or narrowed the gate last, as `event` of its status has it. Needed to open a gate wider than
     /// somebody left it: who undoes what a colleague did says that it is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<u64>,
+    /// A word for the public, published with the gate: at most 500 characters. Without it a gate that otherwise stays as it is
+    /// keeps its note, and any other has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// People's signatures, for an opening that one person may not make alone. Its percentage must be that of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
@@ -227,9 +231,12 @@ pub struct RecipeStatus {
     /// What `gate end` does on clients that have it. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_gate_end: Option<GateEnd>,
-    /// The share it is open to now, in basis points: the smaller of `max_percent` and an open gate, 0 when closed,
-    /// paused, ended or outside its window.
+    /// The share it is open to now, in basis points, as clients see it: the smaller of `max_percent` and an open gate, 0 when
+    /// closed, paused, ended or outside its window, and where clients take the gate for closed.
     pub effective_percent: u16,
+    /// Why clients take nothing new though the gate is open and the window, too. None: they do take it. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_to_clients: Option<String>,
     /// The next step of its plan, which one person may take alone. None: it has no plan, or the plan has come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<NextStep>,
@@ -280,8 +287,18 @@ pub struct GateStatus {
     pub state: GateState,
     /// Basis points, 0 to 10,000.
     pub percent: u16,
-    /// Why it was set.
+    /// Why it was set, for operators.
     pub reason: String,
+    /// What is published with it; empty for nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// Earlier revisions that it lists as ended: clients that were away meet their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<u64>,
+    /// Until when people signed it to be open, where that is sooner than the recipe's own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub open_until: Option<Timestamp>,
     /// When it was set; where people signed for it, the instant that they signed for.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,

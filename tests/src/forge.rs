@@ -209,9 +209,7 @@ impl Forge {
 
     /// Sets the gate of one revision.
     pub fn gate(&mut self, path: &RecipePath, revision: u64, state: GateState) {
-        let percent = BasisPoints::EVERYONE;
-        let gate =
-            Gate { revision, state, percent, reason: "laboratory".into(), since: self.now, approval: None };
+        let gate = Gate::new(revision, state, BasisPoints::EVERYONE, self.now);
         self.gates.0.insert(path.clone(), gate);
     }
 
@@ -230,9 +228,22 @@ impl Forge {
     /// # Errors
     /// See [`signed`].
     pub fn put_gates(&mut self, more: &[(&str, &[u8])]) -> Result<(), TrustError> {
-        let bytes = self.gates.write();
-        let mut body = write::gates(self.online, Life::Online.from(self.now), &bytes);
-        for (path, bytes) in std::iter::once(("gates.json", bytes.as_slice())).chain(more.iter().copied()) {
+        self.put_gates_file(&self.gates.write(), more)
+    }
+
+    /// Publishes these bytes as `gates.json`.
+    ///
+    /// # Errors
+    /// See [`signed`].
+    pub fn publish_gates_file(&mut self, bytes: &[u8]) -> Result<(), TrustError> {
+        self.online = self.online.saturating_add(1);
+        self.put_gates_file(bytes, &[])?;
+        self.publish_snapshot()
+    }
+
+    fn put_gates_file(&mut self, bytes: &[u8], more: &[(&str, &[u8])]) -> Result<(), TrustError> {
+        let mut body = write::gates(self.online, Life::Online.from(self.now), bytes);
+        for (path, bytes) in std::iter::once(("gates.json", bytes)).chain(more.iter().copied()) {
             let file = write::target_file(bytes);
             self.files.insert(location::file(path, file.sha256().as_ref()), bytes.to_vec());
             body.targets.insert(path.to_owned(), file);

@@ -13,7 +13,7 @@ use mulberry_lab::stage::Stage;
 use mulberry_shared::approval::OpeningFile;
 use mulberry_shared::ceremony::Ceremony;
 use mulberry_shared::ceremony::public::PublicKeys;
-use mulberry_shared::gates::Gates;
+use mulberry_shared::gates::ReadGates;
 use mulberry_shared::ledger::continuation::Continuation;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
@@ -30,7 +30,7 @@ fn recipe_gates_proposal_and_event_are_what_our_own_writers_write() {
     assert_eq!(String::from_utf8(published::write(&read)).unwrap(), recipe);
 
     let gates = example("json gates");
-    let read = Gates::read(gates.as_bytes(), &Limits::default()).unwrap();
+    let read = ReadGates::read(gates.as_bytes(), &Limits::default()).unwrap().whole().unwrap();
     assert!(read.0.contains_key(&path));
     assert_eq!(String::from_utf8(read.write()).unwrap().trim_end(), gates);
 

@@ -222,6 +222,115 @@ fn what_only_people_may_open_opens_for_agents_by_two_of_them_and_anyone_stops_it
     assert!(status.stdout.contains("open at 50 %"), "{status:?}");
 }
 
+/// Two agents have a recipe of which the first revision is ended while one of them is away, and two more follow.
+#[test]
+fn an_end_reaches_an_agent_that_was_away_and_no_reason_is_published() {
+    let mut stage = Stage::new(Some("2026-11-22T00:00:00Z".parse().unwrap())).unwrap();
+    let folder = stage.write_recipe(SLUG).unwrap();
+    let file = stage.path(&folder).join("recipe.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    stage.start_server().unwrap();
+    let material = mulberry_lab::replay::material::Material::laboratory(stage.folder(), 2, &|_| ()).unwrap();
+    stage.init_agent("a", &material.anchor, &material.addons, &[]).unwrap();
+    let said = |arguments: &[&str]| stage.ctl(arguments).unwrap().expect_code(0).unwrap().stdout;
+    let gate = |word: &str, more: &[&str]| {
+        let reason = ["--reason", "mei saw crashes"];
+        said(&[&["gate", word, SLUG], more, &reason[..]].concat())
+    };
+    let publish = |revision: u64| {
+        let next = text.replace("revision = 1", &format!("revision = {revision}"));
+        fs::write(&file, next).unwrap();
+        stage.publish("emergency", &folder).unwrap().expect_code(0).unwrap().stdout
+    };
+    let decided = |status: &str, revision: u64, words: &str| {
+        stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+        let why = stage.agent("a", &["why", SLUG, "--json"]).unwrap().json().unwrap();
+        assert_eq!((&why["status"], &why["revision"]), (&status.into(), &revision.into()), "{why}");
+        assert!(why["detail"].as_str().unwrap().contains(words), "{why}");
+        why["detail"].as_str().unwrap().to_owned()
+    };
+    publish(1);
+    gate("open", &["--percent", "100"]);
+    decided("applied", 1, "");
+    // Away from here on.
+    gate("end", &["--yes"]);
+    let after_an_end = publish(2);
+    assert!(after_an_end.contains("clients that were away meet its end"), "{after_an_end}");
+    gate("open", &["--percent", "0.01"]);
+    publish(3);
+    let note = ["--public-note", "We look into it"];
+    gate("pause", &note);
+    let detail = decided("reverted", 1, "it was ended before revision 3");
+    assert!(!detail.contains("mei"), "{detail}");
+    decided("paused", 3, "We look into it");
+
+    // The end of the third says what became of the others; the reason is with operators, and nowhere else.
+    let ended = gate("end", &["--yes"]);
+    assert!(ended.contains("unless that was ended, too (1)"), "{ended}");
+    assert!(said(&["status"]).contains("mei saw crashes"));
+    assert!(said(&["ledger", "show"]).contains("mei saw crashes"));
+    let bundle = ["bundle", "--out", "all.mulberry"];
+    said(&bundle);
+    let published = fs::read(stage.path("all.mulberry")).unwrap();
+    let published = String::from_utf8_lossy(&published);
+    assert!(published.contains("\"ended\":[1]") && !published.contains("mei"), "{published}");
+}
+
+#[test]
+fn a_revoked_key_closes_a_gate_aloud_and_two_others_open_it_again_at_the_same_percentage() {
+    let mut stage = Stage::new(Some("2026-11-22T00:00:00Z".parse().unwrap())).unwrap();
+    let folder = stage.write_recipe(SLUG).unwrap();
+    let file = stage.path(&folder).join("recipe.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("revision = 1", "revision = 1\nopens = \"people\"")).unwrap();
+    stage.start_server().unwrap();
+    let material = mulberry_lab::replay::material::Material::laboratory(stage.folder(), 2, &|_| ()).unwrap();
+    stage.init_agent("a", &material.anchor, &material.addons, &[]).unwrap();
+    stage.publish("emergency", &folder).unwrap().expect_code(0).unwrap();
+    let key = |person: u8, role: &str| format!("authority/people/person-{person}/{role}.pem");
+    let open_with = |people: [u8; 2], more: &[&str]| {
+        let [one, two] = people.map(|person| key(person, "emergency"));
+        open(&stage, "100", &[&["--key", &one, "--key", &two, "--yes"], more].concat())
+    };
+    let until = ["--open-until", "2026-11-22T06:00:00Z"];
+    let opened = says(
+        open_with([1, 2], &until),
+        0,
+        &["Clients take the recipe by it until 2026-11-22 06:00:00Z, whoever holds the server's keys"],
+    );
+    assert!(opened.stdout.contains("The server takes it once, before "), "{opened:?}");
+
+    let keys = [key(1, "targets"), key(2, "targets"), key(2, "emergency"), key(3, "emergency")];
+    let mut revoke = vec!["lanes", "revoke-key", "person-1", "--role", "emergency", "--yes"];
+    keys.iter().for_each(|key| revoke.extend(["--key", key]));
+    says(
+        stage.ctl(&revoke).unwrap(),
+        0,
+        &["CLOSED: emergency/fix.json is open at 100% here, and clients take it for closed"],
+    );
+    let closed = "their signatures do not hold: 1 of the 2 distinct keys needed";
+    says(stage.ctl(&["status"]).unwrap(), 1, &["TROUBLE", "emergency/fix.json is closed to clients", closed]);
+    let decided = |status: &str, words: &str| {
+        stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
+        let why = stage.agent("a", &["why", SLUG, "--json"]).unwrap().json().unwrap();
+        assert_eq!(why["status"], status, "{why}");
+        assert!(why["detail"].as_str().unwrap().contains(words), "{why}");
+    };
+    decided("gate-closed", closed);
+
+    says(open(&stage, "100", &[]), 1, &["clients take it for closed", "have them sign the opening"]);
+    let again = says(open_with([2, 3], &[]), 0, &["is open at 100 %", "To end that sooner: --open-until"]);
+    assert!(!again.stdout.contains("It was so already"), "{again:?}");
+    says(stage.ctl(&["status"]).unwrap(), 0, &["open at 100 %"]);
+    decided("applied", "");
+
+    // Clients would not keep to it, so nobody signs it.
+    let late = ["--open-until", "2036-01-01T00:00:00Z"];
+    says(open_with([2, 3], &late), 2, &["the recipe itself ends before that", "Nothing was signed"]);
+    let unsigned = open(&stage, "100", &until);
+    says(unsigned, 2, &["--key"]);
+}
+
 #[test]
 fn an_opening_in_a_file_counts_once() {
     let stage = published();

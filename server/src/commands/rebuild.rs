@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mulberry_shared::bundle::{self, Bundle};
-use mulberry_shared::gates::{Gate, GateState, Gates};
+use mulberry_shared::gates::{Gate, GateState, Gates, ReadGates};
 use mulberry_shared::ledger::continuation::{self, Continuation, ContinuationFile, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
@@ -121,7 +121,7 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
         ))
     })?;
     let gates = edition.gates.as_ref().ok_or_else(|| named("it has no gates that verify".to_owned()))?;
-    let gates = Gates::read(&gates.bytes, limits).map_err(|error| named(error.to_string()))?;
+    let gates = gates.read.clone().and_then(ReadGates::whole).map_err(|error| named(error.to_string()))?;
     let event = event(&source, &pinned, &trust, &edition, &continuation, limits).map_err(named)?;
     let state =
         state::apply(None, &event, ledger::EMPTY, limits).map_err(|error| named(error.to_string()))?;

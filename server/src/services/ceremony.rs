@@ -41,14 +41,16 @@ pub fn make(
     }
     let ceremony = Ceremony::from_document(request.ceremony, limits).map_err(|error| unreadable(&error))?;
     let id = ceremony.id();
+    let trust = |error: &dyn std::fmt::Display| {
+        Refusal::new(ProblemKind::TrustRefused, error.to_string(), "propose the ceremony again")
+    };
     if is_live(state, &ceremony, limits) {
+        // What has expired is published, and clients take it no more.
+        ceremony.check_unexpired(now).map_err(|error| trust(&error))?;
         return Ok(Decision { id, event: None });
     }
     let live = state.live();
     ceremony.check(&live, limits).map_err(|unfit| refuse(&unfit))?;
-    let trust = |error: &dyn std::fmt::Display| {
-        Refusal::new(ProblemKind::TrustRefused, error.to_string(), "propose the ceremony again")
-    };
     ceremony.check_unexpired(now).map_err(|error| trust(&error))?;
     if let Some((role, keyid)) = ceremony.idle_signature(&live, limits).map_err(|error| trust(&error))? {
         let remedy = "hand in only signatures of keys of the roles, over exactly this ceremony";

@@ -13,6 +13,7 @@ pub mod ceremonies;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
     GateRequest, GateResponse, LedgerHead, ProblemKind, PublishRequest, PublishResponse, StatusResponse,
@@ -96,6 +97,7 @@ impl Core {
             recipes: served.state.recipes().count(),
             live_connections: self.live.connected(),
             troubles: self.troubles().len(),
+            closed_gates: self.closed_gates(now).len(),
             expiries: expiries
                 .map(|role| (role.role, role.expires.as_second().saturating_sub(now.as_second())))
                 .collect(),
@@ -170,19 +172,24 @@ impl Core {
                             it expires; make room on its disk, or see the log";
             troubles.push(sentence.to_owned());
         }
-        let served = self.served();
-        let look = |state: &_| self.gates_as_read(state).err().map(|why| why.to_string());
-        if let Some(why) = served.gates_fault(look) {
-            troubles
-                .push(format!("clients open nothing: {why}; pause or end that recipe, with another reason"));
+        if let Err(why) = self.served().clients.check() {
+            let remedy = "withdraw recipes that are over, or set that gate again with another --public-note";
+            troubles.push(format!("clients keep closed what they cannot read: {why}; {remedy}"));
         }
         troubles.extend(status::ahead(&self.served().state, &time));
+        troubles.extend(self.closed_gates(time.now));
         let (recorded, served) = (self.recorded().sequence, self.served().state.head.sequence);
         if recorded > served {
             troubles
                 .push(format!("event {recorded} is recorded, but what is served shows event {served} only"));
         }
         troubles
+    }
+
+    /// A sentence for each open gate that clients take for closed.
+    fn closed_gates(&self, now: Timestamp) -> Vec<String> {
+        let served = self.served();
+        served.clients.closed(&served.state, now).map(|(_, sentence)| sentence).collect()
     }
 
     /// Publishes a lane.
@@ -215,7 +222,7 @@ impl Core {
             lane: lane.to_string(),
             lane_version: state.lanes.get(&lane).map_or(0, |lane| lane.metadata.version),
             withdrawn,
-            recipes: status::recipes(state, Some(lane), time),
+            recipes: status::recipes(&served, Some(lane), time),
             ledger: state.head,
         }
     }
@@ -240,7 +247,7 @@ impl Core {
             let published = served.state.recipe(&path).ok_or_else(|| internal("the recipe is gone"))?;
             let answer = GateResponse {
                 edition: served.edition.number(),
-                recipe: status::recipe(&served.state, &path, published, &time),
+                recipe: status::recipe(&served, &path, published, &time),
                 ledger: served.state.head,
             };
             Ok((done, answer))

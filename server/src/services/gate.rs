@@ -21,14 +21,15 @@ use mulberry_shared::recipe::{Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
 use super::Refusal;
+use super::clients::Clients;
 use crate::clock::watch::Time;
-use crate::event::Event;
+use crate::event::{Event, SetGate};
 use crate::state::{Pace, Published, Stamp, State, share};
 
 pub use pace::next_step;
 
-/// The event that the request asks for; `None` when the gate already stands so. Another reason for what is open changes
-/// nothing, since a bake would begin anew.
+/// The event that the request asks for; `None` when the gate already stands so, for clients, too. Another reason for what is
+/// open changes nothing, since a bake would begin anew.
 ///
 /// # Errors
 /// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `would-resume`, `second-key-needed`,
@@ -54,44 +55,53 @@ pub fn decide(
     }
     let current = state.gates.of(path, revision);
     let floor = state.pace(path).and_then(|pace| pace.floor(time.now)).unwrap_or(Timestamp::MIN);
-    let gate = Gate {
+    // One that lies ahead is set again as it stands: so it gets its right time.
+    let ahead = is_ahead(state.pace(path), current, &time);
+    let percent = percent(request, current)?;
+    let stands = current.filter(|old| (old.state, old.percent) == (request.state, percent));
+    let gate = SetGate {
         revision,
         state: request.state,
-        percent: percent(request, current)?,
+        percent,
         reason: Refusal::reason(&request.reason, limits.recipe.reason, ProblemKind::GateRefused)?,
-        // Never before what was there: what people signed for an earlier instant must stay used.
-        since: request
-            .approval
-            .as_ref()
-            .map_or(whole_seconds(time.now).max(floor), |approval| approval.since),
-        approval: None,
+        note: note(request, stands, limits)?,
+        since: match (&request.approval, stands) {
+            (Some(approval), _) => approval.since,
+            // Another word for the public begins no bake anew.
+            (None, Some(old)) if old.state == GateState::Open && !ahead => old.since,
+            // Never before what was there: what people signed for an earlier instant must stay used.
+            (None, _) => whole_seconds(time.now).max(floor),
+        },
     };
     if request.approval.is_some() && gate.state != GateState::Open {
         let detail = "signatures are for opening; anyone may pause or end alone";
         return Err(Refusal::new(ProblemKind::GateRefused, detail, "ask again without them"));
     }
-    // One that lies ahead is set again as it stands: so it gets its right time.
-    let ahead = is_ahead(state.pace(path), current, &time);
-    let same = |old: &&Gate| {
-        (old.state, old.percent) == (gate.state, gate.percent)
-            && (old.state == GateState::Open || old.reason == gate.reason)
-            && !ahead
-    };
+    let clients = || Clients::of(state, limits).differ(state, &published.recipe, time.now);
+    let differs = if gate.state == GateState::Open { clients() } else { None };
+    let same = stands.is_some_and(|old| {
+        let until = |approval: &Option<Approval>| approval.as_ref().map(|approval| approval.open_until);
+        let signed = request.approval.is_none()
+            || old.approval.is_none()
+            || until(&request.approval) == until(&old.approval);
+        let reason = old.state == GateState::Open || state.reason(path) == gate.reason;
+        signed && reason && old.note == gate.note && differs.is_none() && !ahead
+    });
     match current {
         Some(current) if current.state == GateState::Ended && gate.state != GateState::Ended => {
             let detail =
                 format!("revision {revision} of {path} has ended since {}; an end is final", current.since);
             Err(Refusal::new(ProblemKind::GateEnded, detail, "publish a new revision and open that"))
         }
-        current if current.as_ref().is_some_and(same) => Ok(None),
+        _ if same => Ok(None),
         // Clients refuse a gates.json with more, and then nothing opens any more.
         _ if !state.gates.0.contains_key(path) && state.gates.0.len() >= limits.recipe.gates => {
             let detail = format!("there are {} gates, and clients take no more", limits.recipe.gates);
             Err(Refusal::new(ProblemKind::GateRefused, detail, "withdraw recipes that are over"))
         }
         _ => {
-            check_resumes(state.pace(path), current, &gate, published, request.resumes)?;
-            let change = Change { actor, path, published, gate, time };
+            check_resumes(state, path, current, &gate, published, request.resumes)?;
+            let change = Change { actor, path, published, gate, differs, time };
             event(state, change, request.approval.as_ref(), limits).map(Some)
         }
     }
@@ -102,7 +112,9 @@ struct Change<'a> {
     actor: &'a str,
     path: &'a RecipePath,
     published: &'a Published,
-    gate: Gate,
+    gate: SetGate,
+    /// Why clients take the gate that is open here for closed.
+    differs: Option<String>,
     time: Time,
 }
 
@@ -115,17 +127,21 @@ fn event(
     if let Some(approval) = approval {
         let approval = second::judge(state, &change, approval, limits)?;
         let (path, gate) = (change.path.clone(), change.gate);
-        room(state, &path, &Gate { approval: Some(approval.clone()), ..gate.clone() }, limits)?;
+        room(state, &path, &Gate { approval: Some(approval.clone()), ..gate.published() }, limits)?;
         return Ok(Event::GateApproved { path, gate, approval });
     }
-    let Change { path, published, gate, time, .. } = change;
+    let Change { path, published, gate, differs, time, .. } = change;
     let path = path.clone();
     if gate.state == GateState::Open {
-        room(state, &path, &gate, limits)?;
+        room(state, &path, &gate.published(), limits)?;
     }
     let (pace, current) = (state.pace(&path), state.gates.of(&path, gate.revision));
+    let alone = match differs.filter(|_| published.recipe.opens == Opens::People) {
+        Some(why) => Err(format!("clients take it for closed: {why}")),
+        None => pace::alone(&published.recipe, pace, current, gate.percent, &time),
+    };
     if gate.state == GateState::Open
-        && let Err(why) = pace::alone(&published.recipe, pace, current, gate.percent, &time)
+        && let Err(why) = alone
     {
         let detail = format!(
             "one person alone may not open {path} revision {} at {} now: {why}",
@@ -151,15 +167,18 @@ pub fn is_ahead(pace: Option<&Pace>, gate: Option<&Gate>, time: &Time) -> bool {
 
 /// Whether the request knows of the pause or narrowing that it undoes, if it undoes one.
 fn check_resumes(
-    pace: Option<&Pace>,
+    state: &State,
+    path: &RecipePath,
     current: Option<&Gate>,
-    gate: &Gate,
+    gate: &SetGate,
     published: &Published,
     resumes: Option<u64>,
 ) -> Result<(), Refusal> {
-    let (Some(current), Some(Pace { last, stopped: true, .. })) = (current, pace) else { return Ok(()) };
+    let (Some(current), Some(Pace { last, stopped: true, .. })) = (current, state.pace(path)) else {
+        return Ok(());
+    };
     let most = published.recipe.rollout.max_percent;
-    let wider = share(gate, most) > share(current, most);
+    let wider = share(&gate.published(), most) > share(current, most);
     if !wider || resumes == Some(last.event) {
         return Ok(());
     }
@@ -168,7 +187,7 @@ fn check_resumes(
         GateState::Open => format!("narrowed it to {}", current.percent),
         GateState::Paused | GateState::Ended => "paused it".to_owned(),
     };
-    let detail = format!("{by} {did} at {at:.0} (event {event}): {:?}", current.reason);
+    let detail = format!("{by} {did} at {at:.0} (event {event}): {:?}", state.reason(path));
     let remedy = format!("if that is over, open it again and name the event: `resumes` {event}, `--resume`");
     Err(Refusal::new(ProblemKind::WouldResume, detail, remedy))
 }
@@ -176,7 +195,8 @@ fn check_resumes(
 /// Clients read no longer `gates.json`, and then nothing opens any more. Pausing and ending are never held up by it.
 fn room(state: &State, path: &RecipePath, gate: &Gate, limits: &Limits) -> Result<(), Refusal> {
     let mut gates = state.gates.clone();
-    gates.0.insert(path.clone(), gate.clone());
+    let ended = gates.0.get(path).map(|old| old.ended.clone()).unwrap_or_default();
+    gates.0.insert(path.clone(), Gate { ended, ..gate.clone() });
     let (bytes, most) = (gates.write().len(), limits.trust.file_bytes);
     if u64::try_from(bytes).is_ok_and(|bytes| bytes <= most) {
         return Ok(());
@@ -185,8 +205,17 @@ fn room(state: &State, path: &RecipePath, gate: &Gate, limits: &Limits) -> Resul
     Err(Refusal::new(
         ProblemKind::GateRefused,
         detail,
-        "withdraw recipes that are over, or give a shorter reason",
+        "withdraw recipes that are over, or give a shorter public note",
     ))
+}
+
+/// What the public is told: nothing new where the request names nothing and the gate stays as it is.
+fn note(request: &GateRequest, stands: Option<&Gate>, limits: &Limits) -> Result<String, Refusal> {
+    match &request.note {
+        None => Ok(stands.map_or_else(String::new, |old| old.note.clone())),
+        Some(note) if note.trim().is_empty() => Ok(String::new()),
+        Some(note) => Refusal::reason(note, limits.recipe.reason, ProblemKind::GateRefused),
+    }
 }
 
 fn percent(request: &GateRequest, current: Option<&Gate>) -> Result<BasisPoints, Refusal> {

@@ -72,6 +72,7 @@ pub fn make(
         move |id| Event::ProposalDropped { id, reason }
     };
     if published {
+        publish::check_published(state, proposal.lane(), now)?;
         let dropped = replaced()?.map(drop_for(", which is published"));
         return Ok(Decision::about(&proposal, dropped.into_iter().collect()));
     }
@@ -126,6 +127,7 @@ pub fn sign(
     limits: &Limits,
 ) -> Result<Decision, Refusal> {
     if let Some((lane, id)) = live(state, prefix, limits) {
+        publish::check_published(state, lane, now)?;
         return Ok(Decision { id, lane, withdrawn: vec![], events: vec![] });
     }
     let kept = find(state, prefix)?;

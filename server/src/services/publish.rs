@@ -12,7 +12,7 @@ use mulberry_shared::trust::{Targets, TrustError, TrustErrorKind};
 
 use super::Refusal;
 use crate::event::Event;
-use crate::state::State;
+use crate::state::{Ends, State};
 
 mod size;
 
@@ -31,6 +31,7 @@ pub fn decide(
 ) -> Result<Option<Event>, Refusal> {
     let current = state.lanes.get(&lane);
     if current.is_some_and(|current| current.metadata.bytes().as_ref() == request.metadata.0.as_slice()) {
+        check_published(state, lane, now)?;
         return Ok(None);
     }
     let mut withdraw = request
@@ -78,6 +79,18 @@ pub fn examine(
     Ok(recipes)
 }
 
+/// What is published already is what was asked for, unless clients take it no more.
+///
+/// # Errors
+/// `trust-refused` when it has expired.
+pub fn check_published(state: &State, lane: Lane, now: Timestamp) -> Result<(), Refusal> {
+    let Some(content) = state.lanes.get(&lane) else { return Ok(()) };
+    content.metadata.check_unexpired(lane.as_str(), now).map_err(|error| {
+        let remedy = "sign the lane again: `mulberryctl publish --renew`";
+        Refusal::new(ProblemKind::TrustRefused, format!("it was published, and {error}"), remedy)
+    })
+}
+
 fn others(state: &State, lane: Lane) -> Vec<&Targets> {
     state.lanes.iter().filter(|(other, _)| **other != lane).map(|(_, other)| &*other.metadata).collect()
 }
@@ -103,6 +116,7 @@ fn check_recipes(
     })?;
     for path in difference.added.iter().chain(&difference.changed) {
         check_revision(state, path, next.get(path).map_or(0, |published| published.recipe.revision))?;
+        check_ends(state, path, limits)?;
     }
     size::check_client(state, lane, &next, limits)?;
     recipes.retain(|path, _| difference.added.contains(path) || difference.changed.contains(path));
@@ -120,6 +134,20 @@ fn check_revision(state: &State, path: &RecipePath, revision: u64) -> Result<(),
         )),
         _ => Ok(()),
     }
+}
+
+/// A gate lists the earlier revisions that were ended, so that clients that were away meet their end, and lists no more than
+/// clients read.
+fn check_ends(state: &State, path: &RecipePath, limits: &Limits) -> Result<(), Refusal> {
+    let (ended, most) = (state.ends(path).map_or(0, Ends::count), limits.recipe.ended);
+    if ended <= most {
+        return Ok(());
+    }
+    let detail = format!(
+        "{ended} earlier revisions of {path} were ended, and a gate lists at most {most} for clients that were away"
+    );
+    let remedy = format!("withdraw {}, and publish the fix under another slug", path.slug);
+    Err(Refusal::new(ProblemKind::RecipeRefused, detail, remedy))
 }
 
 fn malformed(text: &str, error: &dyn std::fmt::Display) -> Refusal {

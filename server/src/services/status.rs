@@ -3,14 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::operators::{ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse};
-use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::recipe::{Lane, Recipe, RecipePath};
+use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::trust::profile;
 use mulberry_shared::trust::write::Life;
 
 use super::gate;
 use crate::clock::watch::Time;
 use crate::served::Served;
-use crate::state::{Pace, Published, Stamp, State, share};
+use crate::state::{Pace, Published, Stamp, State};
 
 /// How long before its expiry people's metadata is due: time to find the people and their keys.
 const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -23,7 +24,7 @@ pub fn status(served: &Served, time: &Time, clock_shifted: bool) -> StatusRespon
         now,
         clock_shifted,
         edition: served.edition.number(),
-        recipes: recipes(&served.state, None, time),
+        recipes: recipes(served, None, time),
         expiries: expiries(served, now),
         proposals_waiting: waiting(&served.state),
         ledger: served.state.head,
@@ -41,24 +42,21 @@ pub fn waiting(state: &State) -> usize {
 
 /// The recipes of one lane, or of all, by path.
 #[must_use]
-pub fn recipes(state: &State, lane: Option<Lane>, time: &Time) -> Vec<RecipeStatus> {
-    state
-        .recipes()
-        .filter(|(path, _)| lane.is_none_or(|lane| path.lane == lane))
-        .map(|(path, published)| recipe(state, path, published, time))
+pub fn recipes(served: &Served, lane: Option<Lane>, time: &Time) -> Vec<RecipeStatus> {
+    let all = served.state.recipes();
+    all.filter(|(path, _)| lane.is_none_or(|lane| path.lane == lane))
+        .map(|(path, published)| recipe(served, path, published, time))
         .collect()
 }
 
-/// One recipe and its gate.
+/// One recipe and its gate, as clients see it.
 #[must_use]
-pub fn recipe(state: &State, path: &RecipePath, published: &Published, time: &Time) -> RecipeStatus {
-    let (recipe, now) = (&published.recipe, time.now);
+pub fn recipe(served: &Served, path: &RecipePath, published: &Published, time: &Time) -> RecipeStatus {
+    let (recipe, state, now) = (&published.recipe, &served.state, time.now);
     let in_window = recipe.starts.is_none_or(|starts| starts <= now) && now < recipe.expires;
-    let open = state
-        .gates
-        .of(path, recipe.revision)
-        .filter(|_| in_window)
-        .map_or(0, |gate| share(gate, recipe.rollout.max_percent).get());
+    let closed_to_clients = closed_to_clients(served, recipe, now).filter(|_| in_window);
+    let reaches = in_window && closed_to_clients.is_none();
+    let share = served.clients.share(recipe, now).ok().filter(|_| reaches);
     RecipeStatus {
         path: path.to_string(),
         lane: path.lane.to_string(),
@@ -70,24 +68,45 @@ pub fn recipe(state: &State, path: &RecipePath, published: &Published, time: &Ti
         max_percent: recipe.rollout.max_percent.get(),
         starts: recipe.starts,
         expires: recipe.expires,
-        gate: state.gates.0.get(path).map(|gate| gate_status(gate, state.pace(path))),
+        gate: state.gates.0.get(path).map(|gate| gate_status(gate, state.reason(path), state.pace(path))),
         on_gate_end: Some(recipe.gate_end().into()),
-        effective_percent: open,
+        effective_percent: share.map_or(0, BasisPoints::get),
+        closed_to_clients,
         next_step: gate::next_step(recipe, state.pace(path), state.gates.of(path, recipe.revision), time),
     }
 }
 
-fn gate_status(gate: &Gate, pace: Option<&Pace>) -> GateStatus {
+fn gate_status(gate: &Gate, reason: &str, pace: Option<&Pace>) -> GateStatus {
     let set = |Stamp { event, at, by }: &Stamp| SetBy { event: *event, by: by.clone(), at: *at };
     GateStatus {
         revision: gate.revision,
         state: gate.state,
         percent: gate.percent.get(),
-        reason: gate.reason.clone(),
+        reason: reason.to_owned(),
+        note: gate.note.clone(),
+        ended: gate.ended.iter().copied().collect(),
+        open_until: gate.approval.as_ref().and_then(|approval| approval.open_until),
         since: gate.since,
         set: pace.map(|pace| set(&pace.last)),
         stopped: pace.is_some_and(|pace| pace.stopped),
     }
+}
+
+/// Why clients take nothing new of a recipe whose gate is open here.
+fn closed_to_clients(served: &Served, recipe: &Recipe, now: Timestamp) -> Option<String> {
+    let (state, edition) = (&served.state, &served.edition);
+    let gate = state.gates.of(&recipe.path(), recipe.revision)?;
+    if gate.state != GateState::Open {
+        return None;
+    }
+    if !state.is_current(recipe.lane, now) {
+        return Some(format!("the signatures of the {} lane have expired", recipe.lane));
+    }
+    let online = [edition.gates.expires, edition.snapshot.expires, edition.timestamp.expires];
+    if online.iter().any(|expires| *expires <= now) {
+        return Some("what the server signs has expired".to_owned());
+    }
+    served.clients.differ(state, recipe, now)
 }
 
 /// The times of the ledger that lie ahead, each with the way out: the clock was wrong when they were recorded, or is now. They

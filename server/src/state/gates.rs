@@ -1,15 +1,16 @@
-//! Gates, and the pace at which each was opened.
+//! Gates, what was ended, and the pace at which each was opened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use mulberry_shared::approval::{AHEAD, Approval};
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::{Opens, RecipePath};
+use mulberry_shared::recipe::{Lane, Opens, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 
-use super::{Stamp, State};
+use super::{Published, Stamp, State};
+use crate::event::SetGate;
 
 /// The most instants that are remembered of a path's gates; the earliest go first. Signatures count for a day, so all of that
 /// day's are among them, unless somebody sets one gate a thousand times a day.
@@ -61,11 +62,39 @@ impl Pace {
     }
 }
 
+/// The revisions that were ever ended at a path. They outlive its gates, as clients that were away do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ends {
+    revisions: BTreeSet<u64>,
+    /// The gate of the highest of them.
+    last: SetGate,
+}
+
+impl Ends {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.revisions.len()
+    }
+}
+
 impl State {
     /// The pace at this path, if a gate was ever set there.
     #[must_use]
     pub fn pace(&self, path: &RecipePath) -> Option<&Pace> {
         self.paces.get(path)
+    }
+
+    /// What was ever ended at this path.
+    #[must_use]
+    pub fn ends(&self, path: &RecipePath) -> Option<&Ends> {
+        self.ends.get(path)
+    }
+
+    /// Why the gate at this path was set, for operators.
+    #[must_use]
+    pub fn reason(&self, path: &RecipePath) -> &str {
+        self.reasons.get(path).map_or("", String::as_str)
     }
 
     /// Sets a gate, with what people signed for it. Where only people may open a recipe, their signatures stay beside the
@@ -76,7 +105,7 @@ impl State {
     pub(super) fn set_gate(
         &mut self,
         path: &RecipePath,
-        gate: &Gate,
+        gate: &SetGate,
         approval: Option<&Approval>,
         stamp: &Stamp,
         limits: &Limits,
@@ -115,7 +144,7 @@ impl State {
             }
         }
         let most = published.recipe.rollout.max_percent;
-        let open = share(gate, most);
+        let open = share(&gate.published(), most);
         let was_open = self.gates.of(path, gate.revision).map(|before| share(before, most));
         let before = self.paces.get(path);
         let stopped = match was_open {
@@ -130,8 +159,49 @@ impl State {
         let mut pace = Pace { revision: gate.revision, reached, instants, last: stamp.clone(), stopped };
         pace.note(gate.since);
         self.paces.insert(path.clone(), pace);
-        self.gates.0.insert(path.clone(), Gate { approval: kept, ..gate.clone() });
+        if gate.state == GateState::Ended {
+            self.remember_end(path, gate);
+        }
+        self.show(path, gate, kept, limits);
         Ok(())
+    }
+
+    /// Remembers that a revision was ended.
+    pub(super) fn remember_end(&mut self, path: &RecipePath, gate: &SetGate) {
+        let new = || Ends { revisions: BTreeSet::new(), last: gate.clone() };
+        let ends = self.ends.entry(path.clone()).or_insert_with(new);
+        ends.revisions.insert(gate.revision);
+        if gate.revision >= ends.last.revision {
+            ends.last = gate.clone();
+        }
+    }
+
+    /// A lane was replaced: the gates of what left it go. What was ended under a name that is back is shown again.
+    pub(super) fn follow_lane(
+        &mut self,
+        lane: Lane,
+        recipes: &BTreeMap<RecipePath, Published>,
+        limits: &Limits,
+    ) {
+        self.gates.0.retain(|path, _| path.lane != lane || recipes.contains_key(path));
+        self.reasons.retain(|path, _| path.lane != lane || recipes.contains_key(path));
+        let back = |path: &&RecipePath| !self.gates.0.contains_key(path);
+        let back = recipes.keys().filter(back).filter_map(|path| Some((path, self.ends.get(path)?)));
+        let back: Vec<_> = back.map(|(path, ends)| (path.clone(), ends.last.clone())).collect();
+        for (path, last) in back {
+            // Clients refuse a document with more.
+            if self.gates.0.len() < limits.recipe.gates {
+                self.show(&path, &last, None, limits);
+            }
+        }
+    }
+
+    /// Publishes a gate, with the earlier revisions that were ended: of more than fit, the newest.
+    fn show(&mut self, path: &RecipePath, gate: &SetGate, approval: Option<Approval>, limits: &Limits) {
+        let earlier = self.ends.get(path).into_iter().flat_map(|ends| ends.revisions.range(..gate.revision));
+        let ended = earlier.rev().take(limits.recipe.ended).copied().collect();
+        self.gates.0.insert(path.clone(), Gate { ended, approval, ..gate.published() });
+        self.reasons.insert(path.clone(), gate.reason.clone());
     }
 }
 

@@ -1,14 +1,15 @@
 //! The state that begins anew when a ledger was lost.
 
 use mulberry_shared::approval::Approval;
-use mulberry_shared::gates::{Gate, GateState, Gates};
+use mulberry_shared::gates::{Gate, GateState, ReadGates};
 use mulberry_shared::ledger::continuation::{Continuation, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::LedgerHead;
 use mulberry_shared::recipe::RecipePath;
+use mulberry_shared::sampling::BasisPoints;
 
 use super::{Stamp, State, initial};
-use crate::event::Event;
+use crate::event::{Event, SetGate};
 
 /// The state after [`Event::Continued`]: what people signed is checked as ever, and enough people must have signed that this
 /// ledger continues a lost one.
@@ -35,7 +36,8 @@ pub(super) fn continued(
     let published: Vec<(RecipePath, u64)> =
         state.recipes().map(|(path, published)| (path.clone(), published.recipe.revision)).collect();
     state.revisions.extend(published);
-    for (path, gate) in Gates::read(&gates.0, limits).map_err(|error| error.to_string())?.0 {
+    let gates = ReadGates::read(&gates.0, limits).and_then(ReadGates::whole);
+    for (path, gate) in gates.map_err(|error| error.to_string())?.0 {
         state.keep_gate(&path, gate, stamp, limits)?;
     }
     Ok(state)
@@ -51,6 +53,10 @@ impl State {
         stamp: &Stamp,
         limits: &Limits,
     ) -> Result<(), String> {
+        for revision in std::mem::take(&mut gate.ended) {
+            let ended = Gate::new(revision, GateState::Ended, BasisPoints::NOBODY, gate.since);
+            self.remember_end(path, &as_set(&ended));
+        }
         let Some(published) = self.recipe(path) else { return Ok(()) };
         let open = gate.state == GateState::Open;
         if open && gate.revision == published.recipe.revision {
@@ -60,7 +66,7 @@ impl State {
             }
         }
         let state = if open { GateState::Paused } else { gate.state };
-        self.set_gate(path, &Gate { state, ..gate }, None, stamp, limits)
+        self.set_gate(path, &SetGate { state, ..as_set(&gate) }, None, stamp, limits)
     }
 
     /// First as people signed it, then as far as it was narrowed since.
@@ -74,21 +80,26 @@ impl State {
     ) -> Result<(), String> {
         if let Some(approval) = approval {
             let (percent, since) = (approval.percent, approval.since);
-            let signed = Gate { percent, since, ..gate.clone() };
+            let signed = SetGate { percent, since, ..as_set(gate) };
             self.set_gate(path, &signed, Some(approval), stamp, limits)?;
-            if signed == *gate {
+            if signed == as_set(gate) {
                 return Ok(());
             }
         }
-        self.set_gate(path, gate, None, stamp, limits)
+        self.set_gate(path, &as_set(gate), None, stamp, limits)
     }
+}
+
+/// A gate of the mirror. Why it was set is in the lost ledger; what was published of it stays.
+fn as_set(gate: &Gate) -> SetGate {
+    let Gate { revision, state, percent, note, since, .. } = gate.clone();
+    SetGate { revision, state, percent, reason: note.clone(), note, since }
 }
 
 #[cfg(test)]
 mod tests {
     use mulberry_shared::approval::{LIFE, Opening};
     use mulberry_shared::recipe::Lane;
-    use mulberry_shared::sampling::BasisPoints;
 
     use super::*;
     use crate::ledger;
@@ -115,16 +126,15 @@ mod tests {
             percent: BasisPoints::new(5_000).unwrap(),
             since: start(),
             expires: start() + LIFE,
+            open_until: None,
         };
         let authority = state.targets.authority("emergency", "targets").unwrap();
         let signatures = [21, 22].map(|number| opening.sign(authority, &key(number)).unwrap());
+        let percent = BasisPoints::new(100).unwrap();
         Gate {
-            revision: opening.revision,
-            state: GateState::Open,
-            percent: BasisPoints::new(100).unwrap(),
-            reason: "canary".to_owned(),
-            since: start() + LIFE,
+            note: "canary".to_owned(),
             approval: Some(opening.approved(signatures.into())),
+            ..Gate::new(opening.revision, GateState::Open, percent, start() + LIFE)
         }
     }
 
@@ -158,5 +168,15 @@ mod tests {
         let old = kept(&mut next, Gate { approval: None, ..gate.clone() }).unwrap();
         assert_eq!((old.revision, old.state), (1, GateState::Paused));
         assert_eq!(kept(&mut initial_state(), gate), None, "it was withdrawn");
+    }
+
+    #[test]
+    fn what_was_ended_stays_so_whatever_is_lost() {
+        let mut state = published(5);
+        let listed =
+            Gate { ended: [1, 3].into(), ..Gate::new(5, GateState::Paused, BasisPoints::NOBODY, start()) };
+        assert_eq!(kept(&mut state, listed.clone()), Some(listed));
+        let withdrawn = kept(&mut initial_state(), Gate { ended: [1].into(), ..narrowed(&state) });
+        assert_eq!(withdrawn, None);
     }
 }

@@ -1,4 +1,4 @@
-//! An opening in a file, on its way between two people's machines: JSON of format 1, described in
+//! An opening in a file, on its way between two people's machines: JSON, described in
 //! `shared/docs/formats.md`. Nothing in it is trusted for being in it.
 
 use std::collections::BTreeMap;
@@ -16,8 +16,11 @@ use crate::recipe::{RecipePath, one_line};
 use crate::sampling::BasisPoints;
 use crate::trust::threshold::Signature;
 
-/// The newest format this code reads, and the one it writes.
-const FORMAT: u64 = 1;
+/// The format without `open_until` and `note`, written where there is neither: earlier programs read it.
+const PLAIN: u64 = 1;
+
+/// The newest format this code reads.
+const FORMAT: u64 = 2;
 
 /// What tells such a file from a proposal's.
 const KIND: &str = "gate-opening";
@@ -27,8 +30,10 @@ const KIND: &str = "gate-opening";
 pub struct OpeningFile {
     /// What is signed.
     pub opening: Opening,
-    /// Why, for people. Not signed.
+    /// Why, for operators. Not signed.
     pub reason: String,
+    /// A word for the public; empty for none. Not signed.
+    pub note: String,
     /// The signatures so far, whether or not they hold.
     pub signatures: Vec<Signature>,
     /// The bundle of the edition that it was made on.
@@ -60,7 +65,11 @@ struct Document {
     percent: BasisPoints,
     since: Timestamp,
     expires: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open_until: Option<Timestamp>,
     reason: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    note: String,
     signatures: Vec<Signature>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base: Option<Base64>,
@@ -89,19 +98,25 @@ impl OpeningFile {
             return Err(malformed(format!("its kind is not {KIND:?}")));
         }
         match value.get("format").and_then(Value::as_u64) {
-            Some(FORMAT) => {}
+            Some(PLAIN..=FORMAT) => {}
             Some(found) if found > FORMAT => return Err(OpeningFileError::Newer { found }),
             _ => return Err(malformed("it names no format".to_owned())),
         }
         let document: Document = json::from_value(value).map_err(|error| malformed(error.to_string()))?;
-        let Document { path, revision, sha256, percent, since, expires, reason, signatures, base, .. } =
-            document;
+        let Document { format, path, revision, sha256, percent, since, expires, open_until, .. } = document;
+        let Document { reason, note, signatures, base, .. } = document;
+        if format < FORMAT && (open_until.is_some() || !note.is_empty()) {
+            return Err(malformed(format!("format {format} has neither open_until nor note")));
+        }
         one_line(&reason, limits.recipe.reason).map_err(|why| malformed(format!("its reason: {why}")))?;
+        if !note.is_empty() {
+            one_line(&note, limits.recipe.reason).map_err(|why| malformed(format!("its note: {why}")))?;
+        }
         if signatures.len() > limits.trust.signatures {
             return Err(malformed(format!("it has more than {} signatures", limits.trust.signatures)));
         }
-        let opening = Opening { path, revision, sha256, percent, since, expires };
-        Ok(Self { opening, reason, signatures, base: base.map(|base| base.0) })
+        let opening = Opening { path, revision, sha256, percent, since, expires, open_until };
+        Ok(Self { opening, reason, note, signatures, base: base.map(|base| base.0) })
     }
 
     /// The file.
@@ -109,9 +124,10 @@ impl OpeningFile {
     /// # Errors
     /// None is known: all parts can be written as JSON.
     pub fn write(&self) -> Result<Vec<u8>, OpeningFileError> {
-        let Opening { path, revision, sha256, percent, since, expires } = self.opening.clone();
+        let Opening { path, revision, sha256, percent, since, expires, open_until } = self.opening.clone();
+        let plain = open_until.is_none() && self.note.is_empty();
         let document = Document {
-            format: FORMAT,
+            format: if plain { PLAIN } else { FORMAT },
             kind: KIND.to_owned(),
             path,
             revision,
@@ -119,7 +135,9 @@ impl OpeningFile {
             percent,
             since,
             expires,
+            open_until,
             reason: self.reason.clone(),
+            note: self.note.clone(),
             signatures: self.signatures.clone(),
             base: self.base.clone().map(Base64),
         };
@@ -149,7 +167,8 @@ mod tests {
 
     fn file() -> OpeningFile {
         let signatures = vec![signature("b", "00")];
-        OpeningFile { opening: opening(), reason: "canary".into(), signatures, base: Some(vec![1]) }
+        let (reason, note) = ("canary".into(), String::new());
+        OpeningFile { opening: opening(), reason, note, signatures, base: Some(vec![1]) }
     }
 
     #[test]
@@ -162,11 +181,20 @@ mod tests {
             assert!(text.contains(from), "{from}");
             OpeningFile::read(text.replacen(from, to, 1).as_bytes(), &limits)
         };
-        assert_eq!(read("\"format\":1", "\"format\":2"), Err(OpeningFileError::Newer { found: 2 }));
+        assert_eq!(read("\"format\":1", "\"format\":3"), Err(OpeningFileError::Newer { found: 3 }));
+        assert_eq!(read("\"format\":1", "\"format\":2"), Ok(file()));
+        let mut more = file();
+        more.note = "Add-ons come back".into();
+        more.opening.open_until = Some(more.opening.expires);
+        let written = String::from_utf8(more.write().unwrap()).unwrap();
+        assert!(written.starts_with("{\"format\":2,"), "{written}");
+        assert_eq!(OpeningFile::read(written.as_bytes(), &limits), Ok(more));
         let long = format!("\"{}\"", "x".repeat(501));
         for (from, to) in [
             ("\"gate-opening\"", "\"proposal\""),
             ("\"format\":1,", ""),
+            ("\"reason\"", "\"note\":\"x\",\"reason\""),
+            ("\"reason\"", "\"open_until\":\"2026-11-23T00:00:00Z\",\"reason\""),
             ("\"percent\":2500", "\"percent\":10001"),
             ("\"revision\"", "\"rings\":[],\"revision\""),
             ("emergency/fix.json", "gates.json"),

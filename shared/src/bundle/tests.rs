@@ -199,22 +199,19 @@ fn an_expired_bundle_is_taken_only_with_each_waiver_named() {
     assert_eq!(recipes(&state).len(), 2);
     let edition = state.edition(&limits()).unwrap();
     // Its gates count for whoever names the waiver, and for nobody else; and it never vouches for the date.
-    let view = edition.view_waiving(now, &everything(), &limits());
+    let view = edition.view_waiving(now, &everything());
     assert_eq!(view.freshness, Freshness::Waived);
-    assert!(view.gates.is_some_and(|gates| gates.0.values().all(|gate| gate.state == GateState::Open)));
+    assert!(view.gates.is_some_and(|gates| gates.gates.0.values().all(|gate| gate.state == GateState::Open)));
     assert!(view.recipes.iter().all(|entry| entry.lane_current));
-    let view = edition.view(now, &limits());
+    let view = edition.view(now);
     assert_eq!((view.freshness, view.gates), (Freshness::Expired, None));
-    let only_gates = edition.view_waiving(now, &Waiver::of([OnlineRole::Gates]), &limits());
+    let only_gates = edition.view_waiving(now, &Waiver::of([OnlineRole::Gates]));
     assert_eq!((only_gates.freshness, only_gates.gates), (Freshness::Expired, None));
     // A waiver that was not needed changes nothing.
     let state = take(&bundle, &fresh, repository.now, &everything()).unwrap();
     let edition = state.edition(&limits()).unwrap();
     assert_eq!(edition.waived(repository.now, &everything()).count(), 0);
-    assert_eq!(
-        edition.view_waiving(repository.now, &everything(), &limits()),
-        edition.view(repository.now, &limits())
-    );
+    assert_eq!(edition.view_waiving(repository.now, &everything()), edition.view(repository.now));
 }
 
 #[test]
@@ -227,11 +224,11 @@ fn what_people_signed_expires_whatever_is_waived() {
     assert_eq!(report.outcome(), Outcome::Stale);
     assert!(recipes(&state).is_empty());
     let (held, _) = repository.refresh(&repository.pinned());
-    let view = take(&bundle, &held, now, &everything()).unwrap().edition(&limits()).unwrap().view_waiving(
-        now,
-        &everything(),
-        &limits(),
-    );
+    let view = take(&bundle, &held, now, &everything())
+        .unwrap()
+        .edition(&limits())
+        .unwrap()
+        .view_waiving(now, &everything());
     assert!(view.recipes.len() == 2 && view.recipes.iter().all(|entry| !entry.lane_current));
     // Targets and root: nothing at all.
     let now = days(&repository, 366);

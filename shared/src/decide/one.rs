@@ -6,10 +6,10 @@
 
 use jiff::Timestamp;
 
-use super::admission::{Refusal, admit};
+use super::admission::admit;
+use super::gating::Refusal;
 use super::{Decision, Freshness, Input, RecipeEntry, Step};
 use crate::enrolment::{Enrolment, EnrolmentState};
-use crate::gates::GateState;
 use crate::recipe::{OnEnd, Recipe, RecipePath, published};
 use crate::status::Status;
 
@@ -24,7 +24,11 @@ pub(super) fn decide(
         Ok(recipe) => recipe,
         Err(unreadable) => {
             let detail = format!("{}{}", unreadable.sentence, stays(enrolment));
-            return nothing(path, None, unreadable.status, detail);
+            // A file that did not arrive undoes nothing. One that this agent is too old for keeps no end from it.
+            return enrolment
+                .filter(|enrolment| is_active(enrolment) && unreadable.status != Status::Unreadable)
+                .and_then(|enrolment| end_by_gate(input, enrolment))
+                .unwrap_or_else(|| nothing(path, None, unreadable.status, detail));
         }
     };
     let revision = Some(recipe.revision);
@@ -106,12 +110,13 @@ fn end_of(
             return Some(end(enrolment, Status::Expired, expired(expires)));
         }
     }
+    end_by_gate(input, enrolment)
+}
+
+/// The end of an active enrolment whose revision was ended, lately or before the revision that is published now.
+fn end_by_gate(input: &Input<'_>, enrolment: &Enrolment) -> Option<Decision> {
     let gates = input.edition.gates.as_ref()?;
-    let gate = gates.of(&enrolment.path, enrolment.revision)?;
-    if gate.state != GateState::Ended {
-        return None;
-    }
-    let detail = format!("ended since {}: {}", gate.since, gate.reason);
+    let detail = gates.end_of(&enrolment.path, enrolment.revision)?.to_string();
     if enrolment.recipe.gate_end().is_none() {
         let detail =
             format!("{detail}; only the lane's people end a distrust, by withdrawing it, so it stays");

@@ -8,7 +8,7 @@ use proptest::sample::select;
 use super::*;
 use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
-use crate::gates::{Gate, GateState};
+use crate::gates::{Gate, GateState, Gates};
 use crate::recipe::arbitrary::{day, lane, recipe, share, slug};
 use crate::recipe::{Opens, published};
 
@@ -57,23 +57,27 @@ fn entry() -> impl Strategy<Value = RecipeEntry> {
         .prop_map(|((path, bytes), lane_current)| RecipeEntry { path, bytes: bytes.into(), lane_current })
 }
 
-fn gates() -> impl Strategy<Value = Gates> {
+fn gates() -> impl Strategy<Value = ReadGates> {
     let state = select(vec![GateState::Open, GateState::Open, GateState::Paused, GateState::Ended]);
-    let gate =
-        (1..4_u64, state, share(), option::of(share())).prop_map(|(revision, state, percent, signed)| Gate {
-            revision,
-            state,
+    let signed = option::of((share(), option::of(-3..30_i64)));
+    let gate = (1..4_u64, state, share(), btree_set(1..4_u64, 0..=2), signed);
+    let gate = gate.prop_map(|(revision, state, percent, ended, signed)| Gate {
+        note: "because".into(),
+        ended: ended.into_iter().filter(|ended| *ended < revision).collect(),
+        approval: signed.map(|(percent, until)| Approval {
             percent,
-            reason: "because".into(),
             since: day(0),
-            approval: signed.map(|percent| Approval {
-                percent,
-                since: day(0),
-                expires: day(1),
-                signatures: vec![],
-            }),
-        });
-    btree_map(path(), gate, 0..6).prop_map(Gates)
+            expires: day(1),
+            open_until: until.map(day),
+            signatures: vec![],
+        }),
+        ..Gate::new(revision, state, percent, day(0))
+    });
+    let unclear = btree_map(path(), Just("a member is not known".to_owned()), 0..2);
+    (btree_map(path(), gate, 0..6), unclear).prop_map(|(mut gates, unclear)| {
+        gates.retain(|path, _| !unclear.contains_key(path));
+        ReadGates { gates: Gates(gates), unclear }
+    })
 }
 
 fn enrolments() -> impl Strategy<Value = Vec<Enrolment>> {
@@ -172,7 +176,7 @@ proptest! {
         other.facts.version = "0.1".parse().unwrap();
         other.facts.channel = "nightly".into();
         other.consent = Consent { updates: on, messages: on, studies: on };
-        for gate in other.edition.gates.iter_mut().flat_map(|gates| gates.0.values_mut()) {
+        for gate in other.edition.gates.iter_mut().flat_map(|read| read.gates.0.values_mut()) {
             gate.percent = gate.percent.min(percent);
         }
         // A newer revision may be taken by the one and not by the other; what was ended there was replaced here.
@@ -211,12 +215,15 @@ proptest! {
     fn what_is_applied_may_be_applied(world in world()) {
         for decision in world.plan().decisions {
             let (Step::Enrol(recipe) | Step::Move { to: recipe, .. }) = decision.step else { continue };
-            let gate = world.edition.gates.as_ref().unwrap().of(&decision.path, recipe.revision).unwrap();
+            let gates = &world.edition.gates.as_ref().unwrap().gates;
+            let gate = gates.of(&decision.path, recipe.revision).unwrap();
             prop_assert_eq!(gate.state, GateState::Open);
             prop_assert!(gate.percent.get() > 0 && recipe.rollout.max_percent.get() > 0);
             if recipe.opens == Opens::People {
                 prop_assert_eq!(world.edition.approved.get(&decision.path), Some(&Ok(())));
-                prop_assert!(gate.approval.as_ref().is_some_and(|signed| gate.percent <= signed.percent));
+                let signed = gate.approval.as_ref().unwrap();
+                prop_assert!(gate.percent <= signed.percent);
+                prop_assert!(signed.open_until.is_none_or(|until| world.now < until));
             }
             prop_assert!(recipe.expires > world.now && recipe.starts.is_none_or(|s| s <= world.now));
             prop_assert!(world.consent.updates);
@@ -224,6 +231,17 @@ proptest! {
             let entry = world.edition.recipes.iter().find(|e| e.path == decision.path).unwrap();
             prop_assert!(entry.lane_current);
         }
+    }
+
+    /// A gate that is not understood does what no gate does: nothing opens, and nothing is undone.
+    #[test]
+    fn what_is_not_understood_is_as_if_it_were_not_there(world in world()) {
+        let mut without = world.clone();
+        without.edition.gates.iter_mut().for_each(|gates| gates.unclear.clear());
+        let steps = |world: &World| -> Vec<_> {
+            world.plan().decisions.into_iter().map(|one| (one.path, one.status, one.step)).collect()
+        };
+        prop_assert_eq!(steps(&world), steps(&without));
     }
 
     /// An ended gate never lifts a distrust.

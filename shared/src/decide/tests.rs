@@ -3,7 +3,7 @@
 use super::*;
 use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
-use crate::gates::{Gate, GateState};
+use crate::gates::{Gate, GateState, Gates};
 use crate::recipe::arbitrary::{certificates, day};
 use crate::recipe::{ConsentKind, DistrustEntry, Opens, Rollout, SCHEMA_VERSION, WhichAddons, published};
 use crate::sampling::BasisPoints;
@@ -13,6 +13,8 @@ use crate::targeting::Targeting;
 struct Scene {
     recipe: Recipe,
     gate: Option<Gate>,
+    /// Why its gate is not understood.
+    unclear: Option<String>,
     edition: EditionView,
     facts: ClientFacts,
     consent: Consent,
@@ -45,6 +47,7 @@ impl Scene {
         };
         Self {
             gate: Some(gate(2, GateState::Open, 10_000)),
+            unclear: None,
             edition: EditionView {
                 lanes_known: Lane::ALL.into_iter().collect(),
                 freshness: Freshness::Current,
@@ -96,7 +99,9 @@ impl Scene {
         let path = self.recipe.path();
         let gates = self.gate.take().map(|gate| (path.clone(), gate)).into_iter().collect();
         if self.edition.freshness == Freshness::Current {
-            self.edition.gates = Some(Gates(gates));
+            let mut read = ReadGates::from(Gates(gates));
+            read.unclear.extend(self.unclear.take().map(|why| (path.clone(), why)));
+            self.edition.gates = Some(read);
         }
         let decisions = self.plan().decisions;
         assert_eq!(decisions.len(), 1);
@@ -118,7 +123,7 @@ impl Scene {
 
 fn gate(revision: u64, state: GateState, points: u16) -> Gate {
     let percent = BasisPoints::new(points).unwrap();
-    Gate { revision, state, percent, reason: "because".into(), since: day(-1), approval: None }
+    Gate { note: "because".into(), ..Gate::new(revision, state, percent, day(-1)) }
 }
 
 fn entry(recipe: &Recipe) -> RecipeEntry {
@@ -215,13 +220,14 @@ fn consent_is_asked_of_the_right_switch() {
 
 #[test]
 fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
-    let opened = |signed: Option<u16>, held: Option<Result<(), &str>>| {
+    let opened_until = |signed: Option<u16>, held: Option<Result<(), &str>>, until: Option<Timestamp>| {
         let mut scene = Scene::new();
         scene.recipe.opens = Opens::People;
         let approval = signed.map(|points| Approval {
             percent: BasisPoints::new(points).unwrap(),
             since: day(-1),
             expires: day(0),
+            open_until: until,
             signatures: vec![],
         });
         scene.gate = Some(Gate { approval, ..gate(2, GateState::Open, 10_000) });
@@ -230,6 +236,7 @@ fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
         let Decision { status, detail, .. } = scene.decision();
         (status, detail)
     };
+    let opened = |signed, held| opened_until(signed, held, None);
     // That it may be handed in no longer does not close what it opened.
     assert_eq!(opened(Some(10_000), Some(Ok(()))).0, Status::Applied);
     for (signed, held, words) in [
@@ -244,6 +251,59 @@ fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
         assert!(detail.contains("only the people of the emergency lane may open it"), "{detail}");
         assert!(detail.contains(words), "{detail}");
     }
+    // But no longer than they signed; what was taken until then stays.
+    assert_eq!(opened_until(Some(10_000), Some(Ok(())), Some(day(1))).0, Status::Applied);
+    let (status, detail) = opened_until(Some(10_000), Some(Ok(())), Some(day(0)));
+    assert_eq!(status, Status::GateClosed);
+    assert!(detail.ends_with("they signed it to be open until 2019-05-01T00:00:00Z"), "{detail}");
+}
+
+#[test]
+fn a_gate_that_is_not_understood_is_closed_and_undoes_nothing() {
+    let unclear = |s: &mut Scene| {
+        s.gate = None;
+        s.unclear = Some("its member \"later\" is not known here".into());
+    };
+    let decision = Scene::new().with(unclear).decision();
+    assert_eq!((decision.status, kind(&decision.step)), (Status::GateClosed, "none"));
+    assert!(decision.detail.contains("its member \"later\" is not known here"), "{}", decision.detail);
+    assert_eq!(outcome(Scene::new().enrolled(2).with(unclear)), (Status::Unchanged, "none"));
+    assert_eq!(outcome(Scene::new().enrolled(1).with(unclear)), (Status::GateClosed, "none"));
+}
+
+#[test]
+fn an_end_reaches_who_was_away_and_the_end_of_a_newer_revision_no_older_one() {
+    let lists = |revision, state, ended: &[u64]| {
+        let gate = Gate { ended: ended.iter().copied().collect(), ..gate(revision, state, 0) };
+        move |s: &mut Scene| s.gate = Some(gate)
+    };
+    let at = |revision, change: &dyn Fn(&mut Scene)| {
+        let decision = Scene::new().enrolled(revision).with(change).decision();
+        (decision.status, decision.revision, kind(&decision.step))
+    };
+    for state in GateState::ALL {
+        let listed = Scene::new().enrolled(1).with(lists(2, state, &[1])).decision();
+        assert_eq!((listed.status, listed.revision), (Status::Reverted, Some(1)), "{listed:?}");
+        assert_eq!(listed.detail, "it was ended before revision 2");
+    }
+    assert_eq!(at(1, &|s| lists(2, GateState::Ended, &[])(s)), (Status::Ended, Some(2), "none"));
+    // Among those for whom the newer one is open, it takes the place of the ended one.
+    let open = |s: &mut Scene| {
+        s.gate = Some(Gate { ended: [1].into(), ..gate(2, GateState::Open, 10_000) });
+    };
+    assert_eq!(outcome(Scene::new().enrolled(1).with(open)), (Status::Applied, "move"));
+    // A newer revision that this agent is too old for keeps no end from it, and a file that did not arrive brings none.
+    let unknown = |s: &mut Scene| s.recipe.capabilities = vec!["later".into()];
+    let old = Scene::new().enrolled(1);
+    let enrolments = old.enrolments.clone();
+    let mut scene = old.with(unknown).with(lists(2, GateState::Paused, &[1]));
+    scene.enrolments = enrolments;
+    let decision = scene.decision();
+    assert_eq!((decision.status, kind(&decision.step)), (Status::Reverted, "end-revert"));
+    let mut missing = Scene::new().enrolled(1).with(lists(2, GateState::Paused, &[1]));
+    missing.edition.recipes = vec![RecipeEntry { bytes: Arc::default(), ..entry(&missing.recipe) }];
+    let decision = missing.without_recipe();
+    assert_eq!((decision.status, kind(&decision.step)), (Status::Unreadable, "none"));
 }
 
 #[test]
@@ -424,7 +484,7 @@ fn decisions_stand_in_the_order_of_work() {
     ];
     scene.edition.recipes = new.iter().map(entry).collect();
     scene.edition.gates =
-        Some(Gates(new.iter().map(|r| (r.path(), gate(2, GateState::Open, 10_000))).collect()));
+        Some(Gates(new.iter().map(|r| (r.path(), gate(2, GateState::Open, 10_000))).collect()).into());
     let withdrawn = [recipe("z", Lane::Routine, &install), recipe("y", Lane::Emergency, &hold)];
     scene.enrolments = withdrawn.iter().map(enrolment).collect();
     let plan = scene.plan();

@@ -9,16 +9,20 @@ use std::collections::BTreeMap;
 use crate::approval::Approval;
 use crate::ceremony::signing::Signatures;
 use crate::digest::Sha256Digest;
-use crate::gates::Gate;
+use crate::gates::{Gate, GateState};
 use crate::operators::Base64;
 use crate::proposal::{self, Role};
 use crate::recipe::{Lane, RecipePath, Slug};
+use crate::sampling::BasisPoints;
 use crate::trust::KeyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The format of records that this program writes, and the newest that it reads. Those of format 1 have no salt.
-pub const FORMAT: u64 = 2;
+/// The newest format of records that this program reads. Those of format 1 have no salt.
+pub const FORMAT: u64 = 3;
+
+/// The format of events that earlier programs read, too.
+const SALTED: u64 = 2;
 
 /// Random bytes in a record.
 pub const SALT_BYTES: usize = 16;
@@ -145,20 +149,61 @@ pub enum Event {
         /// The recipe.
         path: RecipePath,
         /// Its gate from now on.
-        gate: Gate,
+        gate: SetGate,
     },
     /// A gate was opened with people's signatures.
     GateApproved {
         /// The recipe.
         path: RecipePath,
         /// Its gate from now on.
-        gate: Gate,
+        gate: SetGate,
         /// What they signed, and their signatures.
         approval: Approval,
     },
 }
 
+/// A gate as somebody set it: what is published of it, and why, for operators.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetGate {
+    /// The revision it speaks for.
+    pub revision: u64,
+    /// What it does.
+    pub state: GateState,
+    /// How far it is open.
+    pub percent: BasisPoints,
+    /// Why. It stays in the ledger and with operators.
+    pub reason: String,
+    /// A word for the public; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl SetGate {
+    /// The gate as it is published, without what else is known of the recipe.
+    #[must_use]
+    pub fn published(&self) -> Gate {
+        Gate { note: self.note.clone(), ..Gate::new(self.revision, self.state, self.percent, self.since) }
+    }
+}
+
 impl Event {
+    /// The lowest format whose readers know all that is in it: so that a server can be rolled back as long as nobody has used
+    /// what is new.
+    #[must_use]
+    pub fn format(&self) -> u64 {
+        let newest = match self {
+            Self::GateSet { gate, .. } => !gate.note.is_empty(),
+            Self::GateApproved { gate, approval, .. } => {
+                !gate.note.is_empty() || approval.open_until.is_some()
+            }
+            _ => false,
+        };
+        if newest { FORMAT } else { SALTED }
+    }
+
     /// The event in a few words, for the log.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -244,7 +289,7 @@ impl Record {
         };
         match (format, &record.salt) {
             (1, None) => Ok(record),
-            (FORMAT, Some(salt)) if digits(salt) => Ok(record),
+            (SALTED..=FORMAT, Some(salt)) if digits(salt) => Ok(record),
             _ => Err(UnreadableRecord::Malformed(format!("its salt is not that of format {format}"))),
         }
     }
@@ -256,8 +301,8 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named_even_when_nothing_else_fits() {
-        let newer = br#"{"format":3,"what":"ever"}"#;
-        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(3)));
+        let newer = br#"{"format":4,"what":"ever"}"#;
+        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(4)));
         assert!(matches!(Record::from_bytes(b"{}"), Err(UnreadableRecord::Malformed(_))));
     }
 
@@ -308,9 +353,36 @@ mod tests {
     }
 
     #[test]
+    fn a_gate_s_reason_stays_in_the_ledger_and_what_is_new_has_its_own_format() {
+        let text = r#"{"type":"gate-set","path":"emergency/a.json","gate":{"revision":1,"state":"paused","percent":100,"reason":"mei saw crashes","since":"2026-05-04T00:00:00Z"}}"#;
+        let old: Event = serde_json::from_str(text).unwrap();
+        assert_eq!((serde_json::to_string(&old).unwrap(), old.format()), (text.to_owned(), 2));
+        let Event::GateSet { path, gate } = old else { panic!() };
+        assert_eq!(gate.published().note, "", "a reason is never published");
+        let noted = SetGate { note: "We look into it".into(), ..gate.clone() };
+        assert_eq!(noted.published().note, "We look into it");
+        let noted = Event::GateSet { path: path.clone(), gate: noted };
+        let text = serde_json::to_string(&noted).unwrap();
+        assert!(text.contains(r#""reason":"mei saw crashes","note":"We look into it""#), "{text}");
+        assert_eq!((serde_json::from_str::<Event>(&text).unwrap(), noted.format()), (noted, 3));
+        let approval = |open_until| crate::approval::Approval {
+            percent: gate.percent,
+            since: gate.since,
+            expires: gate.since,
+            open_until,
+            signatures: vec![],
+        };
+        let approved = |open_until| {
+            let (path, gate, approval) = (path.clone(), gate.clone(), approval(open_until));
+            Event::GateApproved { path, gate, approval }.format()
+        };
+        assert_eq!((approved(None), approved(Some(gate.since))), (2, 3));
+    }
+
+    #[test]
     fn the_stored_form_is_stable() {
         let record = Record {
-            format: FORMAT,
+            format: SALTED,
             sequence: 2,
             previous: Sha256Digest([0; 32]),
             at: "2026-05-04T00:00:00Z".parse().unwrap(),

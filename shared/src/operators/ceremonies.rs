@@ -30,6 +30,9 @@ pub struct CeremonyResponse {
     pub ceremony: Option<CeremonyStatus>,
     /// The edition (snapshot version) that is served now.
     pub edition: u64,
+    /// Open gates that clients take for closed now, a sentence each: a key under their opening may count no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<String>,
     /// Head of the ledger after it.
     pub ledger: LedgerHead,
 }

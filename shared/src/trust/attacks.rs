@@ -65,7 +65,7 @@ fn failed(report: &RefreshReport, subject: &str) -> Kind {
 }
 
 fn gates_valid(state: &TrustState, repository: &Repository) -> bool {
-    edition(state).view(repository.now, &limits()).gates.is_some()
+    edition(state).view(repository.now).gates.is_some()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn arbitrary_installation_a_recipe_with_other_bytes_is_refused_alone() {
         recipes(&state),
         BTreeMap::from([pair("emergency/other.json", "other"), pair(ROUTINE, "chore one")])
     );
-    let view = edition(&state).view(repository.now, &limits());
+    let view = edition(&state).view(repository.now);
     assert!(view.recipes.iter().any(|entry| entry.path.to_string() == EMERGENCY && entry.bytes.is_empty()));
     // The next refresh asks for it again.
     let (state, report) = repository.refresh(&state);
@@ -108,14 +108,21 @@ fn arbitrary_installation_a_recipe_with_other_bytes_is_refused_alone() {
 }
 
 #[test]
-fn gates_that_cannot_be_read_open_nothing_and_say_why() {
+fn a_gate_that_is_not_understood_closes_alone_and_gates_that_cannot_be_read_open_nothing() {
     let (mut repository, state) = seen();
     repository.gates = r#"{"gates":{"emergency/fix.json":{"percent":2500,"reason":"wrong \u200ehex","revision":2,"since":"2019-05-05T00:00:00Z","state":"paused"}},"schema_version":1}"#.into();
     repository.publish();
     let (state, _) = repository.refresh(&state);
-    let view = edition(&state).view(repository.now, &limits());
+    let view = edition(&state).view(repository.now);
+    let read = view.gates.unwrap();
+    assert!(read.gates.0.is_empty() && read.unclear.values().all(|why| why.contains("its note")), "{read:?}");
+    assert_eq!((read.unclear.len(), view.gates_fault), (1, None));
+    repository.gates = br#"{"gates":{}}"#.to_vec();
+    repository.publish();
+    let (state, _) = repository.refresh(&state);
+    let view = edition(&state).view(repository.now);
     assert_eq!(view.gates, None);
-    assert!(view.gates_fault.unwrap().contains("the reason of emergency/fix.json"));
+    assert!(view.gates_fault.unwrap().contains("schema_version"));
 }
 
 #[test]
@@ -176,7 +183,7 @@ fn freeze_an_expired_timestamp_stops_the_refresh_and_closes_the_gates_but_keeps_
     let (after, report) = repository.refresh(&state);
     assert_eq!((failed(&report, "timestamp"), report.outcome()), (Kind::Expired, Outcome::Stale));
     assert_eq!(recipes(&after), both_old());
-    let view = edition(&after).view(repository.now, &limits());
+    let view = edition(&after).view(repository.now);
     assert_eq!(view.gates, None);
     assert!(view.recipes.iter().all(|entry| entry.lane_current));
     assert_eq!(view.lanes_known.len(), 2);
@@ -201,7 +208,7 @@ fn an_expired_root_stops_everything_and_the_edition_stays() {
     let (after, report) = repository.refresh(&state);
     assert_eq!((failed(&report, "root"), report.outcome()), (Kind::Expired, Outcome::Refused));
     assert_eq!(after, state);
-    assert!(edition(&after).view(repository.now, &limits()).recipes.iter().all(|entry| !entry.lane_current));
+    assert!(edition(&after).view(repository.now).recipes.iter().all(|entry| !entry.lane_current));
     // An expired root in the middle of the chain is no obstacle.
     repository.rotate(&[]);
     assert_eq!(repository.refresh(&state).0.trusted().root().version, 2);

@@ -13,7 +13,7 @@ use super::state::TrustState;
 use super::verify::Verified;
 use crate::decide::{EditionView, Freshness, RecipeEntry};
 use crate::digest::Sha256Digest;
-use crate::gates::{Gate, Gates};
+use crate::gates::{Gate, ReadGates, UnreadableGates};
 use crate::limits::Limits;
 use crate::recipe::{Lane, RecipePath};
 
@@ -74,6 +74,8 @@ pub struct GatesContent {
     pub expires: Instant,
     /// The bytes of `gates.json`.
     pub bytes: Arc<[u8]>,
+    /// What they say.
+    pub read: Result<ReadGates, UnreadableGates>,
 }
 
 /// When a role expires.
@@ -148,19 +150,15 @@ impl TrustState {
         gates: Option<&GatesContent>,
         limits: &Limits,
     ) -> BTreeMap<RecipePath, Result<(), TrustError>> {
-        let gates = gates.and_then(|gates| Gates::read(&gates.bytes, limits).ok()).unwrap_or_default();
         let listed: BTreeMap<&RecipePath, &LaneRecipe> =
             lanes.values().flat_map(|lane| &lane.recipes).map(|listed| (&listed.path, listed)).collect();
-        let check = |(path, gate): (RecipePath, Gate)| {
-            let approval = gate.approval?;
-            let sha256 = listed.get(&path)?.content.as_ref().ok()?.sha256;
-            let authority = self.trusted().targets("targets")?.authority(path.lane.as_str(), "targets");
-            let opening = approval.opening(&path, gate.revision, sha256);
-            let checked =
-                authority.and_then(|authority| opening.check(authority, &approval.signatures, &limits.trust));
-            Some((path, checked.map(drop)))
+        let check = |(path, gate): (&RecipePath, &Gate)| {
+            let sha256 = listed.get(path)?.content.as_ref().ok()?.sha256;
+            let checked = gate.check_approval(path, sha256, self.trusted().targets("targets")?, limits)?;
+            Some((path.clone(), checked))
         };
-        gates.0.into_iter().filter_map(check).collect()
+        let read = gates.and_then(|gates| gates.read.as_ref().ok());
+        read.iter().flat_map(|read| &read.gates.0).filter_map(check).collect()
     }
 
     /// Only what timestamp and snapshot now name: an origin that withholds newer gates cannot keep older ones in force.
@@ -172,7 +170,8 @@ impl TrustState {
         let metadata = trusted.targets(profile::GATES)?;
         let (sha256, _) = self.gates_file(limits)?;
         let bytes = Arc::clone(self.files.get(&sha256)?);
-        Some(GatesContent { version: metadata.version, expires: metadata.expires, bytes })
+        let read = ReadGates::read(&bytes, limits);
+        Some(GatesContent { version: metadata.version, expires: metadata.expires, bytes, read })
     }
 }
 
@@ -183,8 +182,8 @@ impl Edition {
     /// taken from it. Gates count only while they and everything above them are unexpired: without them nothing newly
     /// opens and nothing is undone. A recipe whose file is missing comes with empty bytes: unreadable, but not withdrawn.
     #[must_use]
-    pub fn view(&self, now: Instant, limits: &Limits) -> EditionView {
-        self.view_waiving(now, &Waiver::NONE, limits)
+    pub fn view(&self, now: Instant) -> EditionView {
+        self.view_waiving(now, &Waiver::NONE)
     }
 
     /// As [`Self::view`], where the expiry of what the server signs does not count as far as `waiver` names it.
@@ -192,7 +191,7 @@ impl Edition {
     /// Gates are then as valid as they were when they were signed: they open, pause and end. But an edition that needs the
     /// waiver is [`Freshness::Waived`]: it proves nothing about today's date.
     #[must_use]
-    pub fn view_waiving(&self, now: Instant, waiver: &Waiver, limits: &Limits) -> EditionView {
+    pub fn view_waiving(&self, now: Instant, waiver: &Waiver) -> EditionView {
         let unexpired =
             |role: &str| self.expiries.iter().any(|expiry| expiry.role == role && now < expiry.expires);
         let counts = |role: &str| {
@@ -215,11 +214,14 @@ impl Edition {
             })
         });
         let gates = self.gates.as_ref().filter(|_| freshness != Freshness::Expired && counts(profile::GATES));
-        let gates = gates.map(|gates| Gates::read(&gates.bytes, limits));
-        let gates_fault = gates.as_ref().and_then(|gates| gates.as_ref().err()).map(ToString::to_string);
+        let (gates, gates_fault) = match gates.map(|gates| &gates.read) {
+            None => (None, None),
+            Some(Ok(read)) => (Some(read.clone()), None),
+            Some(Err(fault)) => (None, Some(fault.to_string())),
+        };
         EditionView {
             recipes: recipes.collect(),
-            gates: gates.and_then(Result::ok),
+            gates,
             gates_fault,
             approved: self
                 .approvals

@@ -101,6 +101,8 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     out("links", "pages", &pages.join(&b'\n'))?;
     let people = br#"{"gates":{"emergency/a.json":{"approval":{"expires":"2026-11-23T00:00:00Z","percent":500,"signatures":[{"keyid":"k","sig":"00"}],"since":"2026-11-22T00:00:00Z"},"percent":500,"reason":"canary","revision":1,"since":"2026-11-22T00:00:00Z","state":"open"}},"schema_version":2}"#;
     out("gates", "people", people)?;
+    let ended = br#"{"gates":{"emergency/a.json":{"ended":[1,2],"percent":500,"reason":"","revision":3,"since":"2026-11-22T00:00:00Z","state":"open"},"emergency/b.json":{"rings":["qa"]}},"schema_version":4}"#;
+    out("gates", "ended", ended)?;
     let recipes = workspace().join("recipes");
     for recipe in fs::read_dir(&recipes).map_err(LabError::file(&recipes))? {
         let recipe = recipe.map_err(LabError::file(&recipes))?;
@@ -165,10 +167,12 @@ fn opening() -> Result<Vec<u8>, LabError> {
         percent: BasisPoints::EVERYONE,
         since,
         expires: Life::Timestamp.from(since),
+        open_until: None,
     };
     let sig = hex::encode(signer.sign(&opening.message()).map_err(failed())?);
     let signatures = vec![Signature { keyid: signer.key_id(), sig, other: BTreeMap::new() }];
-    let file = OpeningFile { opening, reason: "canary".to_owned(), signatures, base: Some(b"x".to_vec()) };
+    let (reason, note) = ("canary".to_owned(), String::new());
+    let file = OpeningFile { opening, reason, note, signatures, base: Some(b"x".to_vec()) };
     file.write().map_err(LabError::crypto("write an opening"))
 }
 

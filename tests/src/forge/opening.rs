@@ -41,19 +41,14 @@ impl Forge {
             percent: BasisPoints::EVERYONE,
             since: self.now,
             expires: self.now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(self.now),
+            open_until: None,
         }
     }
 
     /// Opens the gate of a recipe for everyone, with this beside it.
     pub fn open_with(&mut self, recipe: &Recipe, approval: Option<Approval>) {
-        let gate = Gate {
-            revision: recipe.revision,
-            state: GateState::Open,
-            percent: BasisPoints::EVERYONE,
-            reason: "laboratory".into(),
-            since: self.now,
-            approval,
-        };
+        let gate = Gate::new(recipe.revision, GateState::Open, BasisPoints::EVERYONE, self.now);
+        let gate = Gate { approval, ..gate };
         self.gates.0.insert(recipe.path(), gate);
     }
 }

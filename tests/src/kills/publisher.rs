@@ -167,6 +167,7 @@ impl Publisher {
             percent: Some(BasisPoints::EVERYONE.get()),
             reason: "rehearsal".to_owned(),
             resumes: None,
+            note: None,
             approval: None,
         };
         let url = format!("{operators}/api/v1/gates/emergency/{}", recipe.slug);

@@ -9,7 +9,8 @@ use mulberry_server::ledger;
 use mulberry_server::services::core::fold;
 use mulberry_server::state;
 use mulberry_server::store::sled::SledStore;
-use mulberry_shared::gates::{Gate, GateState};
+use mulberry_shared::gates::GateState;
+use mulberry_shared::ledger::event::SetGate;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Action, Lane, WhichAddons};
 use mulberry_shared::sampling::BasisPoints;
@@ -99,13 +100,13 @@ async fn fill(
         let mut next = vec![Event::LanePublished { lane: Lane::Emergency, metadata, recipes, withdrawn }];
         for step in 1..PUBLISH_EVERY {
             let percent = u16::try_from(step * 100).ok().and_then(BasisPoints::new);
-            let gate = Gate {
+            let gate = SetGate {
                 revision: round,
                 state: GateState::Open,
                 percent: percent.unwrap_or(BasisPoints::EVERYONE),
                 reason: "rehearsal".to_owned(),
+                note: String::new(),
                 since: now,
-                approval: None,
             };
             next.push(Event::GateSet { path: recipe.path(), gate });
         }

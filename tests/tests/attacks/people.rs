@@ -63,6 +63,14 @@ fn opening_what_only_people_may_open() {
     let (opening, wider) = arm(&mut thief, "wider");
     let narrow = Opening { percent: quarter(), ..opening };
     thief.open_with(&wider, Some(narrow.approved(over(narrow.clone(), &[21, 22]))));
+    // What people signed to be open until now, and the same without that word of theirs.
+    let (opening, lapsed) = arm(&mut thief, "lapsed");
+    let until = Opening { open_until: Some(opening.since), ..opening };
+    let signatures = over(until.clone(), &[21, 22]);
+    thief.open_with(&lapsed, Some(until.approved(signatures.clone())));
+    let (opening, longer) = arm(&mut thief, "longer");
+    let until = Opening { open_until: Some(opening.since), ..opening.clone() };
+    thief.open_with(&longer, Some(opening.approved(over(until, &[21, 22]))));
     thief.publish().unwrap();
 
     let victim = Victim::new();
@@ -76,6 +84,12 @@ fn opening_what_only_people_may_open() {
     }
     met.recipe("emergency/missing.json", "gate-closed", "and their signatures are missing");
     met.recipe("emergency/wider.json", "gate-closed", "they signed 25%, and its gate says 100%");
+    met.recipe("emergency/lapsed.json", "gate-closed", "and they signed it to be open until ");
+    met.recipe(
+        "emergency/longer.json",
+        "gate-closed",
+        "their signatures do not hold: 0 of the 2 distinct keys",
+    );
     victim.is_unharmed(&["emergency.json", "files", "gates.json", "snapshot.json", "timestamp.json"]);
 
     // What two of them sign opens it.
@@ -88,6 +102,34 @@ fn opening_what_only_people_may_open() {
 
 fn quarter() -> BasisPoints {
     BasisPoints::new(2_500).unwrap()
+}
+
+/// A later server may say more in a gate than this agent knows; so may a thief.
+#[test]
+fn a_gate_that_is_not_understood_closes_alone_and_undoes_nothing() {
+    let (plain, fresh) = ("emergency/plain.json", "emergency/fresh.json");
+    let mut forge = seen();
+    for path in [plain, fresh] {
+        forge.add_open(&good(path)).unwrap();
+    }
+    forge.gate(&REPAIR.parse().unwrap(), 1, GateState::Ended);
+    let mut document: serde_json::Value = serde_json::from_slice(&forge.gates.write()).unwrap();
+    document["schema_version"] = 9.into();
+    document["later"] = "beside the gates".into();
+    document["gates"][REPAIR]["later"] = true.into();
+    document["gates"][fresh]["state"] = "ajar".into();
+    forge.publish_gates_file(document.to_string().as_bytes()).unwrap();
+    let victim = Victim::new();
+    let met = victim.meets(&forge);
+    met.ends(0, "current", &[]).recipe(plain, "applied", "").recipe(REPAIR, "unchanged", "");
+    met.recipe(
+        fresh,
+        "gate-closed",
+        "its gate is not understood, so it is closed here: its state \"ajar\" is not known",
+    );
+    // Without what it does not know, it is the end that it looked like.
+    forge.publish().unwrap();
+    victim.meets(&forge).recipe(REPAIR, "ended", "").recipe(fresh, "applied", "");
 }
 
 /// What the design accepts: a pause is the server's word, so a thief may take it back. Only what people sign withdraws for good.

@@ -9,7 +9,7 @@ use mulberry_shared::bundle::Bundle;
 use mulberry_shared::ceremony::public::PublicKeys;
 use mulberry_shared::ceremony::{Ceremony, rules};
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::gates::Gates;
+use mulberry_shared::gates::ReadGates;
 use mulberry_shared::json;
 use mulberry_shared::ledger::continuation::{ContinuationFile, Continuations};
 use mulberry_shared::ledger::event::Record;
@@ -185,11 +185,11 @@ fn edition(bytes: &[u8]) {
     let pinned = TrustState::pinned(bundle.get("metadata/1.root.json").unwrap(), &limits()).unwrap();
     let now = doc::forge().now;
     let (taken, _) = bundle.take(&pinned, now, &Waiver::NONE, &limits()).unwrap();
-    drop(black_box(taken.edition(&limits()).unwrap().view(now, &limits())));
+    drop(black_box(taken.edition(&limits()).unwrap().view(now)));
 }
 
 fn gates(bytes: &[u8]) {
-    drop(black_box(Gates::read(bytes, &limits())));
+    drop(black_box(ReadGates::read(bytes, &limits())));
 }
 
 fn recipe_source(bytes: &[u8]) {

@@ -1,7 +1,9 @@
 //! `gate …`
 
+use super::parse_instant;
 use super::parse_percent;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
+use jiff::Timestamp;
 use mulberry_shared::recipe::RecipeName;
 use std::path::PathBuf;
 
@@ -27,6 +29,7 @@ pub enum GateCommand {
 /// `gate open`
 #[derive(Args, Debug)]
 #[command(
+    group(ArgGroup::new("signed").args(["key", "out"]).multiple(true)),
     after_help = "One person alone takes the next step of the recipe's plan, when its time has come, or goes back to where the gate was \
                   before. Anything wider or sooner needs the key of a second person: here with --key, or on their machine with \
                   --out FILE, `gate sign FILE`, `submit FILE`. The share is never more than the recipe's own maximum.\n\n\
@@ -41,12 +44,19 @@ pub struct Open {
     /// Share of the agents it is for: above 0, at most 100, at most two decimals
     #[arg(long, value_name = "N", value_parser = parse_percent)]
     pub percent: u16,
-    /// Why, for the ledger and for people [default: asked on a terminal]
+    /// Why, for operators: in the ledger and in status, never published [default: asked on a terminal]
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// A word for the public, in what everybody can fetch; "" takes it back
+    #[arg(long, value_name = "TEXT")]
+    pub public_note: Option<String>,
     /// The revision that is meant [default: the published one]
     #[arg(long, value_name = "N")]
     pub revision: Option<u64>,
+    /// Until when it opens, where only people may open the recipe: clients take nothing new after it, whoever holds the server's
+    /// keys; signed with the opening [default: the recipe's own end]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant, requires = "signed")]
+    pub open_until: Option<Timestamp>,
     /// A second person's key of the recipe's lane; repeats
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
@@ -96,9 +106,12 @@ pub struct End {
 pub struct Narrow {
     /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
     pub recipe: RecipeName,
-    /// Why, for the ledger and for people [default: asked on a terminal]
+    /// Why, for operators: in the ledger and in status, never published [default: asked on a terminal]
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// A word for the public, in what everybody can fetch; "" takes it back
+    #[arg(long, value_name = "TEXT")]
+    pub public_note: Option<String>,
     /// The revision that is meant [default: the published one]
     #[arg(long, value_name = "N")]
     pub revision: Option<u64>,

@@ -15,7 +15,7 @@ use mulberry_shared::{
     bundle::{self, Bundle},
     digest::Sha256Digest,
     exit::Exit,
-    gates::{GateState, Gates},
+    gates::GateState,
     limits::Limits,
     recipe::published,
     sampling::BasisPoints,
@@ -198,18 +198,20 @@ fn roots(bundle: &Bundle) -> impl Iterator<Item = u64> {
 }
 
 fn written(path: &Path, bytes: &[u8], bundle: &Bundle, edition: &Edition, limits: &Limits) -> Written {
-    let gates = edition.gates.as_ref().and_then(|gates| Gates::read(&gates.bytes, limits).ok());
+    let read = edition.gates.as_ref().and_then(|gates| gates.read.as_ref().ok());
     let all = edition.lanes.values().flat_map(|lane| &lane.recipes);
     let recipes = all.filter_map(|recipe| {
         let bytes = &recipe.content.as_ref().ok()?.bytes;
-        let read = published::read(&recipe.path, bytes, limits).ok();
-        let revision = read.as_ref().map(|read| read.revision);
-        let gate = revision.and_then(|revision| gates.as_ref()?.of(&recipe.path, revision));
+        let content = published::read(&recipe.path, bytes, limits).ok();
+        let revision = content.as_ref().map(|recipe| recipe.revision);
+        let gate = revision.and_then(|revision| read?.gates.of(&recipe.path, revision));
         let (gate, percent) = match gate {
+            None if read.is_some_and(|read| read.unclear.contains_key(&recipe.path)) => ("not understood", 0),
             None => ("closed", 0),
             Some(gate) => match gate.state {
                 GateState::Open => {
-                    let most = read.map_or(BasisPoints::EVERYONE, |read| read.rollout.max_percent);
+                    let most =
+                        content.as_ref().map_or(BasisPoints::EVERYONE, |content| content.rollout.max_percent);
                     ("open", gate.percent.min(most).get())
                 }
                 GateState::Paused => ("paused", 0),

@@ -22,6 +22,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
+    answer::plain,
     ceremony::{
         Ceremony, Demanded, Live, Lone, Step, Unfit,
         plan::{self, Kept},
@@ -377,12 +378,16 @@ fn words(response: &CeremonyResponse, ceremony: &Ceremony) -> String {
                 .iter()
                 .map(|(role, part)| format!("{role} version {}", part.version()))
                 .collect();
-            format!(
+            let mut text = format!(
                 "\nPublished: {}; edition {}, ledger {}. Agents follow with their next refresh; nobody reinstalls anything.",
                 parts.join(", "),
                 response.edition,
                 response.ledger.sequence
-            )
+            );
+            for closed in &response.closed {
+                text.push_str(&format!("\nCLOSED: {}", plain(closed)));
+            }
+            text
         }
     }
 }

@@ -49,16 +49,18 @@ pub async fn run(
                 revision: open.revision,
                 change: Change::Open { percent: open.percent, resume: open.resume },
             };
-            set(wish, open.reason.as_deref(), settings, now, format, limits).await
+            let words = Words::given(open.reason.as_deref(), open.public_note.as_deref(), limits)?;
+            set(wish, words, settings, now, format).await
         }
         GateCommand::Open(open) => {
-            let reason = given(open.reason.as_deref(), &mut output::ask_line, limits)?;
-            opening::open(open, reason, settings, passphrases, now, format, limits).await
+            let words = Words::given(open.reason.as_deref(), open.public_note.as_deref(), limits)?;
+            opening::open(open, words, settings, passphrases, now, format, limits).await
         }
         GateCommand::Sign(sign) => opening::sign_file(sign, settings, passphrases, now, format, limits).await,
         GateCommand::Pause(pause) => {
             let wish = Wish { recipe: &pause.recipe, revision: pause.revision, change: Change::Pause };
-            set(wish, pause.reason.as_deref(), settings, now, format, limits).await
+            let words = Words::given(pause.reason.as_deref(), pause.public_note.as_deref(), limits)?;
+            set(wish, words, settings, now, format).await
         }
         GateCommand::End(end) => {
             let wish = Wish {
@@ -66,7 +68,8 @@ pub async fn run(
                 revision: end.gate.revision,
                 change: Change::End { yes: end.yes },
             };
-            set(wish, end.gate.reason.as_deref(), settings, now, format, limits).await
+            let words = Words::given(end.gate.reason.as_deref(), end.gate.public_note.as_deref(), limits)?;
+            set(wish, words, settings, now, format).await
         }
     }
 }
@@ -84,16 +87,34 @@ enum Change {
     End { yes: bool },
 }
 
+/// Why, for operators, and what is said to the public of it.
+struct Words {
+    reason: String,
+    note: Option<String>,
+}
+
+impl Words {
+    fn given(reason: Option<&str>, note: Option<&str>, limits: &Limits) -> Result<Self, Failure> {
+        let unfit =
+            |why| Failure::usage(FailureKind::NoReason, format!("As a public note this does not do: {why}."));
+        let note = match note.map(str::trim) {
+            // It takes back what was said before.
+            Some("") => Some(String::new()),
+            Some(note) => Some(one_line(note, limits.recipe.reason).map_err(unfit)?.to_owned()),
+            None => None,
+        };
+        Ok(Self { reason: given(reason, &mut output::ask_line, limits)?, note })
+    }
+}
+
 /// What one person does alone.
 async fn set(
     wish: Wish<'_>,
-    reason: Option<&str>,
+    words: Words,
     settings: &Settings,
     now: Timestamp,
     format: Format,
-    limits: &Limits,
 ) -> Result<Exit, Failure> {
-    let reason = given(reason, &mut output::ask_line, limits)?;
     let server = Operators::new(settings)?;
     let status = server.status().await?;
     let (recipe, path) = find(&status.recipes, wish.recipe)?;
@@ -111,7 +132,8 @@ async fn set(
             (GateState::Ended, None, None)
         }
     };
-    let request = GateRequest { revision, state, percent, reason, resumes, approval: None };
+    let Words { reason, note } = words;
+    let request = GateRequest { revision, state, percent, reason, note, resumes, approval: None };
     let done = server.gate(&path, &request).await;
     print(format, &done.map_err(|failure| two_people(failure, &path, &request))?, &request.reason)
 }
@@ -157,10 +179,12 @@ fn given(
 ) -> Result<String, Failure> {
     let reason = match reason {
         Some(reason) => Some(reason.to_owned()),
-        None => ask("Why, for the ledger and for people? "),
+        None => ask("Why, for the ledger and for operators? "),
     };
     let none = |what: &str| {
-        let sentence = format!("{what}Say why with --reason TEXT: it stands in the ledger and in status.");
+        let sentence = format!(
+            "{what}Say why with --reason TEXT: it stands in the ledger and in status, and is not published."
+        );
         Failure::usage(FailureKind::NoReason, sentence)
     };
     let reason = reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| none(""))?;
@@ -197,6 +221,7 @@ mod tests {
             state: GateState::Open,
             percent: Some(1_250),
             reason: "it's urgent".into(),
+            note: None,
             resumes: None,
             approval: None,
         };

@@ -345,6 +345,11 @@ async fn already(
             "Already published, revision and content: edition {}, lane {lane} version {}. Nothing was changed.",
             response.edition, response.lane_version
         )];
+        if base.lane.check_unexpired(lane.as_str(), now).is_err() {
+            lines.push(format!(
+                "But the lane has expired, and agents take nothing new from it: mulberryctl publish --renew {lane} --key FILE …"
+            ));
+        }
         let named =
             |recipe: &&RecipeStatus| wishes.iter().any(|(_, wish)| wish.path().to_string() == recipe.path);
         lines.extend(response.recipes.iter().filter(named).map(|recipe| outcome::live(recipe, now)));

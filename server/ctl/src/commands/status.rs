@@ -128,6 +128,12 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
                 plain(&gate.reason)
             ));
         }
+        if let Some(why) = &recipe.closed_to_clients {
+            text.push_str(&format!("\n{} is closed to clients: {}", recipe.path, plain(why)));
+        }
+        if let Some(gate) = gate.filter(|gate| !gate.note.is_empty()) {
+            text.push_str(&format!("\n{} says to the public: {}", recipe.path, plain(&gate.note)));
+        }
     }
     text
 }
@@ -137,7 +143,12 @@ pub fn gate(recipe: &RecipeStatus) -> String {
     match recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision) {
         None => "closed".to_owned(),
         Some(gate) => match gate.state {
-            GateState::Open => format!("open at {}", output::percent(gate.percent.min(recipe.max_percent))),
+            GateState::Open => {
+                let until = gate
+                    .open_until
+                    .map_or_else(String::new, |until| format!(" until {}", output::instant(until)));
+                format!("open at {}{until}", output::percent(gate.percent.min(recipe.max_percent)))
+            }
             GateState::Paused => "paused".to_owned(),
             GateState::Ended => "ended".to_owned(),
         },
@@ -211,6 +222,19 @@ mod tests {
         .unwrap();
         let text = recipes(std::slice::from_ref(&recipe), now);
         assert!(text.ends_with("\nemergency/fix.json paused by mei 1 hour ago: crashes"), "{text}");
+        let mut closed = recipe.clone();
+        let gate = closed.gate.as_mut().unwrap();
+        (gate.state, gate.note) = (GateState::Open, "We look into it".into());
+        gate.open_until = Some("2026-11-25T00:00:00Z".parse().unwrap());
+        closed.closed_to_clients = Some("1 of the 2 distinct keys needed".into());
+        let text = recipes(&[closed], now);
+        for part in [
+            "open at 5 % until 2026-11-25 00:00:00Z",
+            "fix.json is closed to clients: 1 of the 2",
+            "fix.json says to the public: We look into it",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
         recipe.revision = 3;
         assert!(
             !recipes(std::slice::from_ref(&recipe), now).contains("crashes"),

@@ -42,7 +42,7 @@ impl Core {
             let now = core.time().now;
             let ceremony::Decision { id, event } = ceremony::make(&writer.state, request, now, &core.limits)?;
             let done = match event {
-                None => Done::Unchanged,
+                None => core.unchanged(&mut writer, now).await?,
                 Some(event @ Event::CeremonyPublished { .. }) => {
                     core.hold(&mut writer, &actor, event, now).await?;
                     Done::Changed
@@ -60,8 +60,12 @@ impl Core {
             let status = kept.map(|kept| ceremony::status(&served.state, kept, &core.limits)).transpose()?;
             let outcome =
                 if status.is_some() { ProposalOutcome::Waiting } else { ProposalOutcome::Published };
+            let closed = match outcome {
+                ProposalOutcome::Published => core.closed_gates(now),
+                ProposalOutcome::Waiting => Vec::new(),
+            };
             let (edition, ledger) = (served.edition.number(), served.state.head);
-            Ok((done, CeremonyResponse { outcome, id, ceremony: status, edition, ledger }))
+            Ok((done, CeremonyResponse { outcome, id, ceremony: status, edition, closed, ledger }))
         })
         .await
     }

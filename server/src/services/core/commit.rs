@@ -1,17 +1,17 @@
 //! The one writer: what it records, signs and makes durable, in this order.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
-use mulberry_shared::gates::{Gates, UnreadableGates};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::recipe::RecipePath;
 use mulberry_shared::trust::TrustError;
 
 use super::{Core, Done, internal};
-use crate::clock::watch::Doubt;
+use crate::clock::watch::{Doubt, Time};
 use crate::edition::store::EditionStore;
 use crate::edition::{self, Edition, Work};
 use crate::event::{Event, Record};
@@ -20,6 +20,7 @@ use crate::keys::OnlineKeys;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::served::Served;
 use crate::services::Refusal;
+use crate::services::clients::Clients;
 use crate::state::{self, Stamp, State};
 
 pub(super) struct Writer {
@@ -61,23 +62,41 @@ impl Core {
         let time = self.time();
         let now = time.now;
         self.look_for_keys(&mut writer);
-        let mut work = edition::due(writer.edition.as_deref(), &writer.state, now);
-        // What is doubted lies beside the edition, so that a restart knows it.
-        if writer.edition.as_ref().is_some_and(|signed| signed.doubt != time.doubt()) {
-            work = work.max(Work::Timestamp);
-        }
-        // Whether there is room again shows when something is written.
-        if self.failing.load(Ordering::SeqCst) && !writer.ledger.is_uncertain() {
-            work = work.max(Work::Timestamp);
-        }
-        // Signed earlier, but not stored then, so not served either.
-        if writer.edition.as_ref().is_none_or(|signed| !Arc::ptr_eq(signed, &self.served().edition)) {
-            work = work.max(Work::Timestamp);
-        }
+        let work = self.due(&writer, &time);
         if work != Work::Nothing {
             self.serve_next(&mut writer, now, work).await?;
         }
         Ok(work)
+    }
+
+    /// What has to be signed so that everything that is recorded is served.
+    fn due(&self, writer: &Writer, time: &Time) -> Work {
+        let mut work = edition::due(writer.edition.as_deref(), &writer.state, time.now);
+        // Whether there is room again shows when something is written.
+        if self.failing.load(Ordering::SeqCst) && !writer.ledger.is_uncertain() {
+            work = work.max(Work::Timestamp);
+        }
+        match &writer.edition {
+            // What is doubted lies beside the edition, so that a restart knows it.
+            Some(signed) if signed.doubt == time.doubt() && Arc::ptr_eq(signed, &self.served().edition) => {
+                work
+            }
+            // Or it was signed earlier, but not stored then, so not served either.
+            _ => work.max(Work::Timestamp),
+        }
+    }
+
+    /// Nothing is to be recorded, since it was before. Whoever asks again may have been told that it is not served yet: so it is
+    /// served before anybody is told that it is so already.
+    pub(super) async fn unchanged(&self, writer: &mut Writer, now: Timestamp) -> Result<Done, Refusal> {
+        if !Arc::ptr_eq(&writer.state, &self.served().state) {
+            let work = self.due(writer, &self.time());
+            self.serve_next(writer, now, work.max(Work::Timestamp)).await.map_err(|error| {
+                tracing::error!(%error, "what was recorded before still cannot be signed and stored");
+                not_served_yet(writer)
+            })?;
+        }
+        Ok(Done::Unchanged)
     }
 
     /// Commits the event, if there is one.
@@ -89,7 +108,7 @@ impl Core {
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         match event {
-            None => Ok(Done::Unchanged),
+            None => self.unchanged(writer, now).await,
             Some(event) => self.commit(writer, actor, event, now).await.map(|()| Done::Changed),
         }
     }
@@ -107,8 +126,9 @@ impl Core {
         let stamp = Stamp { event: number, at: now, by: actor.to_owned() };
         let mut next = state::advance(before, &event, &stamp, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
-        // What clients cannot read closes every gate.
-        if let (Ok(_), Err(why)) = (self.gates_as_read(&writer.state), self.gates_as_read(&next)) {
+        // What clients cannot read is closed to them.
+        let readable = |state: &State| Clients::of(state, &self.limits).check();
+        if let (Ok(()), Err(why)) = (readable(&writer.state), readable(&next)) {
             return Err(internal(&why.to_string()));
         }
         // Proposals are no part of an edition: the timestamp names the new head, and agents have nothing to fetch. Unless an
@@ -153,18 +173,10 @@ impl Core {
         writer.state = Arc::new(next);
         if let Err(error) = self.serve_next(writer, now, work).await {
             tracing::error!(%error, "an event was recorded, but its edition could not be signed and stored");
-            let detail =
-                format!("it is recorded as event {}, but not served yet", writer.state.head.sequence);
-            let remedy = "the server keeps trying; look at its status and its log";
-            return Err(Refusal::new(ProblemKind::Unavailable, detail, remedy));
+            return Err(not_served_yet(writer));
         }
         note(&record, &self.served());
         Ok(())
-    }
-
-    /// The gates as clients read them.
-    pub(super) fn gates_as_read(&self, state: &State) -> Result<Gates, UnreadableGates> {
-        Gates::read(&state.gates.write(), &self.limits)
     }
 
     /// Keys that were missing may have been put in their place since.
@@ -186,7 +198,8 @@ impl Core {
         let edition = signed?;
         let previous = self.served();
         let (before, number) = (previous.edition.number(), edition.number());
-        let next = Served::new(Some(&previous), writer.state.clone(), edition);
+        let next = Served::new(Some(&previous), writer.state.clone(), edition, &self.limits);
+        warn_of_closed(&previous, &next, now);
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         // A timestamp alone, signed again, is no new edition.
         if number != before {
@@ -216,6 +229,25 @@ impl Writer {
         let saved = tokio::task::spawn_blocking(move || editions.save(&bytes)).await;
         saved.map_err(|error| SignError::Task(error.to_string()))??;
         Ok(edition)
+    }
+}
+
+fn not_served_yet(writer: &Writer) -> Refusal {
+    let detail = format!("it is recorded as event {}, but not served yet", writer.state.head.sequence);
+    let remedy = "the server keeps trying; look at its status and its log";
+    Refusal::new(ProblemKind::Unavailable, detail, remedy)
+}
+
+/// Says in the log which open gates clients take for closed from now on.
+fn warn_of_closed(before: &Served, next: &Served, now: Timestamp) {
+    if Arc::ptr_eq(&before.clients, &next.clients) {
+        return;
+    }
+    let known: BTreeMap<_, _> = before.clients.closed(&before.state, now).collect();
+    for (path, why) in next.clients.closed(&next.state, now) {
+        if !known.contains_key(&path) {
+            tracing::warn!(%path, why, "clients take an open gate for closed");
+        }
     }
 }
 

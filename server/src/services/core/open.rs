@@ -92,6 +92,11 @@ impl Core {
         if time.doubt() != doubted {
             work = work.max(Work::Timestamp);
         }
+        // An earlier program may have published more of the gates, or less.
+        let gates = writer.state.gates.write();
+        if writer.edition.as_ref().is_some_and(|edition| *edition.gates_file != *gates) {
+            work = Work::Snapshot;
+        }
         let mut failing = false;
         let edition = match (&writer.edition, work) {
             (Some(edition), Work::Nothing) => edition.clone(),
@@ -113,7 +118,7 @@ impl Core {
             }
         };
         let recorded = std::sync::Mutex::new(writer.ledger.head());
-        let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition)));
+        let served = RwLock::new(Arc::new(Served::new(None, writer.state.clone(), edition, &limits)));
         let (live, metrics, failing) = (Live::default(), Metrics::default(), AtomicBool::new(failing));
         let (writer, exports) = (Mutex::new(writer), Arc::new(Semaphore::new(EXPORTS)));
         let unsigned = std::sync::Mutex::new(unsigned);

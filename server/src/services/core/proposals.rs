@@ -96,7 +96,10 @@ impl Core {
             let time = core.time();
             let propose::Decision { id, lane, withdrawn, events } =
                 decide(&writer.state, time.now, &core.limits)?;
-            let done = if events.is_empty() { Done::Unchanged } else { Done::Changed };
+            let mut done = Done::Changed;
+            if events.is_empty() {
+                done = core.unchanged(&mut writer, time.now).await?;
+            }
             for event in events {
                 core.commit(&mut writer, &actor, event, time.now).await?;
             }

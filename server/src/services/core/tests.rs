@@ -1,3 +1,4 @@
+mod away;
 mod clock;
 mod log;
 mod walk;
@@ -55,17 +56,19 @@ fn read(served: &Served, now: Timestamp) -> ReadEdition {
     state.edition(&Limits::default()).unwrap()
 }
 
-/// Anybody may ask for health, as often as they like.
+/// Anybody may ask for health, as often as they like: the gates were read when their state came to be served, and signing again
+/// reads them no more.
 #[tokio::test]
-async fn health_reads_the_gates_once_for_each_edition() {
+async fn health_reads_the_gates_once_for_each_state() {
     let parts = Parts::initialised(MemoryStore::new()).await;
     let core = parts.open().await.unwrap();
+    let before = core.served().clients.clone();
     assert_eq!(core.troubles(), Vec::<String>::new());
-    assert_eq!(core.served().gates_fault(|_| panic!("they were read again")), None);
+    parts.clock.advance(hours(2));
+    assert_eq!(core.sign_due().await.unwrap(), Work::Timestamp);
+    assert!(Arc::ptr_eq(&before, &core.served().clients), "the same gates");
     publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
-    let fault = core.served().gates_fault(|_| Some("other gates".to_owned())).map(str::to_owned);
-    assert_eq!(fault.as_deref(), Some("other gates"), "another edition is looked at again");
-    assert!(core.troubles().concat().contains("other gates"));
+    assert!(!Arc::ptr_eq(&before, &core.served().clients), "another state is looked at again");
 }
 
 #[tokio::test]
@@ -84,7 +87,7 @@ async fn a_client_reads_what_was_published_and_how_far_it_is_open() {
     assert_eq!(edition.number, opened.edition);
     assert_eq!(edition.ledger.unwrap().sequence, 3);
     assert_eq!(edition.lanes[&Lane::Emergency].recipes.len(), 1);
-    let gates = mulberry_shared::gates::Gates::read(&edition.gates.unwrap().bytes, core.limits()).unwrap();
+    let gates = edition.gates.unwrap().read.unwrap().gates;
     assert_eq!(gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 10_000);
 }
 
@@ -186,18 +189,74 @@ async fn a_crash_between_the_event_and_its_edition_is_made_good_at_start() {
 }
 
 #[tokio::test]
+async fn what_is_recorded_and_not_served_is_not_so_already() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    open_gate(&core, 100).await.unwrap();
+    let failing = |failing| parts.editions.failing.store(failing, Ordering::SeqCst);
+    let pause =
+        || core.set_gate("mei".to_owned(), path("emergency/a.json"), gate(1, GateState::Paused, None));
+    failing(true);
+    assert_eq!(pause().await.unwrap_err().kind, ProblemKind::Unavailable);
+    // Clients are served the open gate: whoever asks again is not told that it is paused, nor that it is open.
+    let again = pause().await.unwrap_err();
+    assert_eq!(again.kind, ProblemKind::Unavailable);
+    assert!(again.detail.contains("recorded as event 4, but not served yet"), "{again}");
+    failing(false);
+    let done = pause().await.unwrap();
+    assert_eq!(done.recipe.gate.unwrap().state, GateState::Paused);
+    assert_eq!(done.ledger.sequence, 4, "nothing was recorded twice");
+
+    // The same with a publish, which a proposal may complete as well.
+    let proposal = Proposal::new(&core.served().state, Lane::Emergency, &[("emergency/b.json", 1)], &[]);
+    let publish = || core.publish("mei".to_owned(), Lane::Emergency, proposal.request());
+    failing(true);
+    assert_eq!(publish().await.unwrap_err().kind, ProblemKind::Unavailable);
+    assert_eq!(publish().await.unwrap_err().kind, ProblemKind::Unavailable);
+    failing(false);
+    assert_eq!(publish().await.unwrap().recipes.len(), 2);
+
+    // And what has expired since is not published already: clients take nothing of it.
+    parts.clock.advance(hours(24 * 91));
+    let over = publish().await.unwrap_err();
+    assert_eq!(over.kind, ProblemKind::TrustRefused);
+    assert!(over.detail.contains("it was published, and emergency: version 3 expired"), "{over}");
+}
+
+/// What earlier programs published of operators' reasons does not stay in what is served.
+#[tokio::test]
+async fn gates_that_an_earlier_program_wrote_are_signed_again_at_start() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
+    open_gate(&core, 100).await.unwrap();
+    let mut writer = core.writer.lock().await;
+    let mut told = (*writer.state).clone();
+    told.gates.0.values_mut().for_each(|gate| gate.note = "mei saw crashes".to_owned());
+    writer.state = Arc::new(told);
+    writer.sign(start(), None, Work::Snapshot, core.limits()).await.unwrap();
+    drop(writer);
+    drop(core);
+    let core = parts.open().await.unwrap();
+    let gates = &core.served().edition.gates_file;
+    assert_eq!(**gates, *core.served().state.gates.write());
+    assert!(!String::from_utf8_lossy(gates).contains("crashes"));
+}
+
+#[tokio::test]
 async fn gates_that_no_client_could_read_are_neither_recorded_nor_served() {
     let parts = Parts::initialised(MemoryStore::new()).await;
     let core = parts.open().await.unwrap();
     publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
     let before = core.status().ledger;
-    let gate = mulberry_shared::gates::Gate {
+    let gate = crate::event::SetGate {
         revision: 1,
         state: GateState::Paused,
         percent: mulberry_shared::sampling::BasisPoints::NOBODY,
-        reason: "wrong \u{200e}hex".to_owned(),
+        reason: "wrong".to_owned(),
+        note: "wrong \u{200e}hex".to_owned(),
         since: start(),
-        approval: None,
     };
     let event = Event::GateSet { path: path("emergency/a.json"), gate };
     let mut writer = core.writer.lock().await;

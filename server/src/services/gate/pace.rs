@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
     use crate::clock::watch::{Doubt, Reading, Watch};
-    use crate::event::Event;
+    use crate::event::{Event, SetGate};
     use crate::ledger;
     use crate::services::publish;
     use crate::state::{self, Stamp, State};
@@ -197,7 +197,8 @@ mod tests {
             if current.is_some_and(|gate| gate.state == state) {
                 return;
             }
-            let gate = Gate { revision: 1, state, percent, reason: "r".into(), since, approval: None };
+            let (reason, note) = ("r".into(), String::new());
+            let gate = SetGate { revision: 1, state, percent, reason, note, since };
             let event = Event::GateSet { path: path(AT), gate };
             let stamp = Stamp { event: number, at: time.now, by: "mei".into() };
             let head = LedgerHead { sequence: number, ..ledger::EMPTY };

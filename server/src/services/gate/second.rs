@@ -27,7 +27,7 @@ pub(super) fn judge(
     approval: &Approval,
     limits: &Limits,
 ) -> Result<Approval, Refusal> {
-    let Change { actor, path, published, gate, time } = change;
+    let Change { actor, path, published, gate, time, .. } = change;
     let refuse = |detail: String| {
         Refusal::new(ProblemKind::ApprovalRefused, detail, "make a new opening and have it signed")
     };
@@ -37,6 +37,18 @@ pub(super) fn judge(
     }
     let floor = state.pace(path).and_then(|pace| pace.floor(time.now));
     timely(approval, floor, time.now).map_err(refuse)?;
+    if let Some(until) = approval.open_until {
+        if published.recipe.opens == Opens::Server {
+            let detail = format!(
+                "it was signed to be open until {until}, which clients check only where a recipe says opens = \"people\""
+            );
+            let remedy = "sign it without --open-until, and pause or end the gate when the time has come";
+            return Err(Refusal::new(ProblemKind::ApprovalRefused, detail, remedy));
+        }
+        if until <= time.now {
+            return Err(refuse(format!("it was signed to be open until {until}, which is over")));
+        }
+    }
     let authority =
         state.targets.authority(path.lane.as_str(), "targets").map_err(|error| refuse(error.to_string()))?;
     let opening = approval.opening(path, gate.revision, published.sha256);
@@ -159,7 +171,7 @@ mod tests {
         ) {
             let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
             let made = |since| Approval {
-                percent: BasisPoints::EVERYONE, since, expires: since + LIFE, signatures: Vec::new(),
+                percent: BasisPoints::EVERYONE, since, expires: since + LIFE, open_until: None, signatures: Vec::new(),
             };
             let mut pace = Pace::at(at(-300_000));
             let mut taken = Vec::new();

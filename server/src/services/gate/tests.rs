@@ -1,11 +1,15 @@
 //! Who may set a gate to what, and when.
 
 use super::*;
+
+mod published;
+
 use crate::ledger;
 use crate::services::publish;
 use crate::state;
 use crate::test_support::{Proposal, gate, initial_state, key, path, start};
 use mulberry_shared::approval::{LIFE, Opening};
+use mulberry_shared::gates::ReadGates;
 use mulberry_shared::recipe::{Lane, Recipe};
 use mulberry_shared::trust::threshold::Signature;
 use mulberry_shared::trust::{KeyId, Signer};
@@ -53,7 +57,7 @@ fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
     let why = GateRequest { reason: "another reason".into(), ..gate(1, GateState::Paused, None) };
     let state = after(&state, &why);
     let paused = state.gates.of(&path("emergency/a.json"), 1).unwrap();
-    assert_eq!(paused.reason, "another reason");
+    assert_eq!(state.reason(&path("emergency/a.json")), "another reason");
     assert_eq!((paused.state, paused.percent.get()), (GateState::Paused, 100));
     let state = after(&state, &resuming(&state, &gate(1, GateState::Open, Some(50))));
     assert_eq!(state.gates.of(&path("emergency/a.json"), 1).unwrap().percent.get(), 50);
@@ -229,6 +233,7 @@ fn signed_for(at: &str, state: &State, percent: u16, since: Timestamp, keys: &[u
         percent: BasisPoints::new(percent).unwrap(),
         since,
         expires: since + LIFE,
+        open_until: None,
     };
     let authority = state.targets.authority("emergency", "targets").unwrap();
     let sign = |number: &u8| opening.sign(authority, &key(*number)).unwrap();
@@ -330,15 +335,15 @@ fn an_altered_opening_in_the_ledger_is_not_folded() {
     else {
         panic!()
     };
-    let fold = |gate: &Gate, approval: &Approval| {
+    let fold = |gate: &SetGate, approval: &Approval| {
         let event =
             Event::GateApproved { path: path.clone(), gate: gate.clone(), approval: approval.clone() };
         state::apply(Some(&state), &event, ledger::EMPTY, &Limits::default()).is_ok()
     };
     assert!(fold(&gate, &approval));
-    assert!(!fold(&Gate { percent: BasisPoints::EVERYONE, ..gate.clone() }, &approval));
+    assert!(!fold(&SetGate { percent: BasisPoints::EVERYONE, ..gate.clone() }, &approval));
     let wider = Approval { percent: BasisPoints::EVERYONE, ..approval.clone() };
-    assert!(!fold(&Gate { percent: BasisPoints::EVERYONE, ..gate.clone() }, &wider));
+    assert!(!fold(&SetGate { percent: BasisPoints::EVERYONE, ..gate.clone() }, &wider));
     assert!(!fold(&gate, &Approval { signatures: vec![], ..approval }));
 }
 
@@ -424,8 +429,8 @@ fn what_only_people_may_open_needs_as_many_of_them_as_a_recipe() {
     let held = |state: &State| state.gates.of(&path(at), 1).unwrap().approval.clone();
     let kept = held(&opened).unwrap();
     assert_eq!((kept.signatures.len(), kept.percent.get()), (2, 5_000));
-    let read = mulberry_shared::gates::Gates::read(&opened.gates.write(), &limits).unwrap();
-    assert_eq!(read, opened.gates);
+    let read = ReadGates::read(&opened.gates.write(), &limits).unwrap();
+    assert_eq!(read.whole().unwrap(), opened.gates);
 
     // Narrower is for anyone, and what they signed stays beside it; wider again is not.
     let narrowed = go(&opened, &gate(1, GateState::Open, Some(100)));

@@ -14,7 +14,7 @@ fn each_lane_expires_alone() {
     let (after, report) = repository.refresh(&state);
     assert_eq!((failed(&report, "routine"), report.outcome()), (Kind::Expired, Outcome::Stale));
     assert_eq!(recipes(&after), BTreeMap::from([pair(EMERGENCY, "fix two"), pair(ROUTINE, "chore one")]));
-    let view = edition(&after).view(repository.now, &limits());
+    let view = edition(&after).view(repository.now);
     assert!(view.gates.is_some());
     let current = |lane| view.recipes.iter().filter(|e| e.path.lane == lane).all(|e| e.lane_current);
     assert!(current(Lane::Emergency) && !current(Lane::Routine));

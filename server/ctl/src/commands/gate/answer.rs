@@ -1,7 +1,10 @@
 //! What holds after a gate was set, in words.
 
 use crate::output;
-use mulberry_shared::operators::{GateResponse, GateState};
+use mulberry_shared::{
+    answer::plain,
+    operators::{GateResponse, GateState, GateStatus},
+};
 
 /// What holds now, and what comes next.
 pub(super) fn words(response: &GateResponse, reason: &str) -> String {
@@ -27,21 +30,19 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
             gate.reason
         );
     }
-    if recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
-        text = format!("{text}\n{}", super::end::does(recipe));
-    }
-    if recipe.revision > 1 && recipe.gate.as_ref().is_some_and(|gate| gate.state == GateState::Ended) {
-        text = format!(
-            "{text}\nClients that have an earlier revision keep it. What undoes that, too: mulberryctl publish --withdraw {} --key …",
-            recipe.slug
-        );
+    if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Ended) {
+        text = format!("{text}\n{}{}", super::end::does(recipe), earlier(gate, &recipe.slug));
     }
     let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
     if let Some(gate) = open.filter(|gate| gate.percent > recipe.max_percent) {
         let asked = output::percent(gate.percent);
         text = format!("{text}\nThat is the most that people signed; {asked} was asked for.");
     }
-    if open.is_some_and(|gate| gate.percent.min(recipe.max_percent) > 0) && recipe.effective_percent == 0 {
+    if let Some(why) = &recipe.closed_to_clients {
+        text = format!("{text}\nNow it reaches nobody: clients take it for closed, since {}.", plain(why));
+    } else if open.is_some_and(|gate| gate.percent.min(recipe.max_percent) > 0)
+        && recipe.effective_percent == 0
+    {
         let starts = recipe.starts.map_or(String::new(), |starts| format!("{} ", output::instant(starts)));
         text = format!(
             "{text}\nNow it reaches nobody: its window is {starts}to {}.",
@@ -57,6 +58,21 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         );
     }
     text
+}
+
+/// What the end of a revision leaves to those that have an earlier one.
+fn earlier(gate: &GateStatus, slug: &str) -> String {
+    let numbers = gate.ended.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    match gate.ended.len() as u64 {
+        known if known.saturating_add(1) >= gate.revision => String::new(),
+        0 => format!(
+            "\nClients that have an earlier revision keep it. What undoes that, too: mulberryctl publish --withdraw {slug} --key …"
+        ),
+        _ => format!(
+            "\nClients that have an earlier revision keep it, unless that was ended, too ({numbers}). What undoes all: mulberryctl \
+             publish --withdraw {slug} --key …"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -92,12 +108,16 @@ pub(super) mod tests {
                     state,
                     percent,
                     reason: "r".into(),
+                    note: String::new(),
+                    ended: vec![],
+                    open_until: None,
                     since,
                     set: Some(SetBy { event: 9, by: "mei".into(), at: since }),
                     stopped: state == GateState::Paused,
                 }),
                 on_gate_end: Some(GateEnd::Revert),
                 effective_percent: effective,
+                closed_to_clients: None,
                 next_step: None,
             },
             ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
@@ -118,6 +138,9 @@ pub(super) mod tests {
             outside.ends_with("Now it reaches nobody: its window is to 2026-12-01 00:00:00Z."),
             "{outside}"
         );
+        let mut closed = response(GateState::Open, 500, 10_000, 0);
+        closed.recipe.closed_to_clients = Some("their signatures do not hold: 1 of 2".into());
+        assert!(words(&closed, "r").ends_with("for closed, since their signatures do not hold: 1 of 2."));
         let mut baking = response(GateState::Open, 500, 10_000, 500);
         baking.recipe.next_step =
             Some(NextStep { percent: 2_500, from: Some("2026-11-22T12:15:00Z".parse().unwrap()) });
@@ -148,6 +171,11 @@ pub(super) mod tests {
             "{reverts}"
         );
         assert!(reverts.contains("Clients that have an earlier revision keep it"), "{reverts}");
+        let mut all = response(GateState::Ended, 5000, 2500, 0);
+        all.recipe.gate.as_mut().unwrap().ended = vec![1];
+        assert!(!words(&all, "r").contains("earlier revision"), "{}", words(&all, "r"));
+        all.recipe.gate.as_mut().unwrap().revision = 4;
+        assert!(words(&all, "r").contains("unless that was ended, too (1)"), "{}", words(&all, "r"));
         for kept in [Some(GateEnd::Keep), Some(GateEnd::Nothing)] {
             let text = said(kept);
             assert!(text.contains("Clients that have it keep") && !text.contains("undo it"), "{text}");

@@ -2,7 +2,7 @@
 //!
 //! What people read before they sign is computed from the bytes to be signed and from what this machine verified itself.
 
-use super::others;
+use super::{Words, others};
 use crate::{
     cli,
     commands::{
@@ -29,7 +29,7 @@ use mulberry_shared::{
     approval::{AHEAD, LIFE, Opening, OpeningFile},
     digest::Sha256Digest,
     exit::Exit,
-    gates::Gate,
+    gates::{Gate, ReadGates},
     limits::Limits,
     operators::{GateRequest, GateState, ProblemKind},
     proposal::{
@@ -55,7 +55,7 @@ struct Meant {
 /// Whatever is not as it should be, before anything is signed; or the server's refusal.
 pub(super) async fn open(
     command: &cli::Open,
-    reason: String,
+    said: Words,
     settings: &Settings,
     passphrases: &mut Passphrases,
     now: Timestamp,
@@ -93,9 +93,11 @@ pub(super) async fn open(
         Some(server) => resumes(server, &path, percent, command.resume, now).await?,
         None => None,
     };
+    let open_until = open_until(command.open_until, &meant.recipe, now)?;
     let mut file = OpeningFile {
-        opening: opening(&path, &meant, percent, now),
-        reason,
+        opening: Opening { open_until, ..opening(&path, &meant, percent, now) },
+        reason: said.reason,
+        note: said.note.unwrap_or_default(),
         signatures: Vec::new(),
         base: edition.map(|edition| edition.write()),
     };
@@ -220,12 +222,13 @@ async fn hand_in(
     resumes: Option<u64>,
     format: Format,
 ) -> Result<Exit, Failure> {
-    let OpeningFile { opening, reason, signatures, .. } = file;
+    let OpeningFile { opening, reason, note, signatures, .. } = file;
     let request = GateRequest {
         revision: opening.revision,
         state: GateState::Open,
         percent: Some(opening.percent.get()),
         reason: reason.clone(),
+        note: (!note.is_empty()).then(|| note.clone()),
         resumes,
         approval: Some(opening.approved(signatures.clone())),
     };
@@ -240,6 +243,10 @@ fn meant(state: &TrustState, base: &Base, path: &RecipePath, limits: &Limits) ->
         Some(Err(why)) => return Err(unknown(&format!("what is published cannot be read ({why})"))),
         None => return Err(unknown("no such recipe is published")),
     };
+    let read = edition_gates(state, limits);
+    if let Some(why) = read.as_ref().and_then(|read| read.unclear.get(path)) {
+        return Err(unknown(&format!("its gate is not understood here: {why}; use a newer mulberryctl")));
+    }
     let edition = state.edition(limits);
     let lane = edition.as_ref().and_then(|edition| edition.lanes.get(&path.lane));
     let listed = lane.and_then(|lane| lane.recipes.iter().find(|listed| listed.path == *path));
@@ -264,11 +271,38 @@ fn opening(path: &RecipePath, meant: &Meant, percent: BasisPoints, now: Timestam
         percent,
         since,
         expires: since.saturating_add(LIFE).unwrap_or(Timestamp::MAX),
+        open_until: None,
     }
 }
 
+/// The time that is signed: none for the recipe's own end, which clients keep to anyway. So older ones read the opening, too.
+fn open_until(
+    wanted: Option<Timestamp>,
+    recipe: &Recipe,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Failure> {
+    let Some(until) = wanted.filter(|until| *until != recipe.expires) else { return Ok(None) };
+    let unfit = |why: String| {
+        Err(Failure::usage(FailureKind::OpenUntil, format!("--open-until: {why} Nothing was signed.")))
+    };
+    if recipe.opens == Opens::Server {
+        return unfit(
+            "clients check it only where the recipe says opens = \"people\"; this one the server's keys alone open. Pause or end \
+             its gate when the time has come."
+                .to_owned(),
+        );
+    }
+    if until <= now {
+        return unfit(format!("{} is over.", output::instant(until)));
+    }
+    if until > recipe.expires {
+        return unfit(format!("the recipe itself ends before that, at {}.", output::instant(recipe.expires)));
+    }
+    Ok(Some(until))
+}
+
 fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
-    let Opening { path, revision, percent, expires, .. } = &file.opening;
+    let Opening { path, revision, percent, .. } = &file.opening;
     let gate = match &meant.gate {
         None => "closed".to_owned(),
         Some(gate) => match gate.state {
@@ -284,13 +318,41 @@ fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
         String::new()
     };
     format!(
-        "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.{beyond}\n\
-         Counts when it is handed in before {}, once.\n\
-         Reason, which is not signed and can be changed on the way: {:?}\n\n{}",
-        output::instant(*expires),
+        "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.{beyond}\n{}\n\
+         Not signed, and can be changed on the way: the reason {:?}, {}\n\n{}",
+        binds(&file.opening, &meant.recipe),
         file.reason,
+        match file.note.as_str() {
+            "" => "and no note for the public".to_owned(),
+            note => format!("and the note for the public {note:?}"),
+        },
         words::describe(&meant.recipe, now)
     )
+}
+
+/// Until when the signature counts, and whom that binds.
+fn binds(opening: &Opening, recipe: &Recipe) -> String {
+    let (handed_in, end) = (output::instant(opening.expires), output::instant(recipe.expires));
+    let clients = match (recipe.opens, opening.open_until) {
+        (Opens::Server, _) => format!(
+            "Clients never see it: until the recipe ends, at {end}, they open by the server's keys alone."
+        ),
+        (Opens::People, Some(until)) => format!(
+            "Clients take the recipe by it until {}, whoever holds the server's keys; who has taken it keeps it.",
+            output::instant(until)
+        ),
+        (Opens::People, None) => format!(
+            "Clients take the recipe by it until the recipe ends, at {end}, whoever holds the server's keys. To end that sooner: \
+             --open-until."
+        ),
+    };
+    format!(
+        "The server takes it once, before {handed_in}. That binds the server, and nobody who stole its keys.\n{clients}"
+    )
+}
+
+fn edition_gates(state: &TrustState, limits: &Limits) -> Option<ReadGates> {
+    state.edition(limits)?.gates?.read.ok()
 }
 
 fn add(file: &mut OpeningFile, keys: &[PersonKey], base: &Base) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
-    gates::{Gate, Gates},
+    gates::Gate,
     limits::Limits,
     proposal::Live,
     recipe::{Lane, Recipe, RecipePath, published},
@@ -140,15 +140,14 @@ pub(in crate::commands) async fn current(
             bytes.and_then(|bytes| published::read(&path, &bytes, limits).map_err(|error| error.to_string()));
         recipes.insert(path, recipe);
     }
-    let gates =
-        edition.and_then(|edition| edition.gates).and_then(|gates| Gates::read(&gates.bytes, limits).ok());
+    let gates = edition.and_then(|edition| edition.gates).and_then(|gates| gates.read.ok());
     let other = Lane::ALL.into_iter().find(|other| *other != lane);
     Ok(Base {
         targets: targets.clone(),
         lane: lane_metadata,
         other: other.and_then(|other| state.trusted().targets(other.as_str()).cloned()),
         recipes,
-        gates: gates.map(|gates| gates.0).unwrap_or_default(),
+        gates: gates.map(|read| read.gates.0).unwrap_or_default(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use mulberry_shared::{
+    answer::plain,
     operators::{GateState, PublishResponse, RecipeStatus},
     proposal::{Change, Changes},
 };
@@ -36,16 +37,17 @@ pub(super) fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
     format!("{}{}", state(recipe, now), former(recipe))
 }
 
-/// What holds for clients that have an earlier revision, as its gate stands: a gate speaks for the published revision, so no end
-/// reaches them any more.
+/// What holds for clients that have an earlier revision, as its gate stands. What was ended stays so; no other one can be ended
+/// any more.
 fn former(recipe: &RecipeStatus) -> String {
     let RecipeStatus { slug, revision, .. } = recipe;
     let withdraw = format!("What undoes it there: mulberryctl publish --withdraw {slug} --key …");
     match recipe.gate.as_ref().filter(|gate| gate.revision < *revision) {
         None => String::new(),
         Some(gate) if gate.state == GateState::Ended => format!(
-            "\nRevision {} has ended, but clients that were away since then keep it once revision {revision} opens, until they are \
-             among its share. {withdraw}; the fix then goes out under another slug.",
+            "\nRevision {} has ended, and clients that were away meet its end whatever follows. Agents that do not know lists of \
+             ended revisions take no gate at all once revision {revision} has one: where such are in the field, withdraw {slug} and \
+             publish the fix under another slug.",
             gate.revision
         ),
         Some(gate) => format!(
@@ -82,6 +84,10 @@ fn state(recipe: &RecipeStatus, now: Timestamp) -> String {
                 recipe.revision
             )
         }
+        Some(GateState::Open) if recipe.closed_to_clients.is_some() => format!(
+            "NOT LIVE: clients take its gate for closed, since {}.",
+            recipe.closed_to_clients.as_deref().map(plain).unwrap_or_default()
+        ),
         Some(GateState::Open) => match recipe.starts.filter(|starts| *starts > now) {
             Some(starts) => format!("NOT LIVE: {} starts {}.", recipe.slug, output::distance(starts, now)),
             None => format!(
@@ -118,6 +124,7 @@ mod tests {
             gate: None,
             on_gate_end: None,
             effective_percent: 0,
+            closed_to_clients: None,
             next_step: None,
         };
         let closed = "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N";
@@ -129,7 +136,18 @@ mod tests {
             let set =
                 Some(SetBy { event: 3, by: "mei".into(), at: now - jiff::SignedDuration::from_mins(3) });
             let stopped = state == GateState::Paused;
-            Some(GateStatus { revision, state, percent: 500, reason: "r".into(), since: now, set, stopped })
+            Some(GateStatus {
+                revision,
+                state,
+                percent: 500,
+                reason: "r".into(),
+                note: String::new(),
+                ended: vec![],
+                open_until: None,
+                since: now,
+                set,
+                stopped,
+            })
         };
         recipe.gate = gate(1, GateState::Open);
         assert_eq!(state(&recipe, now), closed, "a gate speaks for one revision");
@@ -137,11 +155,17 @@ mod tests {
         recipe.gate = gate(1, GateState::Ended);
         let after_an_end = live(&recipe, now);
         assert!(
-            after_an_end.contains("\nRevision 1 has ended, but clients that were away"),
+            after_an_end.contains("\nRevision 1 has ended, and clients that were away meet its end"),
             "{after_an_end}"
         );
-        assert!(after_an_end.contains("publish --withdraw fix"), "{after_an_end}");
+        assert!(after_an_end.contains("withdraw fix"), "{after_an_end}");
         recipe.gate = gate(2, GateState::Open);
+        recipe.closed_to_clients = Some("the signatures of the emergency lane have expired".into());
+        assert!(
+            live(&recipe, now)
+                .starts_with("NOT LIVE: clients take its gate for closed, since the signatures")
+        );
+        recipe.closed_to_clients = None;
         recipe.effective_percent = 500;
         assert_eq!(live(&recipe, now), "LIVE: fix reaches 5 % of those it is for.");
         recipe.starts = Some(now + jiff::SignedDuration::from_hours(3));

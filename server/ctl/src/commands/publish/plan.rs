@@ -169,14 +169,7 @@ mod tests {
     #[test]
     fn new_changed_withdrawn_and_unchanged_are_told_apart_and_named() {
         let mut base = base(&[recipe("a", 1, "A"), recipe("b", 1, "B"), recipe("c", 1, "C")], &[]);
-        let gate = Gate {
-            revision: 1,
-            state: GateState::Open,
-            percent: BasisPoints::new(500).unwrap(),
-            reason: "r".into(),
-            since: now(),
-            approval: None,
-        };
+        let gate = Gate::new(1, GateState::Open, BasisPoints::new(500).unwrap(), now());
         base.gates.insert(recipe("a", 1, "A").path(), gate);
         let mut wishes = wish(recipe("a", 2, "A2"));
         wishes.extend(wish(recipe("d", 1, "D")));

@@ -1,7 +1,8 @@
 use std::path::Path;
 
+use mulberry_shared::approval::{LIFE, Opening};
 use mulberry_shared::ceremony::{Ceremony, Lone, Step, plan};
-use mulberry_shared::operators::{ProposalRequest, PublishRequest, SignatureRequest};
+use mulberry_shared::operators::{GateRequest, GateState, ProposalRequest, PublishRequest, SignatureRequest};
 use mulberry_shared::proposal::{Document, Role};
 use mulberry_shared::recipe::Lane;
 use mulberry_shared::trust::Signer;
@@ -11,7 +12,7 @@ use crate::keys::{KeyFolder, KeySource};
 use crate::state::ceremonies;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
-use crate::test_support::{Keys, Parts, Proposal, key, start};
+use crate::test_support::{Keys, Parts, Proposal, gate, key, path, start};
 
 fn made(core: &Core, steps: &[Step]) -> Ceremony {
     let state = core.served().state.clone();
@@ -130,6 +131,46 @@ async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
     let request = signature(&core, shown, 21);
     let signed = core.sign_proposal("mei".into(), one.id.to_string(), request).await.unwrap();
     assert_eq!(signed.proposal.unwrap().missing, 1);
+}
+
+#[tokio::test]
+async fn a_revoked_key_closes_what_it_opened_and_everybody_is_told() {
+    let parts = Parts::initialised(MemoryStore::new()).await;
+    let core = parts.open().await.unwrap();
+    let at = path("emergency/guarded.json");
+    let lane = Proposal::new(&core.served().state, Lane::Emergency, &[("emergency/guarded.json", 1)], &[]);
+    core.publish("mei".into(), Lane::Emergency, lane.request()).await.unwrap();
+    let open = async |since: Timestamp, keys: [u8; 2]| {
+        let state = core.served().state.clone();
+        let percent = mulberry_shared::sampling::BasisPoints::new(5_000).unwrap();
+        let (sha256, expires) = (state.recipe(&at).unwrap().sha256, since + LIFE);
+        let opening =
+            Opening { path: at.clone(), revision: 1, sha256, percent, since, expires, open_until: None };
+        let authority = state.targets.authority("emergency", "targets").unwrap();
+        let sign = |number| opening.sign(authority, &key(number)).unwrap();
+        let approval = Some(opening.approved(keys.map(sign).into()));
+        let request = GateRequest { approval, ..gate(1, GateState::Open, Some(5_000)) };
+        core.set_gate("mei".into(), at.clone(), request).await
+    };
+    let reaches = |core: &Core| {
+        let [recipe] = &core.status().recipes[..] else { panic!("one recipe") };
+        (recipe.effective_percent, recipe.closed_to_clients.is_some())
+    };
+    open(start(), [21, 22]).await.unwrap();
+    assert_eq!((reaches(&core), core.reading().closed_gates), ((5_000, false), 0));
+
+    let ceremony = made(&core, &[revoke(Role::Emergency, 21)]);
+    let done = hand_in(&core, signed(&core, &ceremony, &[11, 13, 22, 23])).await.unwrap();
+    assert_eq!(done.outcome, ProposalOutcome::Published);
+    let [told] = &done.closed[..] else { panic!("{done:?}") };
+    assert!(told.contains("emergency/guarded.json") && told.contains("1 of the 2 distinct keys"), "{told}");
+    assert_eq!(core.troubles(), done.closed, "status and heartbeat");
+    assert_eq!((reaches(&core), core.reading().closed_gates), ((0, true), 1));
+
+    let second = jiff::SignedDuration::from_secs(1);
+    let opened = open(start() + second, [22, 23]).await.unwrap();
+    assert_eq!((opened.recipe.effective_percent, opened.recipe.closed_to_clients), (5_000, None));
+    assert_eq!((core.troubles(), core.reading().closed_gates), (vec![], 0));
 }
 
 /// Three of three had to sign. The third leaves, and two are enough for what two have signed.
