@@ -318,7 +318,7 @@ fn a_revoked_key_closes_a_gate_aloud_and_two_others_open_it_again_at_the_same_pe
     };
     decided("gate-closed", closed);
 
-    says(open(&stage, "100", &[]), 1, &["clients take it for closed", "have them sign the opening"]);
+    says(open(&stage, "100", &[]), 1, &["clients take it for closed", "Have them sign the opening"]);
     let again = says(open_with([2, 3], &[]), 0, &["is open at 100 %", "To end that sooner: --open-until"]);
     assert!(!again.stdout.contains("It was so already"), "{again:?}");
     says(stage.ctl(&["status"]).unwrap(), 0, &["open at 100 %"]);
