@@ -41,7 +41,7 @@ fn the_whole_night_from_a_certificate_file_to_repaired_clients() {
         night.play(step);
     }
     let read_aloud = night.play("show");
-    assert!(read_aloud.contains(">=60, <67"), "what was edited is what is read: {read_aloud}");
+    assert!(read_aloud.contains(">=60.0, <67.0"), "what was edited is what is read: {read_aloud}");
     for step in ["preflight", "publish"] {
         night.play(step);
     }

@@ -12,7 +12,7 @@ struct Document {
     path: String,
     /// What the agent's sentence must say of it.
     told: String,
-    /// The recipes of the second edition that are applied all the same.
+    /// The recipes of the second edition that are applied all the same, where the run fails.
     passes: &'static [&'static str],
     /// The agent that meets it.
     agent: &'static str,
@@ -27,15 +27,28 @@ enum Length {
 }
 
 impl Document {
-    /// The exit code after this damage: 4 when nothing usable arrives, 3 when what arrives is refused. To be longer than was
-    /// promised, or to say so, is something to refuse.
+    /// The exit code after this damage: 4 when nothing usable arrives, 3 when what arrives is refused. A root that does not arrive
+    /// is none, since whoever can send an error can send a 404.
     fn exit(&self, damage: Damage) -> i32 {
-        let too_long = match damage {
+        match (self.arrives(damage), self.name) {
+            (true, _) => 3,
+            (false, "root") => 0,
+            (false, _) => 4,
+        }
+    }
+
+    /// Whether there is something to refuse: to be longer than was promised, or to say so, is.
+    fn arrives(&self, damage: Damage) -> bool {
+        match damage {
             Damage::Huge | Damage::HugeAnnounced => true,
             Damage::WrongContentLength => self.length == Length::Signed,
-            _ => false,
-        };
-        if damage.is_of_the_transfer() && !too_long { 4 } else { 3 }
+            _ => !damage.is_of_the_transfer(),
+        }
+    }
+
+    /// The recipes of the second edition that are applied in spite of this damage.
+    fn passes(&self, damage: Damage) -> &'static [&'static str] {
+        if self.exit(damage) == 0 { &["second-emergency", "second-routine"] } else { self.passes }
     }
 }
 
@@ -73,12 +86,12 @@ fn damage_to_one_document_is_told_and_leaves_the_last_good_state() {
                 wrong.push(format!("{case}: does not name {}: {detail}", document.told));
             }
             let mut applied: Vec<&str> = held.iter().map(String::as_str).collect();
-            applied.extend(document.passes);
+            applied.extend(document.passes(damage));
             applied.sort_unstable();
             if enrolled(&state) != applied {
                 wrong.push(format!("{case}: enrolled {:?} instead of {applied:?}", enrolled(&state)));
             }
-            if document.passes.is_empty() && shown(&state) != before {
+            if document.passes(damage).is_empty() && shown(&state) != before {
                 wrong.push(format!("{case}: what the host sees has changed"));
             }
             let ((code, detail), _) = once(&scene, "victim", &good);

@@ -176,6 +176,7 @@ pub(crate) fn names_and_constraints(bytes: usize) -> Vec<u8> {
 }
 
 /// What a thief of a CA's key can make: layers of CAs, each issued by all of the layer above, below one that may have none below it.
+/// A layer is a whole number of CAs wide, so only some sizes double.
 pub(crate) fn mesh(bytes: usize) -> Vec<u8> {
     let anchor = anchor();
     let len = anchor.pem().len() + 40;
