@@ -15,7 +15,9 @@ const ARCHIVE: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
 fuzz_target!(|input: (u8, &[u8])| {
     let (size, bytes) = (usize::from(input.0).max(1), input.1);
     let limits = XpiLimits::default();
-    let Ok(directory) = Directory::read(&ARCHIVE, &limits) else { unreachable!("the archive is well-formed") };
+    let Ok(directory) = Directory::read(&ARCHIVE, &limits) else {
+        unreachable!("the archive is well-formed")
+    };
     for digest in WeakestDigest::ALL {
         let wanted = Wanted { digest, names: DigestNames::JarsignerToo };
         let files = |size: usize| {

@@ -3,7 +3,7 @@
 //! Roles that people sign: each key has a person, no person has two keys of a role, and the people are as many as must sign at
 //! least. Roles that the server signs: one key alone suffices. No key serves two roles, and none is named that serves no role.
 //!
-//! A person's name is a [`Person`], and two that look alike are one person. Repositories whose metadata has other names were
+//! A person's name is a [`Person`](crate::trust::Person), and two that look alike are one person. Repositories whose metadata has other names were
 //! published before that was checked. Agents count keys and read no names, so they go on; a ceremony is refused until it gives
 //! those people other names ([`Step::Rename`](super::Step::Rename)), and a ledger that records such metadata still reads
 //! ([`Names::AsRecorded`]).

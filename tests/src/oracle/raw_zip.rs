@@ -139,7 +139,7 @@ impl RawEntry {
         out.extend((self.local_name.len() as u16).to_le_bytes());
         out.extend((self.local_extra.len() as u16).to_le_bytes());
         [&out, &self.local_name, &self.local_extra, &self.packed, &self.descriptor]
-            .map(|part| part.as_slice())
+            .map(std::vec::Vec::as_slice)
             .concat()
     }
 
@@ -153,7 +153,7 @@ impl RawEntry {
         out.extend(lengths.iter().chain(&[self.disk, 0]).flat_map(|value| value.to_le_bytes()));
         out.extend(self.attributes.to_le_bytes());
         out.extend(offset.to_le_bytes());
-        [&out, &self.name, &self.extra, &self.comment].map(|part| part.as_slice()).concat()
+        [&out, &self.name, &self.extra, &self.comment].map(std::vec::Vec::as_slice).concat()
     }
 }
 

@@ -24,11 +24,13 @@ use super::making::Making;
 use crate::LabError;
 use crate::pki::LabCertificate;
 
+type Change = dyn Fn(&mut Making) -> Result<(), LabError>;
+
 /// One change, by name.
 pub struct Shape {
     /// Its group and its name in it.
     pub name: String,
-    change: Box<dyn Fn(&mut Making) -> Result<(), LabError>>,
+    change: Box<Change>,
     /// Whether it may be combined with others at random: it is cheap.
     pub cheap: bool,
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `answer` | what holds after a gate was set |
 //! | `end` | what an end does to whom, and the question before it |
-//! | [`opening`] | openings that more than one person answers for |
+//! | `opening` | openings that more than one person answers for |
 //! | `others` | what a colleague stopped, and is not undone unknown |
 
 pub(super) mod answer;

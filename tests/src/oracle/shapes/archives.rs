@@ -15,11 +15,11 @@ fn archive(name: &str, edit: impl Fn(&mut RawZip) + Clone + 'static) -> Shape {
 }
 
 fn entry(name: &str, edit: impl Fn(&mut RawEntry) + Clone + 'static) -> Shape {
-    archive(name, move |zip| zip.entries.get_mut(FILE).into_iter().for_each(|entry| edit(entry)))
+    archive(name, move |zip| zip.entries.get_mut(FILE).into_iter().for_each(&edit))
 }
 
 fn every(name: &str, edit: impl Fn(&mut RawEntry) + Clone + 'static) -> Shape {
-    archive(name, move |zip| zip.entries.iter_mut().for_each(|entry| edit(entry)))
+    archive(name, move |zip| zip.entries.iter_mut().for_each(&edit))
 }
 
 fn refused(refusal: Refusal, shape: Shape) -> Shape {
@@ -117,20 +117,20 @@ pub fn all() -> Vec<Shape> {
         archive("one byte after the end", |zip| zip.trailing = b"x".to_vec()),
         archive("21 bytes after the end", |zip| zip.trailing = vec![0; 21]),
         archive("an end mark in the last 21 bytes", |zip| {
-            zip.trailing = [b"PK\x05\x06".to_vec(), vec![0; 17]].concat()
+            zip.trailing = [b"PK\x05\x06".to_vec(), vec![0; 17]].concat();
         }),
         archive("100 bytes after the end", |zip| zip.trailing = vec![b'x'; 100]),
         archive("70,000 bytes after the end", |zip| zip.trailing = vec![b'P'; 70_000]),
         archive("a prefix that offsets count", |zip| zip.prefix = b"#!/bin/sh\nexit 0\n".to_vec()),
         archive("a prefix that offsets do not count", |zip| {
-            zip.uncounted_prefix = b"#!/bin/sh\nexit 0\n".to_vec()
+            zip.uncounted_prefix = b"#!/bin/sh\nexit 0\n".to_vec();
         }),
         archive("a gap between entries", |zip| zip.entries[FILE].gap = vec![7; 30]),
         archive("a gap before the first entry", |zip| zip.entries[0].gap = vec![7; 30]),
         archive("a signing block before the directory", |zip| zip.before_directory = vec![7; 4096]),
         archive("bytes between directory and end", |zip| zip.after_directory = vec![7; 40]),
         archive("a directory signature after the directory", |zip| {
-            zip.after_directory = b"PK\x05\x05\x02\0ab".to_vec()
+            zip.after_directory = b"PK\x05\x05\x02\0ab".to_vec();
         }),
         archive("zip64's records before the end", |zip| {
             zip.after_directory =
@@ -173,18 +173,18 @@ pub fn all() -> Vec<Shape> {
         entry("method 9", |entry| entry.method = 9),
         entry("method 1", |entry| entry.method = 1),
         entry("made elsewhere, with attributes of a link", |entry| {
-            (entry.made_on, entry.attributes) = (0, 0o120_777 << 16)
+            (entry.made_on, entry.attributes) = (0, 0o120_777 << 16);
         }),
         entry("attributes of a folder", |entry| entry.attributes = 0o040_755 << 16),
         entry("no attributes", |entry| entry.attributes = 0),
         archive("a file twice, equal", |zip| zip.entries.push(zip.entries[FILE].clone())),
         archive("a signature file twice, equal", |zip| zip.entries.extend(zip.entries.last().cloned())),
         archive("a manifest twice, equal", |zip| {
-            zip.entries.push(zip.entries[zip.entries.len() - 3].clone())
+            zip.entries.push(zip.entries[zip.entries.len() - 3].clone());
         }),
         archive("a file added", |zip| zip.entries.extend(RawEntry::of(&ZipEntry::new("added.js", "evil()")))),
         archive("a file added in META-INF", |zip| {
-            zip.entries.extend(RawEntry::of(&ZipEntry::new("META-INF/added", "x")))
+            zip.entries.extend(RawEntry::of(&ZipEntry::new("META-INF/added", "x")));
         }),
         archive("a file removed", |zip| drop(zip.entries.remove(FILE))),
         archive("a file modified", |zip| {
@@ -197,7 +197,7 @@ pub fn all() -> Vec<Shape> {
             zip.entries.extend(folder.iter().cloned().chain(folder.iter().cloned()));
         }),
         archive("the folder META-INF", |zip| {
-            zip.entries.extend(RawEntry::of(&ZipEntry::new("META-INF/", "")))
+            zip.entries.extend(RawEntry::of(&ZipEntry::new("META-INF/", "")));
         }),
         archive("a folder, deflated", |zip| {
             let entry = ZipEntry { name: b"folder/".to_vec(), data: Vec::new(), method: Method::Deflated };

@@ -86,7 +86,7 @@ pub fn all() -> Vec<Shape> {
         KeyUsages::CRLSign,
     ] {
         all.push(end_entity(usage, move |spec| {
-            (spec.key_usage, spec.second_key_usage) = (Some(usage), None)
+            (spec.key_usage, spec.second_key_usage) = (Some(usage), None);
         }));
         all.push(issuer(usage, move |spec| (spec.key_usage, spec.second_key_usage) = (Some(usage), None)));
         all.push(end_entity(("digitalSignature and", usage), move |spec| {
@@ -96,7 +96,7 @@ pub fn all() -> Vec<Shape> {
     all.push(end_entity("no key usage", |spec| spec.key_usage = None));
     all.push(issuer("no key usage", |spec| spec.key_usage = None));
     all.push(issuer("no EKU, no key usage", |spec| {
-        (spec.key_usage, spec.extended_key_use) = (None, ExtendedKeyUse::Absent)
+        (spec.key_usage, spec.extended_key_use) = (None, ExtendedKeyUse::Absent);
     }));
     for (oid, value) in EXTENSIONS {
         all.extend(extension(oid, true, value));
@@ -123,7 +123,7 @@ pub fn all() -> Vec<Shape> {
         ("signed with SHA-256", |spec| spec.signature = Some(SignatureKind::Sha256Rsa)),
         ("serial number 0", |spec| spec.serial = 0),
         ("no key identifiers", |spec| {
-            (spec.subject_key_id, spec.authority_key_id) = (Presence::Absent, Presence::Absent)
+            (spec.subject_key_id, spec.authority_key_id) = (Presence::Absent, Presence::Absent);
         }),
         ("excluded names", |spec| spec.excluded_dns = vec!["example.com".to_owned()]),
         ("alternative names", |spec| spec.dns_names = vec!["addons.example.org".to_owned()]),

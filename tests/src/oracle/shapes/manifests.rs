@@ -28,7 +28,8 @@ fn both(name: &str, edit: impl Fn(String) -> String + Clone + 'static) -> [Shape
 
 /// Bytes that are no text, after another change, stay as they are.
 fn edited(bytes: Vec<u8>, edit: &dyn Fn(String) -> String) -> Vec<u8> {
-    String::from_utf8(bytes).map_or_else(|error| error.into_bytes(), |text| edit(text).into_bytes())
+    String::from_utf8(bytes)
+        .map_or_else(std::string::FromUtf8Error::into_bytes, |text| edit(text).into_bytes())
 }
 
 /// The manifest without the section of the file whose name ends so.

@@ -157,17 +157,17 @@ pub fn all() -> Vec<Shape> {
         }),
         Shape::new("PKCS#7: three certificates more", |making| making.embedded_before = junk(3, false)),
         Shape::new("PKCS#7: intermediates not embedded", |making| {
-            making.intermediates_embedded = Presence::Absent
+            making.intermediates_embedded = Presence::Absent;
         }),
         Shape::new("PKCS#7: what is no certificate beside them", |making| {
-            making.embedded_before = vec![tlv(0x30, b"\x02\x01\x07")]
+            making.embedded_before = vec![tlv(0x30, b"\x02\x01\x07")];
         }),
         Shape::refused("PKCS#7: 300 certificates more", Refusal::Ceiling, |making| {
-            making.embedded_before = junk(300, false)
+            making.embedded_before = junk(300, false);
         })
         .dear(),
         Shape::refused("PKCS#7: 300 KB of certificates more", Refusal::Ceiling, |making| {
-            making.embedded_before = junk(120, true)
+            making.embedded_before = junk(120, true);
         })
         .dear(),
         cose("ES256", &[CoseAlgorithm::Es256]),
@@ -177,7 +177,7 @@ pub fn all() -> Vec<Shape> {
         cose("ES256 and ES384", &[CoseAlgorithm::Es256, CoseAlgorithm::Es384]),
         cose("ES256 and PS256", &[CoseAlgorithm::Es256, CoseAlgorithm::Ps256]),
         Shape::refused("COSE: nine signers", Refusal::Ceiling, |making| {
-            making.cose = vec![CoseAlgorithm::Es256; 9]
+            making.cose = vec![CoseAlgorithm::Es256; 9];
         }),
         cose_fault("external_aad empty", Fault::CoseEmptyAad),
         cose_fault("bit flipped", Fault::CoseBitFlipped),
