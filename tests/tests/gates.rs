@@ -393,7 +393,7 @@ fn a_servers_clock_that_was_years_ahead_for_a_moment_blocks_nobody() {
     stage.ctl(&["gate", "pause", SLUG, "--reason", "crashes"]).unwrap().expect_code(0).unwrap();
     restart(&mut stage, right + SignedDuration::from_mins(1));
 
-    let way_out = "gate pause emergency/fix.json --reason \"right time\"";
+    let way_out = "gate pause emergency/fix.json --reason 'crashes'";
     let told = says(
         stage.ctl(&["status"]).unwrap(),
         1,
@@ -401,7 +401,7 @@ fn a_servers_clock_that_was_years_ahead_for_a_moment_blocks_nobody() {
     );
     assert!(told.stdout.contains(way_out), "{told:?}");
     stage
-        .ctl(&["gate", "pause", "emergency/fix.json", "--reason", "right time"])
+        .ctl(&["gate", "pause", "emergency/fix.json", "--reason", "crashes"])
         .unwrap()
         .expect_code(0)
         .unwrap();

@@ -28,8 +28,8 @@ use crate::state::{Pace, Published, Stamp, State, share};
 
 pub use pace::next_step;
 
-/// The event that the request asks for; `None` when the gate already stands so, for clients, too. Another reason for what is
-/// open changes nothing, since a bake would begin anew.
+/// The event that the request asks for; `None` when the gate already stands so, for clients, too. Another reason changes
+/// nothing for what is open, since a bake would begin anew, nor for what has ended, since that is over.
 ///
 /// # Errors
 /// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `would-resume`, `second-key-needed`,
@@ -67,8 +67,8 @@ pub fn decide(
         note: note(request, stands, limits)?,
         since: match (&request.approval, stands) {
             (Some(approval), _) => approval.since,
-            // Another word for the public begins no bake anew.
-            (None, Some(old)) if old.state == GateState::Open && !ahead => old.since,
+            // Another word for the public begins no bake anew, and ends nothing later.
+            (None, Some(old)) if old.state != GateState::Paused && !ahead => old.since,
             // Never before what was there: what people signed for an earlier instant must stay used.
             (None, _) => whole_seconds(time.now).max(floor),
         },
@@ -84,7 +84,7 @@ pub fn decide(
         let signed = request.approval.is_none()
             || old.approval.is_none()
             || until(&request.approval) == until(&old.approval);
-        let reason = old.state == GateState::Open || state.reason(path) == gate.reason;
+        let reason = old.state != GateState::Paused || state.reason(path) == gate.reason;
         signed && reason && old.note == gate.note && differs.is_none() && !ahead
     });
     match current {

@@ -118,7 +118,9 @@ pub fn ahead(state: &State, time: &Time) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for (path, gate) in state.gates.0.iter().filter(|(path, gate)| lies(path, gate)) {
         let at = state.pace(path).map_or(gate.since, |pace| pace.last.at.max(gate.since));
-        let (percent, reason) = (gate.percent, "--reason \"right time\"");
+        // As it stands, with what was said of it: whoever resumes it reads that.
+        let said = Some(state.reason(path)).filter(|reason| !reason.is_empty()).unwrap_or("right time");
+        let (percent, reason) = (gate.percent, format!("--reason '{}'", said.replace('\'', "'\\''")));
         let again = match gate.state {
             GateState::Open => {
                 format!("gate open {path} --percent {} {reason}", percent.to_string().trim_end_matches('%'))

@@ -157,14 +157,18 @@ fn two_people(failure: Failure, path: &RecipePath, request: &GateRequest) -> Fai
     if failure.kind != Kind::from(ProblemKind::SecondKeyNeeded) {
         return failure;
     }
-    let quoted = request.reason.replace('\'', "'\\''");
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    // An opening in a file resumes when it is submitted.
     let resume = if request.resumes.is_some() { " --resume" } else { "" };
+    let note =
+        request.note.as_deref().map_or(String::new(), |note| format!(" --public-note {}", quoted(note)));
     let command = format!(
-        "mulberryctl gate open {path} --percent {} --reason '{quoted}'{resume}",
-        output::percent(request.percent.unwrap_or_default()).trim_end_matches([' ', '%'])
+        "mulberryctl gate open {path} --percent {} --reason {}{note}",
+        output::percent(request.percent.unwrap_or_default()).trim_end_matches([' ', '%']),
+        quoted(&request.reason)
     );
     let sentence = format!(
-        "{}\nWith whoever signs at this machine, a --key for each:\n  {command} --key people/NAME/{}.pem\n\
+        "{}\nWith whoever signs at this machine, a --key for each:\n  {command}{resume} --key people/NAME/{}.pem\n\
          With one at another machine:\n  {command} --out {}.opening",
         failure.sentence, path.lane, path.slug
     );
@@ -221,15 +225,15 @@ mod tests {
             state: GateState::Open,
             percent: Some(1_250),
             reason: "it's urgent".into(),
-            note: None,
-            resumes: None,
+            note: Some("we're back".into()),
+            resumes: Some(3),
             approval: None,
         };
         let failure = Failure::no(ProblemKind::SecondKeyNeeded, "The server refused: …");
         let said = two_people(failure, &path, &request).sentence;
         for line in [
-            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --key people/NAME/emergency.pem",
-            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --out fix.opening",
+            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --public-note 'we'\\''re back' --resume --key people/NAME/emergency.pem",
+            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --public-note 'we'\\''re back' --out fix.opening",
         ] {
             assert!(said.lines().any(|said| said == line), "{said}");
         }

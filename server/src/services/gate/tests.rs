@@ -355,6 +355,8 @@ fn an_end_is_final_for_its_revision_and_a_new_revision_starts_closed() {
         assert_eq!(kind(&state, &request), ProblemKind::GateEnded);
     }
     assert_eq!(ask(&state, &gate(1, GateState::Ended, None)), Ok(None));
+    let again = GateRequest { reason: "another reason".into(), ..gate(1, GateState::Ended, None) };
+    assert_eq!(ask(&state, &again), Ok(None), "who ended it, when and why stays as it was");
     let state = published(2, &state);
     assert!(state.gates.of(&path("emergency/a.json"), 2).is_none());
     assert_eq!(kind(&state, &gate(1, GateState::Open, Some(1))), ProblemKind::RevisionMismatch);

@@ -23,7 +23,7 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         "{} revision {} is {gate_words} (edition {}, ledger {}).",
         recipe.path, recipe.revision, response.edition, response.ledger.sequence
     );
-    // A gate that is open so already keeps its reason, since an event would begin its bake anew.
+    // A gate that is open so already, or has ended, keeps its reason.
     if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.reason != reason) {
         text = format!(
             "{text}\nIt was so already, so nothing was recorded: its reason stays {:?}.",
