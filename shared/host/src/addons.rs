@@ -3,10 +3,12 @@
 //! Links are followed, to files and to folders: package managers such as Nix and stow install add-ons as links. What a link leads to
 //! is looked at under the link's own name. Nothing is opened but folders, and nothing is changed.
 //!
-//! Folders are searched level by level, so that where a ceiling ends the search, what lies deepest is left out. Whatever is left out
-//! is named: of add-ons there nothing is known, which is not the same as "no add-ons".
+//! Each folder is searched once, however many links lead to it: what is really below the folder first, then what links lead to, each
+//! level by level. So where a ceiling ends the search, what links lead to and what lies deepest is left out, and no link keeps the
+//! search from what is really there. Whatever is left out is named: of add-ons there nothing is known, which is not the same as
+//! "no add-ons".
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, DirEntry, Metadata};
@@ -21,7 +23,7 @@ pub struct Limits {
     pub addons: usize,
     /// The deepest folder looked into; those named to begin with have depth 0.
     pub depth: usize,
-    /// Files and folders looked at, add-ons or not. Links can make a few folders appear in any number of places.
+    /// Files and folders looked at, add-ons or not: a link can lead to the whole disk.
     pub entries: usize,
 }
 
@@ -65,8 +67,8 @@ pub enum WhyLeftOut {
     Unreadable(String),
     /// A link whose target is not there.
     LeadsNowhere,
-    /// A link to a folder that it lies in. What is in that folder was found on the shorter way.
-    LeadsBack,
+    /// A link to a folder that is searched anyway, under another name.
+    SearchedAlready,
     /// It is called like an add-on, and is neither a file nor a folder.
     NotAFile,
     /// It is a folder deeper than the ceiling.
@@ -87,10 +89,10 @@ pub enum WhyLeftOut {
 }
 
 impl WhyLeftOut {
-    /// Whether add-ons may be there that were not found. Not where a link leads back: those were found.
+    /// Whether add-ons may be there that were not found. Not where they were found under another name.
     #[must_use]
     pub fn may_hide_addons(&self) -> bool {
-        *self != Self::LeadsBack
+        *self != Self::SearchedAlready
     }
 }
 
@@ -99,7 +101,7 @@ impl fmt::Display for WhyLeftOut {
         match self {
             Self::Unreadable(problem) => write!(f, "it cannot be looked at: {problem}"),
             Self::LeadsNowhere => f.write_str("it is a link, and what it leads to is not there"),
-            Self::LeadsBack => f.write_str("it is a link to a folder that it lies in"),
+            Self::SearchedAlready => f.write_str("it is a link to a folder that is searched already"),
             Self::NotAFile => f.write_str("it is called like an add-on, and is no regular file"),
             Self::TooDeep { limit } => write!(f, "it lies deeper than {limit} folders"),
             Self::TooManyAddons { limit } => write!(f, "there are more than {limit} add-ons"),
@@ -122,10 +124,19 @@ pub fn is_addon_name(name: &OsStr) -> bool {
 /// # Errors
 /// The folder itself cannot be looked into. What cannot be looked into below it is left out.
 pub fn search(root: &Path, limits: &Limits) -> io::Result<Found> {
-    let mut search = Search { root, limits, entries: 0, found: Found::default(), folders: VecDeque::new() };
-    let first = Folder { path: PathBuf::new(), way: vec![Place::of(&fs::metadata(root)?)] };
+    let first =
+        Folder { path: PathBuf::new(), place: Place::of(&fs::metadata(root)?), depth: 0, linked: false };
+    let mut search = Search {
+        root,
+        limits,
+        entries: 0,
+        found: Found::default(),
+        known: HashSet::from([first.place]),
+        real: VecDeque::new(),
+        linked: BTreeMap::new(),
+    };
     let mut ended = search.look_into(&first)?;
-    while let (None, Some(folder)) = (&ended, search.folders.pop_front()) {
+    while let (None, Some(folder)) = (&ended, search.next()) {
         match search.look_into(&folder) {
             Ok(end) => ended = end,
             // Removed since it was listed: as if it had not been there.
@@ -148,19 +159,25 @@ struct Search<'s> {
     /// How many entries were looked at.
     entries: usize,
     found: Found,
-    /// Those still to be looked into, those of lower depth first.
-    folders: VecDeque<Folder>,
+    /// The folders that were looked into, or will be without following a link.
+    known: HashSet<Place>,
+    /// Folders still to be looked into, those of lower depth first.
+    real: VecDeque<Folder>,
+    /// Those to which links lead, and folders below them, by depth and path: of several links to one folder the same is followed in
+    /// each search.
+    linked: BTreeMap<(usize, PathBuf), Place>,
 }
 
-/// A folder, and the way to it.
 struct Folder {
     path: PathBuf,
-    /// The folders from the first to this one, wherever they lie: a way that comes to one of them again goes in circles.
-    way: Vec<Place>,
+    place: Place,
+    depth: usize,
+    /// Whether a link was followed on the way to it.
+    linked: bool,
 }
 
 /// Where a folder really is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Place {
     device: u64,
     inode: u64,
@@ -173,6 +190,19 @@ impl Place {
 }
 
 impl Search<'_> {
+    fn next(&mut self) -> Option<Folder> {
+        if let Some(folder) = self.real.pop_front() {
+            return Some(folder);
+        }
+        while let Some(((depth, path), place)) = self.linked.pop_first() {
+            if self.known.insert(place) {
+                return Some(Folder { path, place, depth, linked: true });
+            }
+            self.leave_out(path, WhyLeftOut::SearchedAlready);
+        }
+        None
+    }
+
     /// Takes up what lies directly in a folder. Some reason where a ceiling ends the search.
     fn look_into(&mut self, folder: &Folder) -> io::Result<Option<WhyLeftOut>> {
         for entry in fs::read_dir(self.root.join(&folder.path))? {
@@ -225,14 +255,19 @@ impl Search<'_> {
             };
         }
         let place = Place::of(&metadata);
-        if parent.way.contains(&place) {
-            return Err(WhyLeftOut::LeadsBack);
+        if self.known.contains(&place) {
+            return Err(WhyLeftOut::SearchedAlready);
         }
-        if parent.way.len() > self.limits.depth {
+        if parent.depth >= self.limits.depth {
             return Err(WhyLeftOut::TooDeep { limit: self.limits.depth });
         }
-        let way = parent.way.iter().copied().chain([place]).collect();
-        self.folders.push_back(Folder { path: path.to_owned(), way });
+        let (path, depth) = (path.to_owned(), parent.depth + 1);
+        if parent.linked || kind.is_symlink() {
+            self.linked.insert((depth, path), place);
+        } else {
+            self.known.insert(place);
+            self.real.push_back(Folder { path, place, depth, linked: false });
+        }
         Ok(None)
     }
 
