@@ -224,9 +224,12 @@ impl<'a> SignatureFileReader<'a> {
             return Ok(());
         }
         let Self { name, lines, wanted, begun, found } = self;
-        lines
-            .read(piece, &mut |line| signature_line(line, *wanted, begun, found))
-            .map_err(|what| lines.fault(name, what))
+        let read = lines.read(piece, &mut |line| signature_line(line, *wanted, begun, found));
+        match read {
+            // What is wrong lies behind it, and whether that is in this piece or a later one makes no difference.
+            Err(_) if found.is_some() => Ok(()),
+            read => read.map_err(|what| lines.fault(name, what)),
+        }
     }
 
     /// Ends the file: the digest of the manifest.

@@ -160,6 +160,15 @@ fn what_firefox_reads_is_read() {
 }
 
 #[test]
+fn a_line_that_is_too_long_behind_the_word_of_a_signature_file_does_not_count_either() {
+    let text =
+        format!("Signature-Version: 1.0\nSHA1-Digest-Manifest: {SHA1_OF_A}\n{}\n", "x".repeat(100_000));
+    let before =
+        format!("Signature-Version: 1.0\n{}\nSHA1-Digest-Manifest: {SHA1_OF_A}\n", "x".repeat(100_000));
+    assert!(signature_file(&text, SHA1).is_ok() && signature_file(&before, SHA1).is_err());
+}
+
+#[test]
 fn nothing_counts_behind_the_word_of_a_signature_file() {
     let vouches = format!("Signature-Version: 1.0\nX: y\nSHA1-Digest-Manifest: {SHA1_OF_A}\nno attribute\n");
     assert!(signature_file(&vouches, SHA1).is_ok());
