@@ -103,23 +103,23 @@ fn links_that_multiply_folders_multiply_no_work() {
     scene.file("in/near.xpi");
     // Each folder leads to the next on two ways: two to the power of 16 of them.
     for level in 0..16 {
-        scene.file(&format!("farm/{level}/a.xpi"));
+        scene.file(&format!("maze/{level}/a.xpi"));
         for name in ["x", "y"] {
-            scene.link(&format!("farm/{level}/{name}"), &format!("../{}", level + 1));
+            scene.link(&format!("maze/{level}/{name}"), &format!("../{}", level + 1));
         }
     }
-    scene.link("in/farm", "../farm/0");
+    scene.link("in/maze", "../maze/0");
     let once = Limits { entries: 2 + 16 * 3, ..Limits::default() };
     let (addons, left_out) = scene.search_within("in", &once);
     assert_eq!((addons.len(), left_out.get("")), (17, None));
-    assert_eq!(left_out.get("farm/y"), Some(&WhyLeftOut::SearchedAlready));
+    assert_eq!(left_out.get("maze/y"), Some(&WhyLeftOut::SearchedAlready));
     let few = Limits { addons: 3, ..Limits::default() };
     let (addons, left_out) = scene.search_within("in", &few);
     assert_eq!((addons.len(), left_out.get("")), (3, Some(&WhyLeftOut::TooManyAddons { limit: 3 })));
     let flat = Limits { depth: 1, ..Limits::default() };
     let (addons, left_out) = scene.search_within("in", &flat);
-    assert_eq!(addons, ["farm/a.xpi", "near.xpi"]);
-    assert_eq!(left_out.get("farm/x"), Some(&WhyLeftOut::TooDeep { limit: 1 }));
+    assert_eq!(addons, ["maze/a.xpi", "near.xpi"]);
+    assert_eq!(left_out.get("maze/x"), Some(&WhyLeftOut::TooDeep { limit: 1 }));
 }
 
 /// Or one link would keep an add-on enabled that a recipe distrusts.
