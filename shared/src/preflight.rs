@@ -216,14 +216,22 @@ mod tests {
         expected: Option<u64>,
         verdicts: &[(VerdictKind, VerdictKind)],
     ) -> Vec<FindingKind> {
+        failures_under(&Anchors::from_iter(certificates().pop()), action, expected, verdicts)
+    }
+
+    fn failures_under(
+        anchors: &Anchors,
+        action: Action,
+        expected: Option<u64>,
+        verdicts: &[(VerdictKind, VerdictKind)],
+    ) -> Vec<FindingKind> {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut recipe = recipe().new_tree(&mut runner).unwrap().current();
         recipe.action = action;
-        let anchors = Anchors::from_iter(certificates().pop());
         let (limits, policy, times) = (Limits::default(), Policy::firefox(), [day(400)]);
         let question = Question {
             recipe: &recipe,
-            anchors: &anchors,
+            anchors,
             known: &[],
             policy: &policy,
             times: &times,
@@ -288,5 +296,16 @@ mod tests {
         let root = certificates().pop().unwrap();
         let action = Action::InstallCertificates { certificates: vec![root] };
         assert_eq!(failures(action, None, &[(IssuerExpired, Good)]), [FindingKind::TheRootItself]);
+    }
+
+    #[test]
+    fn an_intermediate_that_was_given_as_anchor_is_not_called_a_root() {
+        let intermediate = certificates().remove(0);
+        let anchors = Anchors::from_iter([intermediate.clone()]);
+        let action = Action::InstallCertificates { certificates: vec![intermediate] };
+        assert_eq!(
+            failures_under(&anchors, action, None, &[(IssuerExpired, Good)]),
+            [FindingKind::AnchorNotARoot]
+        );
     }
 }

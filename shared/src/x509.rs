@@ -40,7 +40,7 @@ mod usage;
 pub use certificate::{Certificate, LEAST_RSA_BITS};
 pub use distrust::{Distrust, DistrustReason};
 pub use error::{CertificateError, CertificateErrorKind, PathError, PathErrorKind};
-pub use file::Purpose;
+pub use file::{AnchorFile, Purpose};
 pub use intern::CertificateMemo;
 pub use memo::SignatureMemo;
 pub use path::{EndEntityTime, Path, PathBuilder};

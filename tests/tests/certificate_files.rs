@@ -36,6 +36,7 @@ impl Files {
         files.write("chain-windows.p7b", armoured("CERTIFICATE", &chain).as_bytes());
         files.write("several.p7b", &several);
         files.write("several-text.p7b", armoured("PKCS7", &several).as_bytes());
+        files.write("chain.pem", (replacement.to_pem() + &anchor.to_pem()).as_bytes());
         files.write("anchor.p7b", &certificates_only(&[anchor.der()]));
         files.write("anchor-latin1.pem", &comment(anchor.to_pem()));
         files.write("replacement-latin1.pem", &comment(replacement.to_pem()));
@@ -93,7 +94,7 @@ fn the_one_certificate_that_fits_is_read_wherever_a_file_of_certificates_is_give
     for file in FITTING {
         assert_eq!(files.verified(&[&anchor[..], &["--certificate", file]].concat()), after, "{file}");
     }
-    for file in ["chain.p7b", "chain-text.p7b", "anchor.p7b", "anchor-latin1.pem"] {
+    for file in ["chain.pem", "chain.p7b", "chain-text.p7b", "anchor.p7b", "anchor-latin1.pem"] {
         assert_eq!(files.verified(&["--anchor", file, "--certificate", "chain.p7b"]), after, "{file}");
         let preflight = ["preflight", "recipes/from-0", "--addons", "addons", "--at", "2019-05-05T00:00:00Z"];
         files.ctl(&[&preflight[..], &["--anchor", file]].concat()).expect_code(0).unwrap();
@@ -110,6 +111,43 @@ fn the_one_certificate_that_fits_is_read_wherever_a_file_of_certificates_is_give
             "{}",
             made.stdout
         );
+    }
+}
+
+/// A chain given as anchor pins its root, and each command says what it left out; an intermediate alone pins nothing.
+#[test]
+fn only_roots_become_anchors_whatever_the_form_of_the_file() {
+    let files = Files::new();
+    let new = ["recipe", "new", "--certificate", "replacement.der", "--slug", "fix"];
+    files.ctl(&new).expect_code(0).unwrap();
+    files.ctl(&["init", "authority", "--no-passphrase"]).expect_code(0).unwrap();
+    let given = |anchor: &str| {
+        let at = "2019-05-05T00:00:00Z";
+        let root = ["--trust", "authority/root.json", "--origin", "http://127.0.0.1:9", "--addons", "addons"];
+        let state = format!("state-of-{anchor}");
+        let with = ["--anchor", anchor];
+        [
+            files.ctl(&[&["preflight", "recipes/fix", "--addons", "addons", "--at", at], &with[..]].concat()),
+            files.agent(
+                &[&["verify", "addons", "--time", at, "--certificate", "replacement.der"], &with[..]]
+                    .concat(),
+            ),
+            files.agent(&[&["init"], &root[..], &["--state", &state], &with[..]].concat()),
+        ]
+    };
+    for chain in ["chain.pem", "chain.p7b", "chain-text.p7b", "chain-windows.p7b"] {
+        for said in given(chain) {
+            assert_eq!(said.code, Some(0), "{chain}: {}", said.stderr);
+            let warned = said.stderr.contains("left out \"signingca1") && said.stderr.contains(chain);
+            assert!(warned, "{chain}: {}", said.stderr);
+        }
+    }
+    for intermediate in ["replacement.der", "replacement-latin1.pem"] {
+        for said in given(intermediate) {
+            assert_eq!(said.code, Some(2), "{intermediate}: {}", said.stderr);
+            let told = said.stderr.contains(intermediate) && said.stderr.contains("holds no anchor");
+            assert!(told, "{intermediate}: {}", said.stderr);
+        }
     }
 }
 

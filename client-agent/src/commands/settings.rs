@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mulberry_shared::limits::Limits;
-use mulberry_shared::x509::{Anchors, Certificate, Purpose};
+use mulberry_shared::x509::{AnchorFile, Anchors, Certificate, CertificateErrorKind, Purpose};
 
 use super::Failure;
 use crate::config::{self, BadSetting, Config, Layer, Origin, validate};
@@ -182,31 +182,75 @@ pub fn tls(config: &Config, limits: &Limits) -> Result<Tls, Failure> {
     Tls::new(config.tls, roots).map_err(Failure::usage)
 }
 
-/// Reads the trust anchors.
+/// Reads the trust anchors that an agent runs with. An intermediate that an earlier `init` pinned stays one, with a warning: a
+/// client that refused its own settings would get no fix.
 ///
 /// # Errors
 /// A file cannot be read or holds something else than certificates.
 pub fn anchors(files: &[PathBuf], limits: &Limits) -> Result<Anchors, Failure> {
     let mut all = Vec::new();
     for file in files {
-        all.extend(anchor_file(file, limits)?);
+        let bytes = anchor_bytes(file)?;
+        let found = match Certificate::read_anchors(&bytes, &limits.x509) {
+            Err(error) if error.kind == CertificateErrorKind::NoAnchor => {
+                tracing::warn!("anchor {}: {error}; until then it stays pinned", file.display());
+                Certificate::read_file(&bytes, Purpose::Pool, &limits.x509)
+            }
+            found => found.map(|found| without_others(file, found)),
+        };
+        all.extend(found.map_err(|error| anchor_problem(file, &error))?);
     }
     Ok(all.into_iter().collect())
 }
 
-/// Reads one file of trust anchors.
+/// Reads one file of trust anchors that is to be pinned.
 ///
 /// # Errors
-/// It cannot be read or holds something else than certificates.
+/// It cannot be read, holds something else than certificates, or none that is an anchor.
 pub fn anchor_file(file: &Path, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
-    let named = |problem: String| Failure::usage(format!("anchor {}: {problem}", file.display()));
-    let bytes = read_file(file, ANCHOR_BYTES).map_err(|error| named(error.to_string()))?;
-    Certificate::read_file(&bytes, Purpose::Anchor, &limits.x509).map_err(|error| named(error.to_string()))
+    let found = Certificate::read_anchors(&anchor_bytes(file)?, &limits.x509);
+    found.map(|found| without_others(file, found)).map_err(|error| anchor_problem(file, &error))
+}
+
+/// The anchors of a file; what else is in it is warned of.
+fn without_others(file: &Path, found: AnchorFile) -> Vec<Certificate> {
+    if let Some(warning) = found.warning() {
+        tracing::warn!("anchor {}: {warning}", file.display());
+    }
+    found.anchors
+}
+
+fn anchor_bytes(file: &Path) -> Result<Vec<u8>, Failure> {
+    read_file(file, ANCHOR_BYTES).map_err(|error| anchor_problem(file, &error))
+}
+
+fn anchor_problem(file: &Path, problem: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("anchor {}: {problem}", file.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::{anchor, replacement};
+
+    #[test]
+    fn an_intermediate_is_not_pinned_any_more_and_stays_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, pem: String| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pem).unwrap();
+            path
+        };
+        let limits = Limits::default();
+        let intermediate = file("intermediate.pem", replacement().to_pem());
+        let chain = file("chain.pem", replacement().to_pem() + &anchor().to_pem());
+        assert_eq!(anchor_file(&chain, &limits).unwrap(), [anchor()]);
+        let refused = anchor_file(&intermediate, &limits).unwrap_err();
+        assert!(refused.sentence.contains("intermediate.pem: it holds no anchor"), "{refused}");
+        // As an earlier `init` has left it.
+        let pinned = anchors(&[intermediate, chain], &limits).unwrap();
+        assert!(pinned.contains(&replacement()) && pinned.contains(&anchor()));
+    }
 
     #[test]
     fn a_folder_of_another_user_is_not_written_to() {

@@ -12,12 +12,15 @@ use jiff::Timestamp;
 use mulberry_shared::answer::Lenient;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::x509::{Anchors, Certificate, Distrust, EndEntityTime, Pool, Purpose, SignatureMemo};
+use mulberry_shared::x509::{
+    Anchors, Certificate, CertificateError, Distrust, EndEntityTime, Pool, Purpose, SignatureMemo,
+};
 use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, SignatureMode, Verdict, WeakestDigest};
 use rayon::prelude::*;
 
 use super::Failure;
 use crate::io::addon_file;
+use crate::io::disk::read_file;
 use crate::memory::{Budget, MEMORY};
 
 /// Options of `mulberry-agent verify`. The single options override the policy.
@@ -70,9 +73,8 @@ impl Args {
 /// An anchor or certificate cannot be used, the verdicts cannot be written, or there is no add-on.
 pub fn run(args: &Args, now: Timestamp) -> Result<Exit, Failure> {
     let limits = Limits::default();
-    let read = |paths, purpose| certificates(paths, purpose, &limits).map_err(Failure::usage);
-    let anchors = Anchors::from_iter(read(&args.anchor, Purpose::Anchor)?);
-    let pool = Pool::from_iter(read(&args.certificate, Purpose::Pool)?);
+    let anchors = anchors(&args.anchor, &limits).map_err(Failure::usage)?;
+    let pool = Pool::from_iter(certificates(&args.certificate, &limits).map_err(Failure::usage)?);
     let found = find::add_ons(&args.paths);
     for problem in &found.problems {
         eprintln!("error: {problem}");
@@ -176,18 +178,31 @@ fn progress_bar(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn certificates(paths: &[PathBuf], purpose: Purpose, limits: &Limits) -> Result<Vec<Certificate>, String> {
+/// The anchors of these files; what is none is left out, with a warning.
+fn anchors(paths: &[PathBuf], limits: &Limits) -> Result<Anchors, String> {
     let mut all = Vec::new();
     for path in paths {
-        let problem = |what: &dyn std::fmt::Display| format!("{}: {what}", print::shown(path));
-        let len = std::fs::metadata(path).map_err(|error| problem(&error))?.len();
-        if len > CERTIFICATE_FILE {
-            return Err(problem(&"too large for a certificate file"));
+        let file = read(path, |bytes| Certificate::read_anchors(bytes, &limits.x509))?;
+        if let Some(warning) = file.warning() {
+            eprintln!("warning: {}: {warning}", print::shown(path));
         }
-        let bytes = std::fs::read(path).map_err(|error| problem(&error))?;
-        all.extend(Certificate::read_file(&bytes, purpose, &limits.x509).map_err(|error| problem(&error))?);
+        all.extend(file.anchors);
+    }
+    Ok(Anchors::from_iter(all))
+}
+
+fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, String> {
+    let mut all = Vec::new();
+    for path in paths {
+        all.extend(read(path, |bytes| Certificate::read_file(bytes, Purpose::Pool, &limits.x509))?);
     }
     Ok(all)
+}
+
+fn read<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, CertificateError>) -> Result<T, String> {
+    let problem = |what: &dyn std::fmt::Display| format!("{}: {what}", print::shown(path));
+    let bytes = read_file(path, CERTIFICATE_FILE).map_err(|error| problem(&error))?;
+    parse(&bytes).map_err(|error| problem(&error))
 }
 
 fn end_entity_time(text: &str) -> Option<EndEntityTime> {

@@ -84,7 +84,7 @@ pub fn parse_roots(bytes: &[u8], limits: &X509Limits) -> Result<Vec<CertificateD
     if let Some(found) = pem.ok().filter(|found| !found.is_empty() && usable(found).is_ok()) {
         return Ok(found);
     }
-    let found = Certificate::read_file(bytes, Purpose::Anchor, limits).map_err(|error| bad(&error))?;
+    let found = Certificate::read_file(bytes, Purpose::Pool, limits).map_err(|error| bad(&error))?;
     let found = found.iter().map(|certificate| certificate.der().to_vec().into()).collect();
     usable(&found).map_err(|error| bad(&error))?;
     Ok(found)

@@ -36,12 +36,26 @@ pub(super) fn findings(preflight: &Preflight<'_>, corpus: &Corpus) -> Vec<Findin
 /// What no date and no other certificate heals.
 fn misfit(certificate: &Certificate, preflight: &Preflight<'_>) -> Option<Finding> {
     let name = certificate.described();
-    if preflight.question.anchors.contains(certificate) || certificate.is_self_issued() {
+    let is_anchor = preflight.question.anchors.contains(certificate);
+    if certificate.is_self_issued() {
+        let which = if is_anchor {
+            "the root itself"
+        } else {
+            "a root, issued by itself, and none that was given as anchor"
+        };
         let sentence = format!(
-            "{name} is the root itself, or another self-issued certificate: clients pin their anchor and take no other \
-             from a recipe. Give the new intermediate that the root issued"
+            "{name} is {which}: clients pin their anchor and take no other from a recipe. Give the new intermediate that the \
+             root issued"
         );
         return Some(Finding::failure(FindingKind::TheRootItself, sentence));
+    }
+    if is_anchor {
+        let issuer = shortened(&certificate.issuer());
+        let sentence = format!(
+            "{name} was given as anchor, and is none: {issuer:?} issued it, so it is an intermediate, and judged by itself it \
+             shows nothing. Check --anchor: give the root that clients pin"
+        );
+        return Some(Finding::failure(FindingKind::AnchorNotARoot, sentence));
     }
     if !certificate.is_ca() {
         let sentence = format!(

@@ -20,8 +20,10 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
-    /// The certificate is an anchor, or otherwise self-issued.
+    /// The certificate is self-issued.
     TheRootItself,
+    /// The certificate is an intermediate, and was given as anchor.
+    AnchorNotARoot,
     /// The certificate is an end entity's.
     LeafCertificate,
     /// The certificate's extended key usages lack codeSigning.
@@ -79,6 +81,8 @@ pub enum FindingKind {
 explained!(FindingKind {
     TheRootItself: "the certificate is the root, or signed by itself",
         "give the intermediate";
+    AnchorNotARoot: "the certificate is an intermediate that was given as anchor",
+        "give the root that clients pin with `--anchor`";
     LeafCertificate: "the certificate is an end entity's",
         "give the intermediate";
     NoCodeSigning: "it may not sign code",

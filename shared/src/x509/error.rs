@@ -18,6 +18,8 @@ pub enum CertificateErrorKind {
     PrivateKey,
     /// A PKCS#7 file of which it is not clear which certificate is meant.
     Several,
+    /// A file of trust anchors in which no certificate is self-issued.
+    NoAnchor,
 }
 
 impl CertificateErrorKind {
@@ -30,6 +32,7 @@ impl CertificateErrorKind {
             Self::NotPem => "not-pem",
             Self::PrivateKey => "private-key",
             Self::Several => "several",
+            Self::NoAnchor => "no-anchor",
         }
     }
 }

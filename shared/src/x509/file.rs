@@ -1,7 +1,8 @@
 //! Files of certificates as people and authorities send them: PEM with anything around it, DER, or PKCS#7 (`.p7b`).
 //!
 //! A PKCS#7 file holds a whole chain in no order. Which certificate of it is meant is never guessed: it is read where one alone
-//! suits what it is given for, else the command is named that takes it apart.
+//! suits what it is given for, else the command is named that takes it apart. Anchors are the exception: of a file of any form
+//! the self-issued ones are read, and what else is in it is given back, so that it can be named.
 
 use const_oid::db::rfc5911::ID_SIGNED_DATA;
 use der::asn1::AnyRef;
@@ -15,7 +16,7 @@ use crate::limits::X509Limits;
 const EXTRACT_DER: &str = "openssl pkcs7 -inform DER -in FILE -print_certs -out certificates.pem";
 const EXTRACT_PEM: &str = "openssl pkcs7 -in FILE -print_certs -out certificates.pem";
 
-/// How many certificates a refusal describes.
+/// How many certificates a sentence describes.
 const NAMED: usize = 4;
 
 /// What the certificates of a file are given for, which says which one of a chain is meant.
@@ -25,8 +26,6 @@ pub enum Purpose {
     Install,
     /// To be distrusted: any that is not self-issued.
     Distrust,
-    /// To be an anchor: one that is self-issued.
-    Anchor,
     /// To be what clients hold: all of them.
     Pool,
 }
@@ -36,7 +35,6 @@ impl Purpose {
         match self {
             Self::Install => certificate.is_ca() && !certificate.is_self_issued(),
             Self::Distrust => !certificate.is_self_issued(),
-            Self::Anchor => certificate.is_self_issued(),
             Self::Pool => true,
         }
     }
@@ -45,13 +43,54 @@ impl Purpose {
         match self {
             Self::Install => "intermediates",
             Self::Distrust => "certificates that are not self-issued",
-            Self::Anchor => "self-issued certificates",
             Self::Pool => "certificates",
         }
     }
 }
 
+/// A file of trust anchors, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnchorFile {
+    /// The self-issued certificates; at least one.
+    pub anchors: Vec<Certificate>,
+    /// The others. None of them is an anchor, and whoever gave the file may think so.
+    pub left_out: Vec<Certificate>,
+}
+
+impl AnchorFile {
+    /// What was left out, as a sentence; `None` where nothing was.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        if self.left_out.is_empty() {
+            return None;
+        }
+        let is = if self.left_out.len() == 1 { "is not an anchor" } else { "are not anchors" };
+        Some(format!(
+            "left out {}, which {is}: an anchor is a root, issued by itself; intermediates come with add-ons and recipes",
+            named(&self.left_out)
+        ))
+    }
+}
+
 impl Certificate {
+    /// Reads a file of trust anchors: of all its certificates, in whatever form, those that are self-issued.
+    ///
+    /// # Errors
+    /// As [`Certificate::read_file`], or none of them is self-issued ([`CertificateErrorKind::NoAnchor`]).
+    pub fn read_anchors(bytes: &[u8], limits: &X509Limits) -> Result<AnchorFile, CertificateError> {
+        let all = Self::read_file(bytes, Purpose::Pool, limits)?;
+        let (anchors, left_out): (Vec<_>, Vec<_>) = all.into_iter().partition(Self::is_self_issued);
+        if anchors.is_empty() {
+            let sentence = format!(
+                "it holds no anchor, only {}: an anchor is a root, a certificate that was issued by itself. Give the root that \
+                 issued it",
+                named(&left_out)
+            );
+            return Err(CertificateError::new(CertificateErrorKind::NoAnchor, sentence));
+        }
+        Ok(AnchorFile { anchors, left_out })
+    }
+
     /// Reads a file of certificates: all those of a PEM document, one in DER, or of a PKCS#7 file the one that suits `purpose`.
     ///
     /// # Errors
@@ -149,15 +188,23 @@ fn the_one_meant(
     if fitting.len() == 1 {
         return Ok(fitting);
     }
-    let shown = found.iter().take(NAMED).map(Certificate::described).collect::<Vec<_>>().join(", ");
-    let more = if all > NAMED { " and others" } else { "" };
+    let shown = named(&found);
     let sentence = format!(
-        "the PKCS#7 file holds {all} certificates, {} of them {}, so that it is not clear which is meant: {shown}{more}; take them \
+        "the PKCS#7 file holds {all} certificates, {} of them {}, so that it is not clear which is meant: {shown}; take them \
          apart with: {extract}, and give a file with the one that is meant",
         fitting.len(),
         purpose.wanted(),
     );
     Err(CertificateError::new(CertificateErrorKind::Several, sentence))
+}
+
+/// The first few in words.
+fn named(certificates: &[Certificate]) -> String {
+    let shown = certificates.iter().take(NAMED).map(Certificate::described).collect::<Vec<_>>().join(", ");
+    match certificates.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 #[cfg(test)]
@@ -209,10 +256,9 @@ mod tests {
         ] {
             assert_eq!(read(&file, Purpose::Install), Ok(vec![intermediate.clone()]));
             assert_eq!(read(&file, Purpose::Distrust), Ok(vec![intermediate.clone()]));
-            assert_eq!(read(&file, Purpose::Anchor), Ok(vec![anchor.clone()]));
             assert_eq!(read(&file, Purpose::Pool).map(|all| all.len()), Ok(2));
         }
-        for purpose in [Purpose::Install, Purpose::Distrust, Purpose::Anchor, Purpose::Pool] {
+        for purpose in [Purpose::Install, Purpose::Distrust, Purpose::Pool] {
             let alone = pkcs7(&[intermediate.clone(), intermediate.clone()]);
             assert_eq!(
                 read(&alone, purpose),
@@ -223,6 +269,34 @@ mod tests {
     }
 
     #[test]
+    fn of_a_file_of_anchors_in_any_form_the_self_issued_are_read_and_the_others_named() {
+        let all = laboratory();
+        let (intermediate, anchor) = (all[0].clone(), all[3].clone());
+        let anchors = |bytes: &[u8]| Certificate::read_anchors(bytes, &X509Limits::default());
+        let forms = |certificates: &[Certificate]| {
+            let packed = pkcs7(certificates);
+            let pem: String = certificates.iter().map(Certificate::to_pem).collect();
+            [pem.into_bytes(), armoured("PKCS7", &packed), armoured("CERTIFICATE", &packed), packed]
+        };
+        for file in forms(&[intermediate.clone(), anchor.clone()]) {
+            let read = anchors(&file).unwrap();
+            assert_eq!((&read.anchors, &read.left_out), (&vec![anchor.clone()], &vec![intermediate.clone()]));
+            assert!(read.warning().unwrap().contains(&intermediate.described()));
+        }
+        let lone = [anchor.to_pem().into_bytes(), anchor.der().to_vec()];
+        for file in forms(std::slice::from_ref(&anchor)).into_iter().chain(lone) {
+            let read = anchors(&file).unwrap();
+            assert_eq!((&read.anchors, read.warning()), (&vec![anchor.clone()], None));
+        }
+        for file in forms(&all[..1]).into_iter().chain([intermediate.der().to_vec()]) {
+            let error = anchors(&file).unwrap_err();
+            assert_eq!(error.kind, CertificateErrorKind::NoAnchor);
+            assert!(error.sentence.contains(&intermediate.described()), "{error}");
+        }
+        assert_eq!(anchors(b"").unwrap_err().kind, CertificateErrorKind::NotPem);
+    }
+
+    #[test]
     fn where_it_is_not_clear_which_is_meant_the_command_is_named() {
         let all = laboratory();
         let two = pkcs7(&all[..2]);
@@ -230,7 +304,7 @@ mod tests {
             (two.clone(), "openssl pkcs7 -inform DER -in FILE -print_certs"),
             (armoured("PKCS7", &two), "openssl pkcs7 -in FILE -print_certs"),
         ] {
-            for (purpose, fitting) in [(Purpose::Install, "2 of them"), (Purpose::Anchor, "0 of them")] {
+            for (purpose, fitting) in [(Purpose::Install, "2 of them"), (Purpose::Distrust, "2 of them")] {
                 let error = read(&file, purpose).unwrap_err();
                 assert_eq!(error.kind, CertificateErrorKind::Several);
                 for part in [command, fitting, &all[0].described(), &all[1].described()] {

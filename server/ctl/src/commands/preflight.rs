@@ -20,7 +20,7 @@ use mulberry_shared::{
     limits::Limits,
     preflight::{Looked, Preflight, Question, Unread},
     recipe::{Action, Recipe},
-    x509::{Anchors, Certificate, Purpose},
+    x509::{Anchors, Certificate, CertificateError, Purpose},
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -41,8 +41,8 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let (file, recipe) = recipe(&command.recipe, limits)?;
     let times = times(command, &recipe, now)?;
-    let anchors = Anchors::from_iter(certificates(&command.anchor, Purpose::Anchor, limits)?);
-    let known = certificates(&command.certificate, Purpose::Pool, limits)?;
+    let anchors = anchors(&command.anchor, limits)?;
+    let known = certificates(&command.certificate, limits)?;
     let found = addons::find(&command.addons)?;
     let policy = command.policy();
     let preflight = Preflight::new(Question {
@@ -122,17 +122,38 @@ fn times(command: &cli::Preflight, recipe: &Recipe, now: Timestamp) -> Result<Ve
     Ok(times)
 }
 
-fn certificates(paths: &[PathBuf], purpose: Purpose, limits: &Limits) -> Result<Vec<Certificate>, Failure> {
+/// The anchors of these files; what is none is left out, with a warning.
+fn anchors(paths: &[PathBuf], limits: &Limits) -> Result<Anchors, Failure> {
     let mut all = Vec::new();
     for path in paths {
-        let problem = |what: &dyn std::fmt::Display| {
-            Failure::usage(FailureKind::CertificateUnreadable, format!("{}: {what}.", path.display()))
-        };
-        let max = u64::try_from(limits.x509.pem_bytes).unwrap_or(u64::MAX);
-        let bytes = files::read_bounded(path, max).map_err(|error| problem(&error))?;
-        all.extend(Certificate::read_file(&bytes, purpose, &limits.x509).map_err(|error| problem(&error))?);
+        let file = read(path, limits, |bytes| Certificate::read_anchors(bytes, &limits.x509))?;
+        if let Some(warning) = file.warning() {
+            output::warn(&format!("{}: {warning}.", path.display()));
+        }
+        all.extend(file.anchors);
+    }
+    Ok(Anchors::from_iter(all))
+}
+
+fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, Failure> {
+    let mut all = Vec::new();
+    for path in paths {
+        all.extend(read(path, limits, |bytes| Certificate::read_file(bytes, Purpose::Pool, &limits.x509))?);
     }
     Ok(all)
+}
+
+fn read<T>(
+    path: &Path,
+    limits: &Limits,
+    parse: impl FnOnce(&[u8]) -> Result<T, CertificateError>,
+) -> Result<T, Failure> {
+    let problem = |what: &dyn std::fmt::Display| {
+        Failure::usage(FailureKind::CertificateUnreadable, format!("{}: {what}.", path.display()))
+    };
+    let max = u64::try_from(limits.x509.pem_bytes).unwrap_or(u64::MAX);
+    let bytes = files::read_bounded(path, max).map_err(|error| problem(&error))?;
+    parse(&bytes).map_err(|error| problem(&error))
 }
 
 /// Shown on a terminal only (standard error).
