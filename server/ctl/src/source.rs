@@ -4,6 +4,7 @@ use crate::{
     failure::{Failure, FailureKind},
     files, output,
 };
+use jiff::Timestamp;
 use mulberry_shared::{
     limits::Limits,
     outside,
@@ -80,20 +81,32 @@ pub fn load(file: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     })
 }
 
-/// What is legal in a `recipe.toml` and probably not meant.
+/// What is legal in a `recipe.toml` and probably not meant; of its certificates where it reads as a `recipe`.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn doubts(file: &Path, known: &KnownWords, limits: &Limits) -> Result<Vec<Problem>, Failure> {
-    Ok(source::doubts(&file.display().to_string(), &text(file, limits)?, known, limits))
+pub fn doubts(
+    file: &Path,
+    recipe: Option<&Recipe>,
+    known: &KnownWords,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Vec<Problem>, Failure> {
+    Ok(source::doubts(&file.display().to_string(), &text(file, limits)?, recipe, known, now, limits))
 }
 
 /// Warns of [`doubts`] on standard error: for commands that go on with the recipe.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn warn_of_doubts(file: &Path, known: &KnownWords, limits: &Limits) -> Result<(), Failure> {
-    for doubt in doubts(file, known, limits)? {
+pub fn warn_of_doubts(
+    file: &Path,
+    recipe: &Recipe,
+    known: &KnownWords,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<(), Failure> {
+    for doubt in doubts(file, Some(recipe), known, now, limits)? {
         output::warn(&doubt.to_string());
     }
     Ok(())

@@ -12,13 +12,15 @@ use super::{
 };
 use crate::limits::Limits;
 use crate::targeting::{KnownWords, Targeting, doubt, is_country_code, is_language_tag};
-use crate::version::{VersionRange, Whose};
+use crate::version::Whose;
 
 mod arguments;
+mod doubts;
 mod kind;
 mod reader;
 mod rollout;
 
+pub use doubts::doubts;
 pub use kind::SourceProblemKind;
 use reader::{Need, Reader, Section};
 
@@ -119,33 +121,6 @@ pub fn read(
         Some(recipe) if reader.is_clean() => Ok(recipe),
         _ => Err(reader.into_errors()),
     }
-}
-
-/// What is legal in a `recipe.toml` and probably not meant: words in `[targeting]` that differ from known ones by a letter, and
-/// ranges of versions that take in less than they seem to. Whatever else is wrong with the file is [`read`]'s to say.
-#[must_use]
-pub fn doubts(file_name: &str, toml_text: &str, known: &KnownWords, limits: &Limits) -> Vec<Problem> {
-    let document = Some(toml_text).filter(|text| text.len() <= limits.recipe.bytes).map(Document::parse);
-    let Some(Ok(document)) = document else { return Vec::new() };
-    // What it says of mistakes is dropped here.
-    let mut reader = Reader::new(file_name, toml_text);
-    let mut top = Section::root(document.as_table());
-    let Some(mut section) = top.section(&mut reader, "targeting", Need::Optional) else { return Vec::new() };
-    let targeting = targeting(&mut reader, &mut section, &limits.recipe);
-    let mut reader = Reader::new(file_name, toml_text);
-    for doubt in targeting.doubts(known).iter().filter(|doubt| is_legal(doubt.field, &doubt.word)) {
-        section.doubt(&mut reader, doubt);
-    }
-    for key in ["versions", "agent_versions"] {
-        let written = section.text(&mut reader, key, Need::Optional).unwrap_or_default();
-        if let Some(every) = VersionRange::wider_meaning(written) {
-            let what = format!("{written:?} is that version alone");
-            let remedy =
-                format!("write {every:?} for every version that begins so, or leave it if that is meant");
-            section.problem(&mut reader, key, SourceProblemKind::DoubtfulRange, &what, &remedy);
-        }
-    }
-    reader.into_problems()
 }
 
 /// The recipe, if nothing that it needs is missing; the reader holds the problems.

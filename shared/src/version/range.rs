@@ -155,6 +155,12 @@ impl VersionRange {
         text
     }
 
+    /// Whether a written range names a version as `68.0esr`: how a version is distributed is not compared.
+    #[must_use]
+    pub fn names_esr(written: &str) -> bool {
+        written.split(',').any(|bound| bound.trim_end().ends_with("esr"))
+    }
+
     /// The range that a written one may have been meant for: `66.0.*` where it says `66.0` or `=66.0`, which is 66.0 alone.
     #[must_use]
     pub fn wider_meaning(written: &str) -> Option<String> {

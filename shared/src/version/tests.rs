@@ -54,9 +54,38 @@ fn ranges_that_the_documentation_refuses_are_refused_with_the_right_spelling() {
     for row in rows {
         let [refused, right] = row.as_slice() else { panic!("{row:?}") };
         let error = refused.parse::<VersionRange>().unwrap_err().to_string();
-        let spelling = right.trim_start_matches(['<', '>', '=']);
+        let spelling = if right.contains(',') { right } else { right.trim_start_matches(['<', '>', '=']) };
         assert!(error.ends_with(&format!("; write {spelling}")), "{error}");
         written(right);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_bound_is_said_as_it_is() {
+    let said = |range: &str| range.parse::<VersionRange>().unwrap_err().to_string();
+    for packaged in [">=66.0.3-1", "=66.0.3+build1-0ubuntu1", "<68.0~b3-1", "60.6.2esr-1~deb9u1"] {
+        let said = said(packaged);
+        assert!(said.contains("packager's revision") && !said.contains("no product writes"), "{said}");
+    }
+    for misspelt in ["=60.6.1-esr", ">=68.0-beta3", "=68.0B3"] {
+        assert!(said(misspelt).contains("no product writes"), "{misspelt}");
+    }
+    for (spread, meant, inside, outside) in [
+        ("67-68", ">=67, <=68.*", "68.0.2", "69.0a1"),
+        ("67 - 68", ">=67, <=68.*", "67.0", "67.0b3"),
+        ("67..68", ">=67, <=68.*", "68.0b1", "69.0"),
+        ("60 to 66", ">=60, <=66.*", "66.0.5", "67.0"),
+        ("66.0\u{2013}66.1", ">=66.0, <=66.1.*", "66.1.9", "66.2"),
+        ("66.0.1-66.0.3", ">=66.0.1, <=66.0.3", "66.0.3", "66.0.4"),
+        (">=67-68.0b3", ">=67, <=68.0b3", "68.0b3", "68.0"),
+    ] {
+        let said = said(spread);
+        assert!(said.ends_with(&format!("is no version; write {meant}")), "{said}");
+        let range = written(meant);
+        assert!(range.contains(&version(inside)) && !range.contains(&version(outside)), "{meant}");
+    }
+    for neither in ["68-67", "67-67", "a-b", "67-", "-68", "67-68-69"] {
+        assert!(!said(neither).contains("write >="), "{neither}: {}", said(neither));
     }
 }
 

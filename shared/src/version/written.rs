@@ -3,6 +3,7 @@
 use super::range::{Bounds, Cut, MAX_RANGE, NotARange, Whose, caret_place, next};
 use super::{
     Key, MAX_VERSION, STAGES, Stage, parse_numbers, parse_stage, parse_version, semver_stage, split_numbers,
+    without_revision,
 };
 
 /// Operators, the longer first. No operator is `=`.
@@ -108,20 +109,48 @@ fn written_stage(suffix: &str, given: usize) -> Option<Stage> {
     (as_products_write || as_semver).then_some(stage)
 }
 
-/// A version that a client may have, but that no product writes so: with the spelling that is meant.
+/// A version that a client may have, but that is no bound as it stands: with the spelling that is meant.
 fn misspelt(text: &str, suffix: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let words = semver_stage(&suffix.to_ascii_lowercase(), 3);
+    let (lower, suffix) = (text.to_ascii_lowercase(), suffix.to_ascii_lowercase());
+    let words = semver_stage(&suffix, 3);
     match parse_version(&lower) {
-        Some(key) if words.as_ref() != Some(&key.stage) => {
+        Some(key) if words.as_ref() != Some(&key.stage) && spread(text).is_none() => {
             let esr = if lower.contains("esr") { "esr" } else { "" };
-            format!("no product writes {text:?}; write {key}{esr}")
+            let why = if is_packaged(&suffix) {
+                format!("{text:?} has a packager's revision at its end, which no bound has")
+            } else {
+                format!("no product writes {text:?}")
+            };
+            format!("{why}; write {key}{esr}")
         }
         _ => unreadable(text),
     }
 }
 
+/// Whether a version's suffix has what packagers append: `-1`, `~b3-1`, `+build1`.
+fn is_packaged(suffix: &str) -> bool {
+    suffix.contains('+') || (parse_stage(suffix).is_none() && without_revision(suffix).is_some())
+}
+
+/// The range that two versions with a word or sign between them mean: `67-68` is everything from 67 to the last 68.
+fn spread(text: &str) -> Option<String> {
+    let (low, high) = SPREADS.iter().find_map(|between| text.split_once(between))?;
+    let (low, high) = (low.trim(), high.trim());
+    let plain = |text: &str| parse_stage(split_numbers(text).1).and_then(|_| parse_version(text));
+    // A higher one after a hyphen is no revision: those begin at 1 with each version.
+    if plain(high)? <= plain(low)? {
+        return None;
+    }
+    let is_short = split_numbers(high).1.is_empty() && high.split('.').count() < 3;
+    Some(format!(">={low}, <={high}{}", if is_short { ".*" } else { "" }))
+}
+
+const SPREADS: [&str; 4] = [" to ", "..", "\u{2013}", "-"];
+
 fn unreadable(text: &str) -> String {
+    if let Some(range) = spread(text) {
+        return format!("{text:?} is no version; write {range}");
+    }
     format!(
         "{text:?} is no version; products write such as 66.0, 66.0.3, 68.0a1, 68.0b3 and 60.6.2esr, and 67.* means every 67"
     )

@@ -60,7 +60,7 @@ pub async fn run(
         None => Some(Operators::new(settings)?),
         Some(_) => None,
     };
-    let wishes = wishes(command, settings, server.as_ref(), limits).await?;
+    let wishes = wishes(command, settings, server.as_ref(), now, limits).await?;
     let pinned = origin::pinned(settings.root()?, limits)?;
     let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
     output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
@@ -132,6 +132,7 @@ async fn wishes(
     command: &cli::Propose,
     settings: &Settings,
     server: Option<&Operators>,
+    now: Timestamp,
     limits: &Limits,
 ) -> Result<Wishes, Failure> {
     if let Some(named) = &command.rebase {
@@ -161,7 +162,7 @@ async fn wishes(
         _ => None,
     };
     Ok(Wishes {
-        recipes: publish::wishes(&command.recipes, &settings.known_words(), limits)?,
+        recipes: publish::wishes(&command.recipes, &settings.known_words(), now, limits)?,
         withdraw: command.withdraw.iter().map(|name| name.slug().clone()).collect(),
         renew: command.renew.is_some(),
         lane: None,

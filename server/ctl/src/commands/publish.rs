@@ -46,7 +46,7 @@ pub async fn run(
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
-    let wishes = wishes(&command.recipes, &settings.known_words(), limits)?;
+    let wishes = wishes(&command.recipes, &settings.known_words(), now, limits)?;
     let withdraw: Vec<Slug> = command.withdraw.iter().map(|name| name.slug().clone()).collect();
     let pinned = origin::pinned(settings.root()?, limits)?;
     // Found out now rather than after people have typed passphrases.
@@ -195,6 +195,7 @@ pub(super) fn agree(yes: bool, question: &str, done: &str) -> Result<(), Failure
 pub(super) fn wishes(
     paths: &[PathBuf],
     known: &KnownWords,
+    now: Timestamp,
     limits: &Limits,
 ) -> Result<Vec<(PathBuf, Recipe)>, Failure> {
     if paths.is_empty() {
@@ -204,7 +205,7 @@ pub(super) fn wishes(
     let mut wishes: Vec<(PathBuf, Recipe)> = Vec::new();
     for file in files {
         let recipe = source::load_good(&file, limits)?;
-        source::warn_of_doubts(&file, known, limits)?;
+        source::warn_of_doubts(&file, &recipe, known, now, limits)?;
         if let Some((first, _)) = wishes.iter().find(|(_, other)| other.slug == recipe.slug) {
             return Err(Failure::usage(
                 FailureKind::SlugTwice,

@@ -71,7 +71,7 @@ fn check(
                 remedy: "rename one of them: a slug names one recipe in all lanes".to_owned(),
             });
         }
-        let warnings = source::doubts(&file, known, limits)?;
+        let warnings = source::doubts(&file, recipe.as_deref(), known, now, limits)?;
         checked.push(Checked { file, recipe, problems, warnings });
     }
     let good = checked.iter().all(|one| one.problems.is_empty());
@@ -139,7 +139,7 @@ fn show(
         ));
     };
     let recipe = source::load_good(file, limits)?;
-    source::warn_of_doubts(file, known, limits)?;
+    source::warn_of_doubts(file, &recipe, known, now, limits)?;
     match format {
         Format::Human => format.print(|| words::describe(&recipe, now), || json!(null))?,
         // The very bytes that are published and hashed, not a second serialisation of them.

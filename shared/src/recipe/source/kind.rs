@@ -38,8 +38,10 @@ pub enum SourceProblemKind {
     SlugTwice,
     /// A warning: a word that is legal, and is probably a slip of another.
     DoubtfulWord,
-    /// A warning: a range that is legal, and takes in less than it seems to.
+    /// A warning: a range that is legal, and takes in less or more than it seems to.
     DoubtfulRange,
+    /// A warning: a certificate whose dates leave no time at which agents install it.
+    DoubtfulCertificate,
 }
 
 explained!(SourceProblemKind {
@@ -73,6 +75,9 @@ explained!(SourceProblemKind {
         "rename one of them: a slug names one recipe in all lanes";
     DoubtfulWord: "a warning: a word in `targeting` that is probably a slip of another, so that the recipe would reach nobody by it",
         "correct it, or leave it if clients say just that; a fleet's own channels are named in `mulberryctl.toml`";
-    DoubtfulRange: "a warning: a range of versions that names one version alone where it seems to name all that begin so",
-        "write `66.0.*` for every 66.0, or leave it if that one version is meant";
+    DoubtfulRange: "a warning: a range of versions that names one version alone where it seems to name all that begin so, or names \
+        `esr`, which is not compared",
+        "write `66.0.*` for every 66.0 and `channels = [\"esr\"]` for ESR alone, or leave it if it means what was meant";
+    DoubtfulCertificate: "a warning: a certificate has expired, or is not valid at any time at which the recipe is",
+        "give one that is valid while the recipe is: agents do not install it";
 });

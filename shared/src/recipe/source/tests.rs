@@ -3,10 +3,15 @@
 use super::*;
 use crate::explain::Explain as _;
 use crate::recipe::{Action, arbitrary};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const WARNINGS: [SourceProblemKind; 2] = [SourceProblemKind::DoubtfulWord, SourceProblemKind::DoubtfulRange];
+const WARNINGS: [SourceProblemKind; 3] = [
+    SourceProblemKind::DoubtfulWord,
+    SourceProblemKind::DoubtfulRange,
+    SourceProblemKind::DoubtfulCertificate,
+];
 
 const GOOD: &str = r#"
 slug = "example"
@@ -384,7 +389,8 @@ proptest! {
 fn what_is_legal_and_probably_not_meant_is_warned_of_with_its_line() {
     let told = |from: &str, to: &str, known: &KnownWords| {
         assert!(GOOD.contains(from), "{from}");
-        doubts("recipe.toml", &GOOD.replacen(from, to, 1), known, &Limits::default())
+        let now = "2019-05-04T00:00:00Z".parse().unwrap();
+        doubts("recipe.toml", &GOOD.replacen(from, to, 1), None, known, now, &Limits::default())
     };
     let known = KnownWords::default();
     let kinds: BTreeSet<_> = [
@@ -394,6 +400,8 @@ fn what_is_legal_and_probably_not_meant_is_warned_of_with_its_line() {
         ("\n[rollout]", "\ncountries = [\"UK\"]\n[rollout]", 14, "countries", "did you mean \"GB\"?"),
         ("\n[rollout]", "\nlocales = [\"jp\"]\n[rollout]", 14, "locales", "did you mean \"ja\"?"),
         (">=60, <67", "=66.0", 13, "versions", "write \"66.0.*\""),
+        (">=60, <67", "=68.0esr", 13, "versions", "for ESR alone write channels = [\"esr\"]"),
+        (">=60, <67", ">=60.0esr, <68", 13, "versions", "for ESR alone write channels = [\"esr\"]"),
     ]
     .map(|(from, to, line, key, remedy)| {
         let told = told(from, to, &known);
@@ -404,7 +412,9 @@ fn what_is_legal_and_probably_not_meant_is_warned_of_with_its_line() {
         doubt.kind
     })
     .into();
-    assert_eq!(Vec::from_iter(kinds), WARNINGS);
+    assert_eq!(Vec::from_iter(kinds), WARNINGS[..2]);
+    let esr = GOOD.replace("\"release\", \"beta\"", "\"esr\"").replace(">=60, <67", "=68.0esr");
+    assert_eq!(doubts("recipe.toml", &esr, None, &known, Timestamp::UNIX_EPOCH, &Limits::default()), []);
     // A fleet that names its channels has no others; and what is an error is not warned of besides.
     assert_eq!(
         told("", "", &KnownWords::with_channels(vec!["release".into()]))[0].what,
@@ -412,4 +422,56 @@ fn what_is_legal_and_probably_not_meant_is_warned_of_with_its_line() {
     );
     assert_eq!(told("\n[rollout]", "\ncountries = [\"at\"]\n[rollout]", &known), []);
     assert_eq!((told("", "", &known), told("revision = 2", "= = 2", &known)), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_certificate_that_agents_cannot_install_while_the_recipe_is_valid_is_warned_of() {
+    let recipe = read_text(GOOD).unwrap();
+    let certificate = &arbitrary::certificates()[0];
+    let (begins, ends) = (certificate.not_before(), certificate.not_after());
+    let hour = jiff::SignedDuration::from_hours(1);
+    let said = |starts, expires, now| {
+        let recipe = Recipe { starts, expires, ..recipe.clone() };
+        let limits = Limits::default();
+        doubts("recipe.toml", GOOD, Some(&recipe), &KnownWords::default(), now, &limits)
+    };
+    assert_eq!(said(None, ends, begins), []);
+    assert_eq!(said(Some(ends - hour), ends + hour, begins - hour), []);
+    for (starts, expires, now, words) in [
+        (None, ends + hour, ends, "expired at"),
+        (Some(ends), ends + hour, begins, "before the recipe starts"),
+        (None, begins, begins - hour, "is not valid before"),
+    ] {
+        let said = said(starts, expires, now);
+        let [doubt] = said.as_slice() else { panic!("{words}: {said:?}") };
+        assert_eq!((doubt.kind, doubt.line), (SourceProblemKind::DoubtfulCertificate, 10), "{doubt}");
+        assert!(doubt.what.contains(words) && doubt.what.contains(&certificate.described()), "{doubt}");
+    }
+}
+
+/// Whatever is wrong with a source is a problem, and is not warned of besides.
+#[test]
+fn what_is_a_problem_is_no_warning_too() {
+    for key in [
+        "channels",
+        "versions",
+        "os",
+        "arch",
+        "locales",
+        "countries",
+        "distributions",
+        "rings",
+        "agent_versions",
+    ] {
+        for wrong in ["67", "true", "\"\"", "[67]", "{ a = 1 }"] {
+            let (before, after) = GOOD.split_once("[targeting]").unwrap();
+            let (_, after) = after.split_once("[rollout]").unwrap();
+            let text = format!("{before}[targeting]\n{key} = {wrong}\n[rollout]{after}");
+            assert!(read_text(&text).is_err(), "{key} = {wrong}");
+            let limits = Limits::default();
+            let warned =
+                doubts("recipe.toml", &text, None, &KnownWords::default(), Timestamp::UNIX_EPOCH, &limits);
+            assert_eq!(warned, [], "{key} = {wrong}");
+        }
+    }
 }
