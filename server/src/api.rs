@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, ResponseError as _};
 use tokio_util::either::Either;
 
-use crate::connections::places::Seat;
+use crate::connections::seat::Seat;
 use crate::services::Core;
 
 pub mod ceremonies;

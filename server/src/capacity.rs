@@ -39,7 +39,9 @@ impl Capacity {
     pub fn new(asked: u32, open_files: u64, cores: usize) -> Self {
         let room = u32::try_from(open_files.saturating_sub(RESERVED)).unwrap_or(u32::MAX);
         let connections = asked.min(room.max(LEAST_CONNECTIONS));
-        Self { open_files, connections, workers: cores.clamp(1, MOST_WORKERS) }
+        // Each worker has connections enough for streams, polls and newcomers.
+        let most = usize::try_from(connections / LEAST_CONNECTIONS).unwrap_or(usize::MAX);
+        Self { open_files, connections, workers: cores.clamp(1, most.clamp(1, MOST_WORKERS)) }
     }
 
     /// Most connections of one worker.

@@ -13,7 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::capacity::Capacity;
-use crate::connections::places::Cut;
+use crate::connections::bounds::Cut;
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -119,7 +119,7 @@ pub enum Change {
 /// The figures of one listener's connections.
 #[derive(Clone, Debug)]
 pub struct ConnectionCounts {
-    /// Those that have a place.
+    /// Those that are served.
     pub open: Gauge,
     cut: [Counter; Cut::ALL.len()],
 }
@@ -130,6 +130,12 @@ impl ConnectionCounts {
         if let Some(counter) = self.cut.get(why as usize) {
             counter.inc();
         }
+    }
+
+    /// How many were ended for this reason so far.
+    #[must_use]
+    pub fn cut(&self, why: Cut) -> u64 {
+        self.cut.get(why as usize).map_or(0, Counter::get)
     }
 }
 

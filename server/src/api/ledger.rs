@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::operators::authorise;
 use super::problem::ProblemAnswer;
-use crate::connections::places::Seat;
+use crate::connections::seat::Seat;
 use crate::export::socket::STALLED;
 use crate::ledger::LedgerError;
 use crate::services::Core;

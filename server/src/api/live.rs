@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 
 use super::problem::ProblemAnswer;
-use crate::connections::places::{Seat, Streaming};
+use crate::connections::seat::{Seat, Streaming};
 use crate::live::Admission;
 use crate::services::Core;
 

@@ -20,7 +20,7 @@ use super::ceremonies;
 use super::problem::{self, ProblemAnswer};
 use super::{ledger, metrics, proposals};
 use super::{method_not_allowed, not_found};
-use crate::connections::places::Seat;
+use crate::connections::seat::Seat;
 use crate::services::Core;
 use crate::tokens::LiveTokens;
 

@@ -20,7 +20,7 @@ use crate::api;
 use crate::capacity::{Capacity, OPERATORS_CONNECTIONS, raise_open_files};
 use crate::clock::Clock;
 use crate::config::{OperatorsTransport, RunArgs};
-use crate::connections;
+use crate::connections::bounds;
 use crate::connections::listen::Listener;
 use crate::edition::Work;
 use crate::edition::store::EditionFile;
@@ -165,7 +165,7 @@ fn public_server(
         at: args.listen,
         workers: capacity.workers,
         sockets,
-        bounds: connections::public(&args.connections, &capacity),
+        bounds: bounds::public(&args.connections, &capacity),
         keep_alive: args.connections.idle(),
         tls: None,
         counts: core.metrics().connections("public"),
@@ -194,7 +194,7 @@ fn operators_server(
         at,
         workers: 1,
         sockets: OPERATORS_CONNECTIONS,
-        bounds: connections::operators(&args.connections, &core.limits().operators),
+        bounds: bounds::operators(&args.connections, &core.limits().operators),
         keep_alive: args.connections.idle(),
         tls: tls.map(Arc::new),
         counts: core.metrics().connections("operators"),

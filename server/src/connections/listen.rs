@@ -1,6 +1,7 @@
 //! A listener: the socket gets a place, then TLS if there is any, then HTTP, then the application.
 
 use std::fmt;
+use std::future::{Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -23,8 +24,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::REQUEST_TIMEOUT;
-use super::places::{Bounds, Places};
-use super::socket::{Bounded, Socket};
+use super::bounds::Bounds;
+use super::seat::Seats;
+use super::socket::{Bounded, Socket, reset};
 use crate::metrics::ConnectionCounts;
 
 /// How long requests in flight may take after a signal, in seconds.
@@ -107,7 +109,7 @@ impl Listener {
                 // The application is not told whose request it is.
                 async move { secure(acceptor, socket).await.map(|wire| (wire, None)) }
             });
-            placed(Places::new(bounds.clone()), counts.clone(), secured.and_then(http.map_err(drop)))
+            placed(Seats::new(bounds.clone(), counts.clone()), secured.and_then(http.map_err(drop)))
         };
         Ok((server.listen(name, listener, in_worker)?.run(), at))
     }
@@ -145,22 +147,20 @@ fn socket(wire: &Wire) -> &Socket {
 
 /// Gives each connection a place before `inner` sees it.
 fn placed<F>(
-    places: Rc<Places>,
-    counts: ConnectionCounts,
+    seats: Rc<Seats>,
     inner: F,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
 where
     F: ServiceFactory<Socket, Config = (), Response = (), Error = (), InitError = ()>,
 {
     fn_factory(move || {
-        let (places, counts, inner) = (places.clone(), counts.clone(), inner.new_service(()));
-        async move { Ok(Placed { places, counts, inner: inner.await? }) }
+        let (seats, inner) = (seats.clone(), inner.new_service(()));
+        async move { Ok(Placed { seats, inner: inner.await? }) }
     })
 }
 
 struct Placed<S> {
-    places: Rc<Places>,
-    counts: ConnectionCounts,
+    seats: Rc<Seats>,
     inner: S,
 }
 
@@ -170,16 +170,29 @@ where
 {
     type Response = ();
     type Error = ();
-    type Future = Bounded<S::Future>;
+    type Future = Either<Bounded<S::Future>, Ready<Result<(), ()>>>;
 
     fn poll_ready(&self, task: &mut Context<'_>) -> Poll<Result<(), ()>> {
-        self.inner.poll_ready(task)
+        match self.seats.poll_ready(task) {
+            Poll::Ready(()) => self.inner.poll_ready(task),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     fn call(&self, stream: TcpStream) -> Self::Future {
         let peer = stream.peer_addr().ok().map(|address| address.ip());
-        let place = self.places.admit(peer, Instant::now());
-        let served = self.inner.call(Socket::new(stream, place.seat().clone()));
-        Bounded::new(served, place, self.counts.clone())
+        match self.seats.admit(peer, Instant::now()) {
+            Some(place) => {
+                let served = self.inner.call(Socket::new(stream, place.seat().clone()));
+                Either::Left(Bounded::new(served, place))
+            }
+            None => {
+                reset(&stream);
+                Either::Right(ready(Ok(())))
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,14 @@
 //! Whose connection it is, as far as counting goes: the address prefix that one customer of a network has.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// Where a proxy or a tunnel on the same machine speaks for many.
+const LOOPBACK: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+];
 
 /// How addresses are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,18 +17,23 @@ pub struct Peers {
     pub ipv4_bits: u8,
     /// Bits of an IPv6 address that count: at most 128.
     pub ipv6_bits: u8,
-    /// Networks that are not counted: proxies and CDNs, each of whose addresses stands for many clients.
-    pub trusted: Vec<IpNet>,
+    /// Networks that are not counted: proxies, CDNs and loopback, each of whose addresses stands for many clients.
+    pub uncounted: Vec<IpNet>,
 }
 
 impl Peers {
-    /// The prefix that a peer is counted under; `None` for loopback, where a proxy or a tunnel speaks for many, and for
-    /// trusted proxies.
+    /// Tells them apart by so many bits, and counts neither loopback nor `trusted` proxies.
+    #[must_use]
+    pub fn new(ipv4_bits: u8, ipv6_bits: u8, trusted: &[IpNet]) -> Self {
+        Self { ipv4_bits, ipv6_bits, uncounted: [&LOOPBACK, trusted].concat() }
+    }
+
+    /// The prefix that a peer is counted under; `None` for one that is not counted.
     #[must_use]
     pub fn prefix(&self, peer: IpAddr) -> Option<IpNet> {
         // An IPv4 client of a socket that listens on IPv6 is an IPv4 client.
         let peer = peer.to_canonical();
-        if peer.is_loopback() || self.trusted.iter().any(|network| network.contains(&peer)) {
+        if self.uncounted.iter().any(|network| network.contains(&peer)) {
             return None;
         }
         let bits = if peer.is_ipv4() { self.ipv4_bits } else { self.ipv6_bits };
@@ -35,8 +46,8 @@ mod tests {
     use super::*;
 
     fn prefix(peer: &str) -> Option<String> {
-        let trusted = vec!["198.51.100.0/24".parse().unwrap(), "2001:db8:cd::/48".parse().unwrap()];
-        let peers = Peers { ipv4_bits: 32, ipv6_bits: 56, trusted };
+        let trusted = ["198.51.100.0/24".parse().unwrap(), "2001:db8:cd::/48".parse().unwrap()];
+        let peers = Peers::new(32, 56, &trusted);
         peers.prefix(peer.parse().unwrap()).map(|prefix| prefix.to_string())
     }
 

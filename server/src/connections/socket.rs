@@ -2,16 +2,16 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::{Sleep, sleep_until};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 
-use super::places::{Place, Seat};
-use crate::metrics::ConnectionCounts;
+use super::seat::{Place, Seat};
 
 /// How long what was sent may stay unacknowledged, or find no room on the other side, before the system ends the connection.
 const STALLED: Duration = Duration::from_secs(60);
@@ -41,10 +41,27 @@ impl Socket {
     }
 
     fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.seat.connection().note_sent(Instant::now());
+        match written {
+            Poll::Ready(Ok(1..)) => self.seat.note_sent(Instant::now()),
+            Poll::Ready(_) => {}
+            Poll::Pending => self.seat.note_stalled(),
         }
         written
+    }
+}
+
+/// Closes a connection that was sent nothing, so that nothing is left of it in the system.
+pub fn reset(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        tracing::debug!(%error, "a connection is closed, not reset");
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.seat.is_reset() {
+            reset(&self.stream);
+        }
     }
 }
 
@@ -98,16 +115,25 @@ pub struct Bounded<F> {
     served: Pin<Box<F>>,
     timer: Pin<Box<Sleep>>,
     place: Place,
-    counts: ConnectionCounts,
+    arrival: Arrival,
+}
+
+/// How far a connection is that has just come. What it sent before it was accepted shows when the event loop has looked at its
+/// socket, which is after it was polled for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrival {
+    Unseen,
+    Polled,
+    Served,
 }
 
 impl<F> Bounded<F> {
     /// `served` owns the socket, so that dropping it closes it.
     #[must_use]
-    pub fn new(served: F, place: Place, counts: ConnectionCounts) -> Self {
+    pub fn new(served: F, place: Place) -> Self {
         let (deadline, _) = place.seat().deadline();
-        counts.open.inc();
-        Self { served: Box::pin(served), timer: Box::pin(sleep_until(deadline.into())), place, counts }
+        let timer = Box::pin(sleep_until(deadline.into()));
+        Self { served: Box::pin(served), timer, place, arrival: Arrival::Unseen }
     }
 }
 
@@ -116,11 +142,28 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Bounded<F> {
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
+        this.place.serve();
+        let seat = this.place.seat();
+        if let Some(why) = seat.ends_at_once() {
+            this.place.count(why);
+            return Poll::Ready(Ok(()));
+        }
         if let ended @ Poll::Ready(_) = this.served.as_mut().poll(task) {
             return ended;
         }
-        let seat = this.place.seat();
-        seat.settle(task.waker());
+        seat.wait(task.waker());
+        match this.arrival {
+            Arrival::Unseen => {
+                this.arrival = Arrival::Polled;
+                // Has this task polled again after the event loop has looked at all sockets.
+                let _: Poll<()> = pin!(yield_now()).poll(task);
+            }
+            Arrival::Polled => {
+                this.arrival = Arrival::Served;
+                seat.settle();
+            }
+            Arrival::Served => {}
+        }
         loop {
             let (deadline, why) = seat.deadline();
             let deadline = deadline.into();
@@ -129,16 +172,10 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Bounded<F> {
             }
             ready!(this.timer.as_mut().poll(task));
             if deadline <= this.timer.deadline() {
-                this.counts.count(why);
+                this.place.count(why);
                 return Poll::Ready(Ok(()));
             }
             this.timer.as_mut().reset(deadline);
         }
-    }
-}
-
-impl<F> Drop for Bounded<F> {
-    fn drop(&mut self) {
-        self.counts.open.dec();
     }
 }
