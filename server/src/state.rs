@@ -28,7 +28,7 @@ pub mod proposals;
 mod stamp;
 
 pub use ceremonies::Ceremonies;
-pub use gates::{Ends, Pace, share};
+pub use gates::{Ends, Pace, Stop, Stops, share};
 pub use proposals::Proposals;
 pub use stamp::Stamp;
 

@@ -187,7 +187,7 @@ impl Proposal {
 }
 
 pub(crate) fn gate(revision: u64, state: GateState, percent: Option<u16>) -> GateRequest {
-    let (reason, note, resumes) = ("because".to_owned(), None, None);
+    let (reason, note, resumes) = ("because".to_owned(), None, Vec::new());
     GateRequest { revision, state, percent, reason, note, resumes, approval: None }
 }
 

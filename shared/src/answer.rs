@@ -31,6 +31,13 @@ pub fn plain_lines(text: &str) -> String {
     text.chars().map(|c| if stays(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
+/// What an error or a list says of itself, as a sentence: with a full stop, unless it ends with a mark of its own (`did you mean …?`).
+#[must_use]
+pub fn sentence(text: &(impl std::fmt::Display + ?Sized)) -> String {
+    let text = text.to_string();
+    if text.ends_with(['.', '?', '!', '…']) { text } else { format!("{text}.") }
+}
+
 /// Writes an answer whole. A reader that has gone away (`| head`) is no fault.
 ///
 /// # Errors
@@ -119,6 +126,14 @@ pub fn may_write(path: &Path, found: Option<&Metadata>, existing: Existing) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_ends_with_one_mark() {
+        for (text, ends) in [("no", "no."), ("no.", "no."), ("did you mean x?", "did you mean x?"), ("", ".")]
+        {
+            assert_eq!(sentence(text), ends);
+        }
+    }
 
     struct Failing(ErrorKind);
 

@@ -10,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::approval::Approval;
 use crate::digest::Sha256Digest;
 pub use crate::gates::GateState;
-use crate::recipe::OnEnd;
+use crate::recipe::Opens;
 
 mod ceremonies;
+mod gates;
 mod problem;
 mod proposals;
 
@@ -23,6 +23,7 @@ pub use ceremonies::{
     CeremoniesResponse, CeremonyPart, CeremonyRequest, CeremonyResponse, CeremonyStatus, DroppedCeremony,
     ShownCeremony,
 };
+pub use gates::{GateEnd, GateRequest, GateResponse, GateStatus, NextStep, SetBy, Stop, StopKind};
 pub use problem::{Problem, ProblemKind};
 pub use proposals::{
     DropRequest, DropResponse, ProposalOutcome, ProposalRequest, ProposalResponse, ProposalState,
@@ -133,47 +134,6 @@ pub struct PublishResponse {
     pub ledger: LedgerHead,
 }
 
-/// `PUT /api/v1/gates/{lane}/{slug}`: how far one revision is open from now on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct GateRequest {
-    /// The revision that is meant; must be the published one.
-    pub revision: u64,
-    /// The state wanted: `open`, `paused` or `ended`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub state: GateState,
-    /// Basis points, 0 to 10,000. Required to open; without it, pausing and ending keep the percentage they find.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent: Option<u16>,
-    /// Why, for operators: 1 to 500 characters. It stays in the ledger and in the status.
-    pub reason: String,
-    /// The event that paused or narrowed the gate last, as `event` of its status has it. Needed to open a gate wider than
-    /// somebody left it: who undoes what a colleague did says that it is meant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resumes: Option<u64>,
-    /// A word for the public, published with the gate: at most 500 characters. Without it a gate that otherwise stays as it is
-    /// keeps its note, and any other has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// People's signatures, for an opening that one person may not make alone. Its percentage must be that of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub approval: Option<Approval>,
-}
-
-/// Answer to a gate request: it is durable and served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct GateResponse {
-    /// The edition (snapshot version) that first contains it.
-    pub edition: u64,
-    /// The recipe with its gate as it stands now.
-    pub recipe: RecipeStatus,
-    /// Head of the ledger after it.
-    pub ledger: LedgerHead,
-}
-
 /// `GET /api/v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -197,6 +157,9 @@ pub struct StatusResponse {
     /// What an operator must look at, a sentence each; none when all is well. Older servers do not say.
     #[serde(default)]
     pub troubles: Vec<String>,
+    /// The name of the token that asks. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
 }
 
 /// One published recipe and its gate.
@@ -228,6 +191,10 @@ pub struct RecipeStatus {
     pub expires: Timestamp,
     /// The gate of this revision; none means closed.
     pub gate: Option<GateStatus>,
+    /// Who may open it. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub opens: Option<Opens>,
     /// What `gate end` does on clients that have it. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_gate_end: Option<GateEnd>,
@@ -240,87 +207,6 @@ pub struct RecipeStatus {
     /// The next step of its plan, which one person may take alone. None: it has no plan, or the plan has come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<NextStep>,
-}
-
-/// What an ended gate does on clients that have the recipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum GateEnd {
-    /// What it did stays.
-    Keep,
-    /// It is undone, where that breaks no add-on that works.
-    Revert,
-    /// Nothing: only the lane's people end its action, by withdrawing it.
-    Nothing,
-}
-
-impl From<Option<OnEnd>> for GateEnd {
-    fn from(end: Option<OnEnd>) -> Self {
-        match end {
-            Some(OnEnd::Keep) => Self::Keep,
-            Some(OnEnd::Revert) => Self::Revert,
-            None => Self::Nothing,
-        }
-    }
-}
-
-/// The next step that one person may take alone in a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct NextStep {
-    /// How far, in basis points.
-    pub percent: u16,
-    /// From when on one person may take it alone; none where the server does not say.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
-    pub from: Option<Timestamp>,
-}
-
-/// One gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct GateStatus {
-    /// The revision it speaks for.
-    pub revision: u64,
-    /// Its state: `open`, `paused` or `ended`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub state: GateState,
-    /// Basis points, 0 to 10,000.
-    pub percent: u16,
-    /// Why it was set, for operators.
-    pub reason: String,
-    /// What is published with it; empty for nothing.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub note: String,
-    /// Earlier revisions that it lists as ended: clients that were away meet their end.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ended: Vec<u64>,
-    /// Until when people signed it to be open, where that is sooner than the recipe's own end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
-    pub open_until: Option<Timestamp>,
-    /// When it was set; where people signed for it, the instant that they signed for.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub since: Timestamp,
-    /// The event that set it last. Older servers do not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set: Option<SetBy>,
-    /// Whether that event paused it or narrowed it: to open it wider, a request names the event with `resumes`.
-    #[serde(default)]
-    pub stopped: bool,
-}
-
-/// Who set a gate, and in which event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SetBy {
-    /// The event's number in the ledger.
-    pub event: u64,
-    /// The name of the token.
-    pub by: String,
-    /// When the server recorded it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub at: Timestamp,
 }
 
 /// Who keeps a role's metadata alive.

@@ -132,7 +132,8 @@ impl ConsentKind {
 }
 
 /// Who may open a recipe's gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Opens {
     /// The server, within what people signed.
     Server,

@@ -34,6 +34,18 @@ fn open(stage: &Stage, percent: &str, more: &[&str]) -> Said {
     stage.ctl(&[&arguments[..], more].concat()).unwrap()
 }
 
+/// The same, with every stop named that the server knows of.
+fn open_again(stage: &Stage, percent: &str, more: &[&str]) -> Said {
+    open(stage, percent, &[&["--resume", &stops(stage)], more].concat())
+}
+
+/// The events of the pauses and narrowings that nobody has undone, as `--resume` takes them.
+fn stops(stage: &Stage) -> String {
+    let status = stage.ctl(&["status", "--json"]).unwrap().json().unwrap();
+    let stops = status["recipes"][0]["gate"]["stops"].as_array().unwrap();
+    stops.iter().map(|stop| stop["event"].to_string()).collect::<Vec<_>>().join(",")
+}
+
 #[track_caller]
 fn says(said: Said, code: i32, words: &[&str]) -> Said {
     let said = said.expect_code(code).unwrap();
@@ -63,7 +75,7 @@ fn one_person_follows_the_plan_and_the_clock() {
     // Narrower, and back.
     says(open(&stage, "1", &[]), 0, &["is open at 1 %"]);
     stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
-    says(open(&stage, "100", &["--resume"]), 0, &["is open at 100 %"]);
+    says(open_again(&stage, "100", &[]), 0, &["is open at 100 %"]);
 }
 
 #[test]
@@ -73,15 +85,17 @@ fn a_colleagues_pause_is_not_resumed_without_a_word() {
     let pause = ["gate", "pause", SLUG, "--reason", "crashes in Berlin", "--token-file", "person-1"];
     stage.ctl(&pause).unwrap().expect_code(0).unwrap();
     let who = ["was paused by person-1", "crashes in Berlin", "Nothing was opened", "--resume"];
-    says(open(&stage, "5", &[]), 1, &who);
+    says(open(&stage, "5", &[]), 1, &[&who[..], &["Ask person-1."]].concat());
     let kind = open(&stage, "5", &["--json"]).expect_code(1).unwrap().json().unwrap();
     assert_eq!(kind["error"]["kind"], "would-resume");
     // Nor by a second person's key, at once or through a file that was signed since.
     let key = ["--key", "authority/people/person-2/emergency.pem", "--yes", "--token-file", "person-1"];
     says(open(&stage, "50", &key), 1, &who);
-    says(open(&stage, "50", &["--out", "half.opening"]), 0, &["now it is paused"]);
+    // Who signs on another machine reads before it what this would undo, and whose word that is.
+    let undoes = ["now it is paused", "So said the server", "paused by person-1", "crashes in Berlin"];
+    says(open(&stage, "50", &["--out", "half.opening"]), 0, &undoes);
     let sign = ["gate", "sign", "half.opening", "--key", key[1], "--yes"];
-    stage.ctl(&sign).unwrap().expect_code(0).unwrap();
+    says(stage.ctl(&sign).unwrap(), 0, &undoes);
     let submit = |more: &[&str]| {
         let submit = ["submit", "half.opening", "--token-file", "person-1"];
         stage.ctl(&[&submit[..], more].concat()).unwrap()
@@ -89,12 +103,27 @@ fn a_colleagues_pause_is_not_resumed_without_a_word() {
     says(submit(&[]), 1, &who);
     let status = stage.ctl(&["status"]).unwrap();
     assert!(status.stdout.contains("paused by person-1"), "{status:?}");
-    says(submit(&["--resume"]), 0, &["This undoes that", "is open at 50 %"]);
+    says(submit(&["--resume", &stops(&stage)]), 0, &["This undoes that", "is open at 50 %"]);
     // Narrowing is stopping, too.
     let narrow = ["gate", "open", SLUG, "--percent", "1", "--reason", "a look", "--token-file", "person-1"];
     stage.ctl(&narrow).unwrap().expect_code(0).unwrap();
-    says(open(&stage, "5", &[]), 1, &["was narrowed to 1 % by person-1", "a look"]);
-    says(open(&stage, "5", &["--resume"]), 0, &["is open at 5 %"]);
+    says(open(&stage, "5", &[]), 1, &["was narrowed from 50 % to 1 % by person-1", "a look"]);
+    // Nor does it hide behind what the next one stops.
+    let pause = ["gate", "pause", SLUG, "--reason", "phones ring"];
+    stage.ctl(&pause).unwrap().expect_code(0).unwrap();
+    let all = stops(&stage);
+    let last = all.split(',').next_back().unwrap();
+    let both = ["narrowed from 50 % to 1 % by person-1", "paused by on-duty", "Ask person-1. If"];
+    says(open(&stage, "5", &["--resume", last]), 1, &both);
+    let status = stage.ctl(&["status"]).unwrap();
+    assert!(both[..2].iter().all(|one| status.stdout.contains(one)), "{status:?}");
+    // One's own is nobody else's to ask about.
+    says(
+        open(&stage, "1", &[]),
+        1,
+        &["It was done with the token that you use", &format!("--resume {last}")],
+    );
+    says(open(&stage, "5", &["--resume", &all]), 0, &["is open at 5 %"]);
 }
 
 #[test]
@@ -177,7 +206,9 @@ fn what_only_people_may_open_opens_for_agents_by_two_of_them_and_anyone_stops_it
         mulberry_lab::replay::material::Material::laboratory(stage.folder(), 2, &|_| ()).unwrap();
     stage.init_agent("a", &certificates.anchor, &certificates.addons, &[]).unwrap();
     let published = stage.publish("emergency", &folder).unwrap();
-    says(published, 0, &["opened by  the people of its lane", "NOT LIVE: gate closed"]);
+    let next =
+        "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N --key people/NAME/emergency.pem";
+    says(published, 0, &["opened by  the people of its lane", next]);
     let agent = |status: &str, words: &str| {
         stage.agent("a", &["once"]).unwrap().expect_code(0).unwrap();
         let why = stage.agent("a", &["why", SLUG, "--json"]).unwrap().json().unwrap();
@@ -210,11 +241,11 @@ fn what_only_people_may_open_opens_for_agents_by_two_of_them_and_anyone_stops_it
     agent("applied", "");
     // Narrowing keeps what they signed; a pause takes it, and one alone cannot bring it back.
     says(open(&stage, "1", &[]), 0, &["is open at 1 %"]);
-    says(open(&stage, "100", &["--resume"]), 1, &["only the people of the emergency lane open it"]);
+    says(open_again(&stage, "100", &[]), 1, &["only the people of the emergency lane open it"]);
     stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
-    says(open(&stage, "1", &["--resume"]), 1, &["only the people of the emergency lane open it"]);
+    says(open_again(&stage, "1", &[]), 1, &["only the people of the emergency lane open it"]);
     // At once, with both keys at hand.
-    says(open(&stage, "50", &["--key", &one, "--key", &two, "--yes", "--resume"]), 0, &["is open at 50 %"]);
+    says(open_again(&stage, "50", &["--key", &one, "--key", &two, "--yes"]), 0, &["is open at 50 %"]);
     // And the server that starts again still says so.
     stage.stop_server().unwrap();
     stage.start_server().unwrap();
@@ -296,7 +327,10 @@ fn a_revoked_key_closes_a_gate_aloud_and_two_others_open_it_again_at_the_same_pe
     let opened = says(
         open_with([1, 2], &until),
         0,
-        &["Clients take the recipe by it until 2026-11-22 06:00:00Z, whoever holds the server's keys"],
+        &[
+            "Clients take the recipe by it until 2026-11-22 06:00:00Z, whoever holds the server's keys",
+            "is open at 100 % until 2026-11-22 06:00:00Z",
+        ],
     );
     assert!(opened.stdout.contains("The server takes it once, before "), "{opened:?}");
 
@@ -319,7 +353,18 @@ fn a_revoked_key_closes_a_gate_aloud_and_two_others_open_it_again_at_the_same_pe
     decided("gate-closed", closed);
 
     says(open(&stage, "100", &[]), 1, &["clients take it for closed", "Have them sign the opening"]);
-    let again = says(open_with([2, 3], &[]), 0, &["is open at 100 %", "To end that sooner: --open-until"]);
+    // Nobody prolongs in silence what people signed to end.
+    let was = [
+        "it is to be open until 2026-11-22 06:00:00Z",
+        "--open-until 2026-11-22T06:00:00Z",
+        "--no-open-until",
+    ];
+    says(open_with([2, 3], &[]), 2, &was);
+    let again = says(
+        open_with([2, 3], &["--no-open-until"]),
+        0,
+        &["is open at 100 %", "LONGER than people signed before", "To end that sooner: --open-until"],
+    );
     assert!(!again.stdout.contains("It was so already"), "{again:?}");
     says(stage.ctl(&["status"]).unwrap(), 0, &["open at 100 %"]);
     decided("applied", "");
@@ -359,11 +404,12 @@ fn an_opening_in_a_file_counts_once() {
     says(stage.ctl(&other).unwrap(), 2, &["its reason: it has more than one line"]);
     fs::write(stage.path("all.opening"), &text).unwrap();
     says(submit(), 0, &["is open at 100 %"]);
-    // Whose answer was lost asks again.
-    says(submit(), 0, &["is open at 100 %"]);
+    // Whose answer was lost asks again, and is told that it was so.
+    says(submit(), 0, &["is open at 100 %", "It was so already, so nothing was recorded."]);
     stage.ctl(&["gate", "pause", SLUG, "--reason", "trouble"]).unwrap().expect_code(0).unwrap();
     says(submit(), 1, &["was paused by on-duty", "--resume"]);
-    let again = ["submit", "all.opening", "--token-file", "person-1", "--resume"];
+    let events = stops(&stage);
+    let again = ["submit", "all.opening", "--token-file", "person-1", "--resume", &events];
     says(stage.ctl(&again).unwrap(), 3, &["it was used, or the gate was changed since"]);
 
     // What was signed for one revision is for no other.
@@ -407,11 +453,7 @@ fn a_servers_clock_that_was_years_ahead_for_a_moment_blocks_nobody() {
         .unwrap();
     stage.ctl(&["status"]).unwrap().expect_code(0).unwrap();
     // Two people sign for now, and one person goes on in minutes, not in years.
-    says(
-        open(&stage, "5", &["--resume"]),
-        0,
-        &["is open at 5 %", "by one person alone from 2026-11-22 00:1"],
-    );
+    says(open_again(&stage, "5", &[]), 0, &["is open at 5 %", "by one person alone from 2026-11-22 00:1"]);
     says(open(&stage, "100", &[]), 1, &["until 2026-11-22T00:1"]);
     restart(&mut stage, right + SignedDuration::from_mins(20));
     says(open(&stage, "100", &[]), 0, &["is open at 100 %"]);

@@ -67,8 +67,8 @@ async fn status(
     core: Data<Core>,
     tokens: Data<LiveTokens>,
 ) -> Result<HttpResponse, ProblemAnswer> {
-    authorise(&request, &tokens, Scope::Read)?;
-    Ok(answer(&core.status()))
+    let asked_by = Some(authorise(&request, &tokens, Scope::Read)?);
+    Ok(answer(&StatusResponse { asked_by, ..core.status() }))
 }
 
 /// Publish the next version of a lane. Needs a token with the scope `publish`.

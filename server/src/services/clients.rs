@@ -64,21 +64,16 @@ impl Clients {
         self.share(recipe, now).err().map(|refusal| refusal.detail)
     }
 
-    /// The open gates that clients take for closed, by path, each with a sentence for operators. A time that people signed and
-    /// that has come is none: they meant it.
+    /// The open gates that clients take for closed, by path, each with a sentence for operators.
     pub fn closed(&self, state: &State, now: Timestamp) -> impl Iterator<Item = (RecipePath, String)> {
-        let meant = move |gate: &Gate| {
-            let until = gate.approval.as_ref().and_then(|approval| approval.open_until);
-            until.is_some_and(|until| until <= now)
-        };
-        let gates = state.gates.0.iter().filter(move |(_, gate)| !meant(gate));
-        gates.filter_map(move |(path, gate)| {
+        state.gates.0.iter().filter_map(move |(path, gate)| {
             let recipe = &state.recipe(path)?.recipe;
             let why = self.differ(state, recipe, now).filter(|_| now < recipe.expires)?;
             let (percent, slug) = (gate.percent, &path.slug);
             let sentence = format!(
-                "{path} is open at {percent} here, and clients take it for closed: {why}; have its people sign a new opening: \
-                 mulberryctl gate open {slug} --percent N --key FILE --key FILE"
+                "{path} is open at {percent} here, and clients take it for closed: {why}; if that is to stay so: mulberryctl gate pause \
+                 {slug} --reason TEXT; otherwise have its people sign a new opening: mulberryctl gate open {slug} --percent N --key FILE \
+                 --key FILE"
             );
             Some((path.clone(), sentence))
         })

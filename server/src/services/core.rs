@@ -248,6 +248,7 @@ impl Core {
             let answer = GateResponse {
                 edition: served.edition.number(),
                 recipe: status::recipe(&served, &path, published, &time),
+                already: Some(matches!(done, Done::Unchanged)),
                 ledger: served.state.head,
             };
             Ok((done, answer))

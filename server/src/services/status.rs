@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::gates::{Gate, GateState};
-use mulberry_shared::operators::{ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse};
+use mulberry_shared::operators::{
+    ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse, Stop,
+};
 use mulberry_shared::recipe::{Lane, Recipe, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::trust::profile;
@@ -11,7 +13,7 @@ use mulberry_shared::trust::write::Life;
 use super::gate;
 use crate::clock::watch::Time;
 use crate::served::Served;
-use crate::state::{Pace, Published, Stamp, State};
+use crate::state::{self, Pace, Published, Stamp, State};
 
 /// How long before its expiry people's metadata is due: time to find the people and their keys.
 const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -29,6 +31,7 @@ pub fn status(served: &Served, time: &Time, clock_shifted: bool) -> StatusRespon
         proposals_waiting: waiting(&served.state),
         ledger: served.state.head,
         troubles: Vec::new(),
+        asked_by: None,
     }
 }
 
@@ -69,6 +72,7 @@ pub fn recipe(served: &Served, path: &RecipePath, published: &Published, time: &
         starts: recipe.starts,
         expires: recipe.expires,
         gate: state.gates.0.get(path).map(|gate| gate_status(gate, state.reason(path), state.pace(path))),
+        opens: Some(recipe.opens),
         on_gate_end: Some(recipe.gate_end().into()),
         effective_percent: share.map_or(0, BasisPoints::get),
         closed_to_clients,
@@ -78,6 +82,9 @@ pub fn recipe(served: &Served, path: &RecipePath, published: &Published, time: &
 
 fn gate_status(gate: &Gate, reason: &str, pace: Option<&Pace>) -> GateStatus {
     let set = |Stamp { event, at, by }: &Stamp| SetBy { event: *event, by: by.clone(), at: *at };
+    // A gate of an earlier revision stops nothing any more.
+    let own = pace.filter(|pace| pace.revision == gate.revision);
+    let stops = || own.into_iter().flat_map(|pace| pace.stops.iter());
     GateStatus {
         revision: gate.revision,
         state: gate.state,
@@ -85,11 +92,19 @@ fn gate_status(gate: &Gate, reason: &str, pace: Option<&Pace>) -> GateStatus {
         reason: reason.to_owned(),
         note: gate.note.clone(),
         ended: gate.ended.iter().copied().collect(),
-        open_until: gate.approval.as_ref().and_then(|approval| approval.open_until),
+        open_until: own.filter(|_| gate.state != GateState::Ended).and_then(|pace| pace.open_until),
         since: gate.since,
         set: pace.map(|pace| set(&pace.last)),
-        stopped: pace.is_some_and(|pace| pace.stopped),
+        stopped: stops().next().is_some(),
+        stops: stops().map(stop).collect(),
+        unlisted_stops: own.map_or(0, |pace| pace.stops.unlisted()),
     }
+}
+
+fn stop(stop: &state::Stop) -> Stop {
+    let state::Stop { set, did, from, left, reason } = stop;
+    let (event, by, at, reason) = (set.event, set.by.clone(), set.at, reason.clone());
+    Stop { event, by, at, did: *did, from: from.get(), left: left.get(), reason }
 }
 
 /// Why clients take nothing new of a recipe whose gate is open here.

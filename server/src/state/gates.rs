@@ -12,6 +12,10 @@ use mulberry_shared::sampling::BasisPoints;
 use super::{Published, Stamp, State};
 use crate::event::SetGate;
 
+mod stops;
+
+pub use stops::{Stop, Stops};
+
 /// The most instants that are remembered of a path's gates; the earliest go first. Signatures count for a day, so all of that
 /// day's are among them, unless somebody sets one gate a thousand times a day.
 const INSTANTS: usize = 1_024;
@@ -28,9 +32,10 @@ pub struct Pace {
     instants: BTreeSet<Timestamp>,
     /// The event that set the gate last.
     pub last: Stamp,
-    /// Whether that event stopped something: it paused the gate or narrowed it. Whoever widens the gate again undoes what
-    /// somebody did, and has to know it.
-    pub stopped: bool,
+    /// Who paused or narrowed that revision's gate, and was not overruled since.
+    pub stops: Stops,
+    /// Until when people signed that revision to be open when they opened it last, if not until the recipe's own end.
+    pub open_until: Option<Timestamp>,
 }
 
 impl Pace {
@@ -58,7 +63,14 @@ impl Pace {
     pub(crate) fn at(since: Timestamp) -> Self {
         let last = Stamp { event: 1, at: since, by: String::new() };
         let instants = BTreeSet::from([since]);
-        Self { revision: 1, reached: BasisPoints::NOBODY, instants, last, stopped: false }
+        Self {
+            revision: 1,
+            reached: BasisPoints::NOBODY,
+            instants,
+            last,
+            stops: Stops::default(),
+            open_until: None,
+        }
     }
 }
 
@@ -145,18 +157,25 @@ impl State {
         }
         let most = published.recipe.rollout.max_percent;
         let open = share(&gate.published(), most);
-        let was_open = self.gates.of(path, gate.revision).map(|before| share(before, most));
+        let current = self.gates.of(path, gate.revision);
+        let was_open = current.map(|before| share(before, most));
+        let was_paused = current.is_some_and(|before| before.state == GateState::Paused);
         let before = self.paces.get(path);
-        let stopped = match was_open {
-            _ if gate.state == GateState::Paused => true,
-            Some(was_open) if was_open == open => before.is_some_and(|pace| pace.stopped),
-            Some(was_open) => open < was_open,
-            None => false,
-        };
-        let reached =
-            before.filter(|pace| pace.revision == gate.revision).map_or(open, |pace| pace.reached.max(open));
+        let same = before.filter(|pace| pace.revision == gate.revision);
+        let mut stops = same.map(|pace| pace.stops.clone()).unwrap_or_default();
+        // Its right time, or another word for the public: nobody stops anything by that.
+        let as_it_stood = was_paused && self.reason(path) == gate.reason;
+        if gate.state != GateState::Paused || !as_it_stood {
+            stops.follow(gate, was_open.unwrap_or(BasisPoints::NOBODY), open, stamp);
+        }
+        let reached = same.map_or(open, |pace| pace.reached.max(open));
         let instants = before.map(|pace| pace.instants.clone()).unwrap_or_default();
-        let mut pace = Pace { revision: gate.revision, reached, instants, last: stamp.clone(), stopped };
+        let open_until = match approval {
+            Some(approval) => approval.open_until,
+            None => same.and_then(|pace| pace.open_until),
+        };
+        let last = stamp.clone();
+        let mut pace = Pace { revision: gate.revision, reached, instants, last, stops, open_until };
         pace.note(gate.since);
         self.paces.insert(path.clone(), pace);
         if gate.state == GateState::Ended {
@@ -185,6 +204,11 @@ impl State {
     ) {
         self.gates.0.retain(|path, _| path.lane != lane || recipes.contains_key(path));
         self.reasons.retain(|path, _| path.lane != lane || recipes.contains_key(path));
+        let gone = |path: &RecipePath| path.lane == lane && !recipes.contains_key(path);
+        self.paces
+            .iter_mut()
+            .filter(|(path, _)| gone(path))
+            .for_each(|(_, pace)| pace.stops = Stops::default());
         let back = |path: &&RecipePath| !self.gates.0.contains_key(path);
         let back = recipes.keys().filter(back).filter_map(|path| Some((path, self.ends.get(path)?)));
         let back: Vec<_> = back.map(|(path, ends)| (path.clone(), ends.last.clone())).collect();

@@ -11,16 +11,22 @@ use super::Opening;
 use crate::digest::Sha256Digest;
 use crate::json;
 use crate::limits::{JsonLimits, Limits};
-use crate::operators::Base64;
+use crate::operators::{Base64, Stop};
 use crate::recipe::{RecipePath, one_line};
 use crate::sampling::BasisPoints;
 use crate::trust::threshold::Signature;
 
-/// The format without `open_until` and `note`, written where there is neither: earlier programs read it.
+/// The format without `open_until`, `note` and `stops`, written where there is none: earlier programs read it.
 const PLAIN: u64 = 1;
 
-/// The newest format this code reads.
-const FORMAT: u64 = 2;
+/// The format with them, written where there are no stops.
+const NOTED: u64 = 2;
+
+/// The newest format this code reads: that of stops.
+const FORMAT: u64 = 3;
+
+/// The most stops that a file lists.
+const STOPS: usize = 64;
 
 /// What tells such a file from a proposal's.
 const KIND: &str = "gate-opening";
@@ -34,6 +40,8 @@ pub struct OpeningFile {
     pub reason: String,
     /// A word for the public; empty for none. Not signed.
     pub note: String,
+    /// What colleagues stopped and this undoes, as a server said when the file was made. Not signed.
+    pub stops: Vec<Stop>,
     /// The signatures so far, whether or not they hold.
     pub signatures: Vec<Signature>,
     /// The bundle of the edition that it was made on.
@@ -70,6 +78,8 @@ struct Document {
     reason: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     note: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stops: Vec<Stop>,
     signatures: Vec<Signature>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base: Option<Base64>,
@@ -104,9 +114,18 @@ impl OpeningFile {
         }
         let document: Document = json::from_value(value).map_err(|error| malformed(error.to_string()))?;
         let Document { format, path, revision, sha256, percent, since, expires, open_until, .. } = document;
-        let Document { reason, note, signatures, base, .. } = document;
-        if format < FORMAT && (open_until.is_some() || !note.is_empty()) {
+        let Document { reason, note, stops, signatures, base, .. } = document;
+        if format < NOTED && (open_until.is_some() || !note.is_empty()) {
             return Err(malformed(format!("format {format} has neither open_until nor note")));
+        }
+        if format < FORMAT && !stops.is_empty() {
+            return Err(malformed(format!("format {format} has no stops")));
+        }
+        if stops.len() > STOPS {
+            return Err(malformed(format!("it has more than {STOPS} stops")));
+        }
+        for text in stops.iter().flat_map(|stop| [&stop.by, &stop.reason]) {
+            one_line(text, limits.recipe.reason).map_err(|why| malformed(format!("a stop in it: {why}")))?;
         }
         one_line(&reason, limits.recipe.reason).map_err(|why| malformed(format!("its reason: {why}")))?;
         if !note.is_empty() {
@@ -116,7 +135,7 @@ impl OpeningFile {
             return Err(malformed(format!("it has more than {} signatures", limits.trust.signatures)));
         }
         let opening = Opening { path, revision, sha256, percent, since, expires, open_until };
-        Ok(Self { opening, reason, note, signatures, base: base.map(|base| base.0) })
+        Ok(Self { opening, reason, note, stops, signatures, base: base.map(|base| base.0) })
     }
 
     /// The file.
@@ -125,9 +144,13 @@ impl OpeningFile {
     /// None is known: all parts can be written as JSON.
     pub fn write(&self) -> Result<Vec<u8>, OpeningFileError> {
         let Opening { path, revision, sha256, percent, since, expires, open_until } = self.opening.clone();
-        let plain = open_until.is_none() && self.note.is_empty();
+        let format = match (&self.stops[..], open_until, self.note.as_str()) {
+            ([], None, "") => PLAIN,
+            ([], ..) => NOTED,
+            _ => FORMAT,
+        };
         let document = Document {
-            format: if plain { PLAIN } else { FORMAT },
+            format,
             kind: KIND.to_owned(),
             path,
             revision,
@@ -138,6 +161,7 @@ impl OpeningFile {
             open_until,
             reason: self.reason.clone(),
             note: self.note.clone(),
+            stops: self.stops.clone(),
             signatures: self.signatures.clone(),
             base: self.base.clone().map(Base64),
         };
@@ -159,6 +183,7 @@ impl OpeningFile {
 mod tests {
     use super::super::tests::opening;
     use super::*;
+    use crate::operators::StopKind;
     use crate::trust::KeyId;
 
     fn signature(keyid: &str, sig: &str) -> Signature {
@@ -168,7 +193,7 @@ mod tests {
     fn file() -> OpeningFile {
         let signatures = vec![signature("b", "00")];
         let (reason, note) = ("canary".into(), String::new());
-        OpeningFile { opening: opening(), reason, note, signatures, base: Some(vec![1]) }
+        OpeningFile { opening: opening(), reason, note, stops: vec![], signatures, base: Some(vec![1]) }
     }
 
     #[test]
@@ -181,14 +206,28 @@ mod tests {
             assert!(text.contains(from), "{from}");
             OpeningFile::read(text.replacen(from, to, 1).as_bytes(), &limits)
         };
-        assert_eq!(read("\"format\":1", "\"format\":3"), Err(OpeningFileError::Newer { found: 3 }));
+        assert_eq!(read("\"format\":1", "\"format\":4"), Err(OpeningFileError::Newer { found: 4 }));
         assert_eq!(read("\"format\":1", "\"format\":2"), Ok(file()));
         let mut more = file();
         more.note = "Add-ons come back".into();
         more.opening.open_until = Some(more.opening.expires);
         let written = String::from_utf8(more.write().unwrap()).unwrap();
         assert!(written.starts_with("{\"format\":2,"), "{written}");
-        assert_eq!(OpeningFile::read(written.as_bytes(), &limits), Ok(more));
+        assert_eq!(OpeningFile::read(written.as_bytes(), &limits), Ok(more.clone()));
+        let (by, reason) = ("mei".to_owned(), "crashes".to_owned());
+        let (event, at) = (9, more.opening.since);
+        more.stops = vec![Stop { event, by, at, did: StopKind::Paused, from: 500, left: 0, reason }];
+        let written = String::from_utf8(more.write().unwrap()).unwrap();
+        assert!(written.starts_with("{\"format\":3,"), "{written}");
+        assert_eq!(OpeningFile::read(written.as_bytes(), &limits), Ok(more.clone()));
+        for (from, to) in
+            [("\"format\":3", "\"format\":2"), ("\"mei\"", "\"m\\ni\""), ("\"paused\"", "\"x\"")]
+        {
+            assert!(written.contains(from), "{from}");
+            assert!(OpeningFile::read(written.replacen(from, to, 1).as_bytes(), &limits).is_err(), "{from}");
+        }
+        more.stops = vec![more.stops[0].clone(); 65];
+        assert!(OpeningFile::read(&more.write().unwrap(), &limits).is_err(), "the list is bounded");
         let long = format!("\"{}\"", "x".repeat(501));
         for (from, to) in [
             ("\"gate-opening\"", "\"proposal\""),

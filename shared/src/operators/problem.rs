@@ -116,8 +116,8 @@ explained!(ProblemKind {
         "publish a new revision";
     SecondKeyNeeded: "409: one person alone may not open it so far now: it is not the next step of the recipe's plan, or too early",
         "give a second person's key with `--key`, or `--out FILE` for their machine; pausing and ending need none";
-    WouldResume: "409: somebody paused or narrowed the gate, and the request does not say that it undoes that",
-        "talk to whoever did it; if it is over, open it again with `--resume`";
+    WouldResume: "409: people paused or narrowed the gate, and the request does not name the event of each that it undoes",
+        "talk to whoever did it; if all of it is over, open it again with `--resume EVENT,EVENT`, as the answer has it";
     ProposalOvertaken: "409: something else was published in the lane, so the proposal is for a version that is taken",
         "rebuild it with `mulberryctl propose --rebase ID`; everybody signs anew";
     AlreadySigned: "409: this key has signed the proposal already",

@@ -172,7 +172,8 @@ fn opening() -> Result<Vec<u8>, LabError> {
     let sig = hex::encode(signer.sign(&opening.message()).map_err(failed())?);
     let signatures = vec![Signature { keyid: signer.key_id(), sig, other: BTreeMap::new() }];
     let (reason, note) = ("canary".to_owned(), String::new());
-    let file = OpeningFile { opening, reason, note, signatures, base: Some(b"x".to_vec()) };
+    let file =
+        OpeningFile { opening, reason, note, stops: Vec::new(), signatures, base: Some(b"x".to_vec()) };
     file.write().map_err(LabError::crypto("write an opening"))
 }
 

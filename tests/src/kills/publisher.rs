@@ -166,7 +166,7 @@ impl Publisher {
             state: GateState::Open,
             percent: Some(BasisPoints::EVERYONE.get()),
             reason: "rehearsal".to_owned(),
-            resumes: None,
+            resumes: Vec::new(),
             note: None,
             approval: None,
         };

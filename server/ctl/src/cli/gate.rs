@@ -33,7 +33,8 @@ pub enum GateCommand {
     after_help = "One person alone takes the next step of the recipe's plan, when its time has come, or goes back to where the gate was \
                   before. Anything wider or sooner needs the key of a second person: here with --key, or on their machine with \
                   --out FILE, `gate sign FILE`, `submit FILE`. The share is never more than the recipe's own maximum.\n\n\
-                  A gate that a colleague paused or narrowed opens no further without --resume: it says who did that, when and why.\n\n\
+                  A gate that people paused or narrowed opens no further than they left it, unless --resume names the event of each: \
+                  without it the answer says who did that, when and why, with the events.\n\n\
                   Example:\n  mulberryctl gate open replacement --percent 5 --reason \"canary\"\n  \
                   mulberryctl gate open replacement --percent 100 --reason \"no time\" --key bob/emergency.pem\n  \
                   mulberryctl gate open replacement --percent 100 --reason \"no time\" --out all.opening"
@@ -57,15 +58,18 @@ pub struct Open {
     /// keys; signed with the opening [default: the recipe's own end]
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant, requires = "signed")]
     pub open_until: Option<Timestamp>,
+    /// Let it last until the recipe's own end, though people signed an earlier time before
+    #[arg(long, requires = "signed", conflicts_with = "open_until")]
+    pub no_open_until: bool,
     /// A second person's key of the recipe's lane; repeats
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
     /// Write the opening into a file for a second person to sign, and tell the server nothing
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Undo the pause or the narrowing that it names
-    #[arg(long, conflicts_with = "out")]
-    pub resume: bool,
+    /// Undo these pauses and narrowings: every one that stands in the way, by the event that the answer without this option names
+    #[arg(long, value_name = "EVENT", value_delimiter = ',', conflicts_with = "out")]
+    pub resume: Vec<u64>,
     /// With --key: do not ask before signing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,

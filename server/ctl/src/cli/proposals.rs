@@ -78,9 +78,9 @@ pub struct Submit {
     /// The file, or the first digits of a proposal's id
     #[arg(value_name = "PROPOSAL")]
     pub proposal: String,
-    /// With an opening of a gate: undo the pause or the narrowing that it names
-    #[arg(long)]
-    pub resume: bool,
+    /// With an opening of a gate: undo these pauses and narrowings, by the events that the answer without this option names
+    #[arg(long, value_name = "EVENT", value_delimiter = ',')]
+    pub resume: Vec<u64>,
 }
 
 /// `proposals`

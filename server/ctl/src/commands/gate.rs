@@ -7,15 +7,15 @@
 //! | `answer` | what holds after a gate was set |
 //! | `end` | what an end does to whom, and the question before it |
 //! | `opening` | openings that more than one person answers for |
-//! | `others` | what a colleague stopped, and is not undone unknown |
+//! | `others` | what people stopped or signed before, and is not undone unknown |
 
 pub(super) mod answer;
 mod end;
 pub(super) mod opening;
-mod others;
+pub(super) mod others;
 
 use crate::{
-    cli::GateCommand,
+    cli::{GateCommand, Narrow},
     config::Settings,
     failure::{Failure, FailureKind, Kind},
     operators::Operators,
@@ -24,9 +24,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
+    answer::sentence,
     exit::Exit,
     limits::Limits,
-    operators::{GateRequest, GateResponse, GateState, ProblemKind, RecipeStatus},
+    operators::{GateRequest, GateResponse, GateState, GateStatus, ProblemKind, RecipeStatus},
     recipe::{RecipeName, RecipePath, one_line},
 };
 
@@ -44,56 +45,52 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     match command {
         GateCommand::Open(open) if open.key.is_empty() && open.out.is_none() => {
-            let wish = Wish {
-                recipe: &open.recipe,
-                revision: open.revision,
-                change: Change::Open { percent: open.percent, resume: open.resume },
-            };
+            let change = Change::Open { percent: open.percent, resume: &open.resume };
             let words = Words::given(open.reason.as_deref(), open.public_note.as_deref(), limits)?;
-            set(wish, words, settings, now, format).await
+            let wish = Wish { recipe: &open.recipe, revision: open.revision, change, words };
+            set(wish, settings, now, format, limits).await
         }
-        GateCommand::Open(open) => {
-            let words = Words::given(open.reason.as_deref(), open.public_note.as_deref(), limits)?;
-            opening::open(open, words, settings, passphrases, now, format, limits).await
-        }
+        GateCommand::Open(open) => opening::open(open, settings, passphrases, now, format, limits).await,
         GateCommand::Sign(sign) => opening::sign_file(sign, settings, passphrases, now, format, limits).await,
         GateCommand::Pause(pause) => {
-            let wish = Wish { recipe: &pause.recipe, revision: pause.revision, change: Change::Pause };
-            let words = Words::given(pause.reason.as_deref(), pause.public_note.as_deref(), limits)?;
-            set(wish, words, settings, now, format).await
+            set(Wish::narrow(pause, Change::Pause, limits)?, settings, now, format, limits).await
         }
         GateCommand::End(end) => {
-            let wish = Wish {
-                recipe: &end.gate.recipe,
-                revision: end.gate.revision,
-                change: Change::End { yes: end.yes },
-            };
-            let words = Words::given(end.gate.reason.as_deref(), end.gate.public_note.as_deref(), limits)?;
-            set(wish, words, settings, now, format).await
+            let change = Change::End { yes: end.yes };
+            set(Wish::narrow(&end.gate, change, limits)?, settings, now, format, limits).await
         }
     }
 }
 
-/// Which gate is meant, and what shall become of it.
+/// Which gate is meant, what shall become of it, and what is said of that.
 struct Wish<'a> {
     recipe: &'a RecipeName,
     revision: Option<u64>,
-    change: Change,
+    change: Change<'a>,
+    words: Words,
 }
 
-enum Change {
-    Open { percent: u16, resume: bool },
+impl<'a> Wish<'a> {
+    fn narrow(narrow: &'a Narrow, change: Change<'a>, limits: &Limits) -> Result<Self, Failure> {
+        let words = Words::given(narrow.reason.as_deref(), narrow.public_note.as_deref(), limits)?;
+        Ok(Self { recipe: &narrow.recipe, revision: narrow.revision, change, words })
+    }
+}
+
+enum Change<'a> {
+    Open { percent: u16, resume: &'a [u64] },
     Pause,
     End { yes: bool },
 }
 
-/// Why, for operators, and what is said to the public of it.
+/// Why, for operators, where that was said; and what is said to the public of it.
 struct Words {
-    reason: String,
+    reason: Option<String>,
     note: Option<String>,
 }
 
 impl Words {
+    /// What the command line says, if it does as a reason and as a note.
     fn given(reason: Option<&str>, note: Option<&str>, limits: &Limits) -> Result<Self, Failure> {
         let unfit =
             |why| Failure::usage(FailureKind::NoReason, format!("As a public note this does not do: {why}."));
@@ -103,17 +100,25 @@ impl Words {
             Some(note) => Some(one_line(note, limits.recipe.reason).map_err(unfit)?.to_owned()),
             None => None,
         };
-        Ok(Self { reason: given(reason, &mut output::ask_line, limits)?, note })
+        Ok(Self { reason: reason.map(|reason| reason_of(reason, limits)).transpose()?, note })
+    }
+
+    /// The reason, asked for where the command line has none: after what it is about was shown.
+    fn reason(&self, limits: &Limits) -> Result<String, Failure> {
+        match &self.reason {
+            Some(reason) => Ok(reason.clone()),
+            None => asked(&mut output::ask_line, limits),
+        }
     }
 }
 
 /// What one person does alone.
 async fn set(
     wish: Wish<'_>,
-    words: Words,
     settings: &Settings,
     now: Timestamp,
     format: Format,
+    limits: &Limits,
 ) -> Result<Exit, Failure> {
     let server = Operators::new(settings)?;
     let status = server.status().await?;
@@ -124,15 +129,24 @@ async fn set(
     }
     let (state, percent, resumes) = match wish.change {
         Change::Open { percent, resume } => {
-            (GateState::Open, Some(percent), others::resumes(recipe, percent, resume, now)?)
+            (GateState::Open, Some(percent), others::resumes(&status, recipe, percent, resume, now)?)
         }
-        Change::Pause => (GateState::Paused, None, None),
-        Change::End { yes } => {
-            end::confirm(recipe, yes, now, format)?;
-            (GateState::Ended, None, None)
+        Change::Pause => (GateState::Paused, None, Vec::new()),
+        Change::End { .. } => {
+            end::show(recipe, now, format)?;
+            (GateState::Ended, None, Vec::new())
         }
     };
-    let Words { reason, note } = words;
+    let as_it_is = |gate: &&GateStatus| gate.state == state && percent.is_none_or(|to| to == gate.percent);
+    let reason = match (&wish.words, others::gate(recipe).filter(as_it_is)) {
+        // Another word for the public, and nothing else: why the gate is so was said before.
+        (Words { reason: None, note: Some(_) }, Some(gate)) => gate.reason.clone(),
+        (words, _) => words.reason(limits)?,
+    };
+    if let Change::End { yes } = wish.change {
+        end::confirm(recipe, yes)?;
+    }
+    let note = wish.words.note;
     let request = GateRequest { revision, state, percent, reason, note, resumes, approval: None };
     let done = server.gate(&path, &request).await;
     print(format, &done.map_err(|failure| two_people(failure, &path, &request))?, &request.reason)
@@ -159,7 +173,8 @@ fn two_people(failure: Failure, path: &RecipePath, request: &GateRequest) -> Fai
     }
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     // An opening in a file resumes when it is submitted.
-    let resume = if request.resumes.is_some() { " --resume" } else { "" };
+    let events = request.resumes.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    let resume = if events.is_empty() { events } else { format!(" --resume {events}") };
     let note =
         request.note.as_deref().map_or(String::new(), |note| format!(" --public-note {}", quoted(note)));
     let command = format!(
@@ -175,24 +190,23 @@ fn two_people(failure: Failure, path: &RecipePath, request: &GateRequest) -> Fai
     Failure { sentence, ..failure }
 }
 
-/// The reason on the command line, or typed: `publish` ends with a command to copy, and its N is what needs thought.
-fn given(
-    reason: Option<&str>,
-    ask: &mut dyn FnMut(&str) -> Option<String>,
-    limits: &Limits,
-) -> Result<String, Failure> {
-    let reason = match reason {
-        Some(reason) => Some(reason.to_owned()),
-        None => ask("Why, for the ledger and for operators? "),
-    };
+/// The reason, typed: `publish` ends with a command to copy, and its N is what needs thought.
+fn asked(ask: &mut dyn FnMut(&str) -> Option<String>, limits: &Limits) -> Result<String, Failure> {
+    reason_of(&ask("Why, for the ledger and for operators? ").unwrap_or_default(), limits)
+}
+
+/// A reason in one line, and not an empty one.
+fn reason_of(reason: &str, limits: &Limits) -> Result<String, Failure> {
     let none = |what: &str| {
         let sentence = format!(
             "{what}Say why with --reason TEXT: it stands in the ledger and in status, and is not published."
         );
         Failure::usage(FailureKind::NoReason, sentence)
     };
-    let reason = reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| none(""))?;
-    let line = one_line(&reason, limits.recipe.reason);
+    if reason.trim().is_empty() {
+        return Err(none(""));
+    }
+    let line = one_line(reason, limits.recipe.reason);
     line.map(str::to_owned).map_err(|why| none(&format!("As a reason this does not do: {why}. ")))
 }
 
@@ -203,7 +217,8 @@ fn find<'a>(
     let paths: Vec<RecipePath> = recipes.iter().filter_map(|recipe| recipe.path.parse().ok()).collect();
     let unknown = |why: &dyn std::fmt::Display| {
         let sentence = format!(
-            "Among what is published {why}. To publish one: mulberryctl publish recipes/SLUG --key FILE …"
+            "Among what is published {} To publish one: mulberryctl publish recipes/SLUG --key FILE …",
+            sentence(why)
         );
         Failure::no(ProblemKind::UnknownRecipe, sentence)
     };
@@ -226,13 +241,13 @@ mod tests {
             percent: Some(1_250),
             reason: "it's urgent".into(),
             note: Some("we're back".into()),
-            resumes: Some(3),
+            resumes: vec![3, 7],
             approval: None,
         };
         let failure = Failure::no(ProblemKind::SecondKeyNeeded, "The server refused: …");
         let said = two_people(failure, &path, &request).sentence;
         for line in [
-            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --public-note 'we'\\''re back' --resume --key people/NAME/emergency.pem",
+            "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --public-note 'we'\\''re back' --resume 3,7 --key people/NAME/emergency.pem",
             "  mulberryctl gate open emergency/fix.json --percent 12.5 --reason 'it'\\''s urgent' --public-note 'we'\\''re back' --out fix.opening",
         ] {
             assert!(said.lines().any(|said| said == line), "{said}");
@@ -244,10 +259,12 @@ mod tests {
     #[test]
     fn a_reason_is_given_or_asked_for_and_never_empty() {
         let limits = Limits::default();
-        assert_eq!(given(Some(" canary "), &mut |_| panic!("nobody is asked"), &limits).unwrap(), "canary");
-        assert_eq!(given(None, &mut |_| Some("typed\n".to_owned()), &limits).unwrap(), "typed");
-        for (reason, answer) in [(None, None), (Some("  "), None), (None, Some("\n"))] {
-            let refused = given(reason, &mut |_| answer.map(ToOwned::to_owned), &limits).unwrap_err();
+        let words = |reason| Words::given(reason, None, &limits);
+        assert_eq!(words(Some(" canary ")).unwrap().reason.unwrap(), "canary");
+        assert_eq!(words(Some("  ")).err().unwrap().kind, "no-reason");
+        assert_eq!(asked(&mut |_| Some("typed\n".to_owned()), &limits).unwrap(), "typed");
+        for answer in [None, Some("\n")] {
+            let refused = asked(&mut |_| answer.map(ToOwned::to_owned), &limits).unwrap_err();
             assert_eq!(refused.kind, "no-reason");
         }
     }
@@ -259,6 +276,9 @@ mod tests {
             assert_eq!(find(&recipes, &name.parse().unwrap()).unwrap().0.revision, 2);
         }
         let error = find(&recipes, &"fux".parse().unwrap()).unwrap_err();
-        assert!(error.sentence.contains("no recipe fux; did you mean emergency/fix.json?"), "{error}");
+        assert!(
+            error.sentence.contains("no recipe fux; did you mean emergency/fix.json? To publish"),
+            "{error}"
+        );
     }
 }

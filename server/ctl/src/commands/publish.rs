@@ -20,6 +20,7 @@ use crate::{
 use base::Base;
 use jiff::Timestamp;
 use mulberry_shared::{
+    answer::sentence,
     exit::Exit,
     limits::Limits,
     operators::{ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
@@ -239,7 +240,7 @@ pub(super) fn lane(
             (Err(error), None) => {
                 return Err(Failure::no(
                     ProblemKind::UnknownRecipe,
-                    format!("--withdraw: among what is published {error}."),
+                    format!("--withdraw: among what is published {}", sentence(&error)),
                 ));
             }
         }

@@ -1,6 +1,7 @@
 //! `mulberryctl status`: recipes, gates and every metadata expiry. Mulberry must not die of its own disease.
 
 use crate::{
+    commands::gate::others,
     config::Settings,
     failure::Failure,
     operators::Operators,
@@ -118,7 +119,11 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
     let mut text = output::table(["RECIPE", "REV", "ACTION", "GATE", "REACHES", "WINDOW"], rows);
     for recipe in recipes {
         let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
-        if let Some(gate) = gate.filter(|gate| gate.state != GateState::Open) {
+        let stops = others::undone(recipe, u16::MAX);
+        for stop in &stops {
+            text.push_str(&format!("\n{} was {}", recipe.path, others::describe(stop, now)));
+        }
+        if let Some(gate) = gate.filter(|gate| gate.state != GateState::Open && stops.is_empty()) {
             let by = gate.set.as_ref().map_or(String::new(), |set| format!(" by {}", plain(&set.by)));
             let since = output::distance(gate.set.as_ref().map_or(gate.since, |set| set.at), now);
             text.push_str(&format!(
@@ -185,6 +190,7 @@ fn remedy(expiry: &ExpiryStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mulberry_shared::operators::{Stop, StopKind};
 
     fn expiry(expires: &str, due_from: &str, signed_by: SignedBy) -> ExpiryStatus {
         ExpiryStatus {
@@ -222,6 +228,25 @@ mod tests {
         .unwrap();
         let text = recipes(std::slice::from_ref(&recipe), now);
         assert!(text.ends_with("\nemergency/fix.json paused by mei 1 hour ago: crashes"), "{text}");
+        let mut stopped = recipe.clone();
+        let stop = |event, did, left| Stop {
+            event,
+            by: "tom".into(),
+            at: "2026-11-22T11:59:00Z".parse().unwrap(),
+            did,
+            from: 10_000,
+            left,
+            reason: format!("why {event}"),
+        };
+        let gate = stopped.gate.as_mut().unwrap();
+        gate.stops = vec![stop(3, StopKind::Narrowed, 500), stop(7, StopKind::Paused, 0)];
+        let text = recipes(&[stopped], now);
+        for part in [
+            "\nemergency/fix.json was narrowed from 100 % to 5 % by tom 1 minute ago (event 3): \"why 3\"",
+            "\nemergency/fix.json was paused by tom 1 minute ago (event 7): \"why 7\"",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
         let mut closed = recipe.clone();
         let gate = closed.gate.as_mut().unwrap();
         (gate.state, gate.note) = (GateState::Open, "We look into it".into());
@@ -258,6 +283,7 @@ mod tests {
                 head: mulberry_shared::digest::Sha256Digest::of(b""),
             },
             troubles: vec![],
+            asked_by: None,
         };
         let text = words(&status, &[&gates], now);
         for part in [

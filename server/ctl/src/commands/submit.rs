@@ -38,7 +38,7 @@ pub async fn run(
             Signable::Proposal(proposal) => (proposal.without_base(), Operators::new(settings)?),
             Signable::Ceremony(held) => return ceremony::submit(held, &around).await,
             Signable::Opening => {
-                return gate::opening::submit(&path, command.resume, settings, now, format, limits).await;
+                return gate::opening::submit(&path, &command.resume, settings, now, format, limits).await;
             }
         },
         Named::Id(id) => {

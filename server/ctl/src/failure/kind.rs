@@ -268,8 +268,8 @@ kinds! {
         "have it made anew with `mulberryctl gate open --out`";
     OpeningUnfit "opening-unfit": "an opening is for something else than what is published, or too old",
         "ask who made it; make a new one with `mulberryctl gate open --out`";
-    OpenUntil "open-until": "`--open-until` names a time that clients would not keep to",
-        "name one before the recipe's own end; it is for recipes with `opens = \"people\"`";
+    OpenUntil "open-until": "`--open-until` names a time that clients would not keep to, or is left out where people signed an earlier one",
+        "name one before the recipe's own end, for recipes with `opens = \"people\"`; `--no-open-until` where it is to last";
     NotOvertaken "not-overtaken": "a proposal to rebase can still be signed as it is",
         "sign it; to change it use `mulberryctl propose --replace`";
     NoEdition "no-edition": "a file to sign carries no edition to compare it with",

@@ -13,7 +13,10 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         None => "closed".to_owned(),
         Some(gate) => match gate.state {
             GateState::Open => {
-                format!("open at {}", output::percent(gate.percent.min(recipe.max_percent)))
+                let until = gate
+                    .open_until
+                    .map_or(String::new(), |until| format!(" until {}", output::instant(until)));
+                format!("open at {}{until}", output::percent(gate.percent.min(recipe.max_percent)))
             }
             GateState::Paused => "paused: no new enrolments, nothing is undone".to_owned(),
             GateState::Ended => "ended for good: no new enrolments".to_owned(),
@@ -23,12 +26,15 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         "{} revision {} is {gate_words} (edition {}, ledger {}).",
         recipe.path, recipe.revision, response.edition, response.ledger.sequence
     );
-    // A gate that is open so already, or has ended, keeps its reason.
-    if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.reason != reason) {
-        text = format!(
-            "{text}\nIt was so already, so nothing was recorded: its reason stays {:?}.",
-            gate.reason
-        );
+    // Servers that do not say so show it where the gate keeps another reason.
+    let kept = recipe.gate.as_ref().filter(|gate| response.already.unwrap_or(gate.reason != reason));
+    if let Some(gate) = kept {
+        text = format!("{text}\nIt was so already, so nothing was recorded");
+        text.push_str(&if gate.reason == reason {
+            ".".to_owned()
+        } else {
+            format!(": its reason stays {:?}.", gate.reason)
+        });
     }
     if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Ended) {
         text = format!("{text}\n{}{}", super::end::does(recipe), earlier(gate, &recipe.slug));
@@ -80,7 +86,7 @@ pub(super) mod tests {
     use super::*;
     use mulberry_shared::{
         digest::Sha256Digest,
-        operators::{GateEnd, GateStatus, LedgerHead, NextStep, RecipeStatus, SetBy},
+        operators::{GateEnd, GateStatus, LedgerHead, NextStep, RecipeStatus, SetBy, StatusResponse},
     };
 
     pub(in super::super) fn response(
@@ -114,13 +120,32 @@ pub(super) mod tests {
                     since,
                     set: Some(SetBy { event: 9, by: "mei".into(), at: since }),
                     stopped: state == GateState::Paused,
+                    stops: vec![],
+                    unlisted_stops: 0,
                 }),
+                opens: None,
                 on_gate_end: Some(GateEnd::Revert),
                 effective_percent: effective,
                 closed_to_clients: None,
                 next_step: None,
             },
+            already: None,
             ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
+        }
+    }
+
+    /// What a server says to whoever asks with this token.
+    pub(in super::super) fn status(asked_by: &str) -> StatusResponse {
+        StatusResponse {
+            now: "2026-11-22T12:00:00Z".parse().unwrap(),
+            clock_shifted: false,
+            edition: 7,
+            recipes: vec![],
+            expiries: vec![],
+            proposals_waiting: 0,
+            ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
+            troubles: vec![],
+            asked_by: Some(asked_by.to_owned()),
         }
     }
 
@@ -133,6 +158,12 @@ pub(super) mod tests {
             again,
             format!("{open}\nIt was so already, so nothing was recorded: its reason stays \"r\".")
         );
+        let mut twice = response(GateState::Open, 500, 10_000, 500);
+        twice.already = Some(true);
+        assert_eq!(words(&twice, "r"), format!("{open}\nIt was so already, so nothing was recorded."));
+        let mut until = response(GateState::Open, 500, 10_000, 500);
+        until.recipe.gate.as_mut().unwrap().open_until = Some("2026-11-22T14:00:00Z".parse().unwrap());
+        assert!(words(&until, "r").contains("is open at 5 % until 2026-11-22 14:00:00Z ("));
         let outside = words(&response(GateState::Open, 5000, 2500, 0), "r");
         assert!(
             outside.ends_with("Now it reaches nobody: its window is to 2026-12-01 00:00:00Z."),

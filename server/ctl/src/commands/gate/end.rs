@@ -9,21 +9,25 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::operators::{GateEnd, GateState, RecipeStatus};
 
-/// Shows what the end does, and asks. One that has ended already is asked for again by whoever lost the answer.
+/// Shows what the end does. One that has ended already is asked for again by whoever lost the answer.
+///
+/// # Errors
+/// As [`Format::print`].
+pub(super) fn show(recipe: &RecipeStatus, now: Timestamp, format: Format) -> Result<(), Failure> {
+    if has_ended(recipe) { Ok(()) } else { publish::say(format, &describe(recipe, now)) }
+}
+
+/// Asks whether that is meant.
 ///
 /// # Errors
 /// It is not confirmed, or there is nobody to ask.
-pub(super) fn confirm(
-    recipe: &RecipeStatus,
-    yes: bool,
-    now: Timestamp,
-    format: Format,
-) -> Result<(), Failure> {
-    if others::gate(recipe).is_some_and(|gate| gate.state == GateState::Ended) {
-        return Ok(());
-    }
-    publish::say(format, &describe(recipe, now))?;
-    publish::agree(yes, &format!("End revision {} for good?", recipe.revision), "ended")
+pub(super) fn confirm(recipe: &RecipeStatus, yes: bool) -> Result<(), Failure> {
+    let question = format!("End revision {} for good?", recipe.revision);
+    if has_ended(recipe) { Ok(()) } else { publish::agree(yes, &question, "ended") }
+}
+
+fn has_ended(recipe: &RecipeStatus) -> bool {
+    others::gate(recipe).is_some_and(|gate| gate.state == GateState::Ended)
 }
 
 fn describe(recipe: &RecipeStatus, now: Timestamp) -> String {
@@ -75,12 +79,11 @@ mod tests {
 
     #[test]
     fn nothing_ends_unasked_and_what_has_ended_asks_nothing() {
-        let now = "2026-11-22T12:03:00Z".parse().unwrap();
         let recipe = |state| response(state, 2_500, 10_000, 0).recipe;
-        let refused = confirm(&recipe(GateState::Open), false, now, Format::Json).unwrap_err();
+        let refused = confirm(&recipe(GateState::Open), false).unwrap_err();
         assert_eq!(refused.kind, "nobody-to-ask");
         assert!(refused.sentence.contains("--yes"), "{refused}");
-        confirm(&recipe(GateState::Open), true, now, Format::Json).unwrap();
-        confirm(&recipe(GateState::Ended), false, now, Format::Json).unwrap();
+        confirm(&recipe(GateState::Open), true).unwrap();
+        confirm(&recipe(GateState::Ended), false).unwrap();
     }
 }

@@ -1,6 +1,15 @@
 //! Openings that more than one person answers for: made and signed at once, or in a file on its way between two machines.
 //!
-//! What people read before they sign is computed from the bytes to be signed and from what this machine verified itself.
+//! What people read before they sign is computed from the bytes to be signed and from what this machine verified itself. What only
+//! a server or a file says is marked as that.
+//!
+//! | module | what |
+//! |---|---|
+//! | `in_file` | reading and writing the file, and what it holds |
+//! | `words` | what people read before they sign |
+
+mod in_file;
+mod words;
 
 use super::{Words, others};
 use crate::{
@@ -16,7 +25,7 @@ use crate::{
     },
     config::Settings,
     failure::{Failure, FailureKind},
-    files::{self, Existing},
+    files::Existing,
     http::{Endpoint, Purpose},
     keys::PersonKey,
     operators::Operators,
@@ -26,21 +35,22 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::{
+    answer::sentence,
     approval::{AHEAD, LIFE, Opening, OpeningFile},
     digest::Sha256Digest,
     exit::Exit,
     gates::{Gate, ReadGates},
     limits::Limits,
-    operators::{GateRequest, GateState, ProblemKind},
+    operators::{GateRequest, GateState, ProblemKind, RecipeStatus, StatusResponse},
     proposal::{
         Signing,
         signing::{holders, names},
     },
-    recipe::{Opens, Recipe, RecipePath, words},
+    recipe::{Opens, Recipe, RecipePath},
     sampling::BasisPoints,
     trust::TrustState,
 };
-use std::{io, path::Path};
+use std::path::Path;
 
 /// The recipe that is meant, as this machine verified it.
 struct Meant {
@@ -49,13 +59,25 @@ struct Meant {
     gate: Option<Gate>,
 }
 
-/// Makes an opening, has it signed with the keys at hand, and hands it in or writes it to a file.
+impl Meant {
+    /// Until when people signed its gate to be open, if not until the recipe's own end.
+    fn open_until(&self) -> Option<Timestamp> {
+        self.gate.as_ref()?.approval.as_ref()?.open_until
+    }
+
+    /// What is said to the public where nobody says anything new: a gate that stays as it is keeps its note.
+    fn note(&self, percent: BasisPoints) -> String {
+        let stays = |gate: &&Gate| (gate.state, gate.percent) == (GateState::Open, percent);
+        self.gate.as_ref().filter(stays).map_or_else(String::new, |gate| gate.note.clone())
+    }
+}
+
+/// Makes an opening, has it signed with the keys at hand, and submits it or writes it to a file.
 ///
 /// # Errors
 /// Whatever is not as it should be, before anything is signed; or the server's refusal.
 pub(super) async fn open(
     command: &cli::Open,
-    said: Words,
     settings: &Settings,
     passphrases: &mut Passphrases,
     now: Timestamp,
@@ -63,11 +85,16 @@ pub(super) async fn open(
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     // Found out now rather than after people have typed passphrases.
-    let server = match &command.out {
-        None => Some(Operators::new(settings)?),
+    let said = Words::given(command.reason.as_deref(), command.public_note.as_deref(), limits)?;
+    let (server, status) = match &command.out {
+        None => {
+            let server = Operators::new(settings)?;
+            let status = server.status().await?;
+            (Some(server), Some(status))
+        }
         Some(out) => {
-            files::check_place(out, Existing::Refuse).map_err(|error| unwritable(out, &error))?;
-            None
+            in_file::check_place(out)?;
+            (None, listen(settings).await)
         }
     };
     let pinned = origin::pinned(settings.root()?, limits)?;
@@ -81,7 +108,7 @@ pub(super) async fn open(
         }
     };
     let path = command.recipe.among(&base::listed(&state)).map_err(|error| {
-        Failure::no(ProblemKind::UnknownRecipe, format!("Among what is published {error}."))
+        Failure::no(ProblemKind::UnknownRecipe, format!("Among what is published {}", sentence(&error)))
     })?;
     let base = base::current(Source::Origin(&endpoint), &state, path.lane, now, limits).await?;
     let meant = meant(&state, &base, &path, limits)?;
@@ -89,19 +116,31 @@ pub(super) async fn open(
         return Err(super::other_revision(&command.recipe, meant.recipe.revision, revision));
     }
     let percent = BasisPoints::new(command.percent).unwrap_or(BasisPoints::EVERYONE);
-    let resumes = match &server {
-        Some(server) => resumes(server, &path, percent, command.resume, now).await?,
-        None => None,
+    let live = status.as_ref().and_then(|status| Some((status, listed(status, &path)?)));
+    let stops = match live {
+        Some((status, recipe)) if server.is_some() => {
+            others::agreed(status, recipe, percent.get(), &command.resume, now)?
+        }
+        // Whoever submits the file names them.
+        Some((_, recipe)) => others::undone(recipe, percent.get()),
+        None => Vec::new(),
     };
+    let before = meant.open_until().or_else(|| others::gate(live?.1)?.open_until);
+    let chosen = command.no_open_until || command.open_until.is_some();
+    others::check_open_until(before.filter(|_| meant.recipe.opens == Opens::People), chosen, now)?;
     let open_until = open_until(command.open_until, &meant.recipe, now)?;
     let mut file = OpeningFile {
         opening: Opening { open_until, ..opening(&path, &meant, percent, now) },
-        reason: said.reason,
-        note: said.note.unwrap_or_default(),
+        reason: said.reason(limits)?,
+        note: said.note.unwrap_or_else(|| meant.note(percent)),
+        stops,
         signatures: Vec::new(),
         base: edition.map(|edition| edition.write()),
     };
-    publish::say(format, &describe(&file, &meant, now))?;
+    publish::say(format, &words::describe(&file, &meant, now))?;
+    if command.out.is_some() && status.is_none() {
+        output::warn("no server was asked, so who paused or narrowed the gate is not known here.");
+    }
     if !command.key.is_empty() {
         let keys =
             signers::load(&command.key, path.lane, &base.targets, state.trusted().root(), passphrases)?;
@@ -112,8 +151,8 @@ pub(super) async fn open(
     let signing = signing(&file, &base, limits)?;
     match (&command.out, server) {
         (Some(out), _) => {
-            write(out, &file, Existing::Refuse)?;
-            in_file(&file, out, &signing, needed, format)
+            in_file::write(out, &file, Existing::Refuse)?;
+            in_file::print(&file, out, &signing, needed, format)
         }
         (None, Some(_)) if signing.signed.len() < needed => Err(Failure::no(
             ProblemKind::SecondKeyNeeded,
@@ -124,7 +163,10 @@ pub(super) async fn open(
                 signing.describe()
             ),
         )),
-        (None, Some(server)) => hand_in(&server, &file, resumes, format).await,
+        (None, Some(server)) => {
+            let resumes = file.stops.iter().map(|stop| stop.event).collect();
+            hand_in(&server, &file, resumes, format).await
+        }
         (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
     }
 }
@@ -141,7 +183,7 @@ pub(super) async fn sign_file(
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
-    let mut file = read(&command.file, limits)?;
+    let mut file = in_file::read(&command.file, limits)?;
     let opening = file.opening.clone();
     let lane = opening.path.lane;
     let pinned = origin::pinned(settings.root()?, limits)?;
@@ -174,52 +216,53 @@ pub(super) async fn sign_file(
     let before = signing(&file, &base, limits)?;
     // Signatures of keys that do not count are left out here, whoever put them there.
     file.signatures.retain(|signature| before.signed.iter().any(|key| key.keyid == signature.keyid));
-    publish::say(format, &describe(&file, &meant, now))?;
+    publish::say(format, &words::describe(&file, &meant, now))?;
     publish::say(format, &format!("Signed by {}.", names(&before.signed)))?;
     let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     signers::check_new(&command.file.display().to_string(), &keys, &before, lane, &base.targets)?;
     publish::agree(command.yes, "Sign this opening?", "signed")?;
     add(&mut file, &keys, &base)?;
-    write(&command.file, &file, Existing::Replace)?;
+    in_file::write(&command.file, &file, Existing::Replace)?;
     let after = signing(&file, &base, limits)?;
-    in_file(&file, &command.file, &after, needed(&meant.recipe, &base)?, format)
+    in_file::print(&file, &command.file, &after, needed(&meant.recipe, &base)?, format)
 }
 
-/// Hands the opening in a file to the server.
+/// Submits the opening in a file.
 ///
 /// # Errors
 /// The file cannot be read, it would undo what somebody stopped, or the server refuses.
 pub(in crate::commands) async fn submit(
     path: &Path,
-    resume: bool,
+    resume: &[u64],
     settings: &Settings,
     now: Timestamp,
     format: Format,
     limits: &Limits,
 ) -> Result<Exit, Failure> {
-    let file = read(path, limits)?;
+    let file = in_file::read(path, limits)?;
     let server = Operators::new(settings)?;
-    let resumes = resumes(&server, &file.opening.path, file.opening.percent, resume, now).await?;
+    let status = server.status().await?;
+    // A recipe that the server does not have is for the server to refuse.
+    let resumes = match listed(&status, &file.opening.path) {
+        Some(recipe) => others::resumes(&status, recipe, file.opening.percent.get(), resume, now)?,
+        None => Vec::new(),
+    };
     hand_in(&server, &file, resumes, format).await
 }
 
-/// What the opening would undo. A recipe that the server does not have is for the server to refuse.
-async fn resumes(
-    server: &Operators,
-    path: &RecipePath,
-    percent: BasisPoints,
-    resume: bool,
-    now: Timestamp,
-) -> Result<Option<u64>, Failure> {
-    let status = server.status().await?;
-    let recipe = status.recipes.iter().find(|recipe| recipe.path == path.to_string());
-    recipe.map_or(Ok(None), |recipe| others::resumes(recipe, percent.get(), resume, now))
+/// What a server says of its gates, where one is at hand: a file is made without one, too.
+async fn listen(settings: &Settings) -> Option<StatusResponse> {
+    Operators::new(settings).ok()?.status().await.ok()
+}
+
+fn listed<'a>(status: &'a StatusResponse, path: &RecipePath) -> Option<&'a RecipeStatus> {
+    status.recipes.iter().find(|recipe| recipe.path == path.to_string())
 }
 
 async fn hand_in(
     server: &Operators,
     file: &OpeningFile,
-    resumes: Option<u64>,
+    resumes: Vec<u64>,
     format: Format,
 ) -> Result<Exit, Failure> {
     let OpeningFile { opening, reason, note, signatures, .. } = file;
@@ -228,7 +271,8 @@ async fn hand_in(
         state: GateState::Open,
         percent: Some(opening.percent.get()),
         reason: reason.clone(),
-        note: (!note.is_empty()).then(|| note.clone()),
+        // What was read before signing is what is published, also where that is nothing.
+        note: Some(note.clone()),
         resumes,
         approval: Some(opening.approved(signatures.clone())),
     };
@@ -301,56 +345,6 @@ fn open_until(
     Ok(Some(until))
 }
 
-fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
-    let Opening { path, revision, percent, .. } = &file.opening;
-    let gate = match &meant.gate {
-        None => "closed".to_owned(),
-        Some(gate) => match gate.state {
-            GateState::Open => format!("open at {}", gate.percent),
-            GateState::Paused => format!("paused at {}", gate.percent),
-            GateState::Ended => "ended".to_owned(),
-        },
-    };
-    let most = meant.recipe.rollout.max_percent;
-    let beyond = if *percent > most {
-        format!("\nPeople signed at most {most}, so that is all that it reaches.")
-    } else {
-        String::new()
-    };
-    format!(
-        "OPENS {path} revision {revision} at {percent} of those it is for; now it is {gate}.{beyond}\n{}\n\
-         Not signed, and can be changed on the way: the reason {:?}, {}\n\n{}",
-        binds(&file.opening, &meant.recipe),
-        file.reason,
-        match file.note.as_str() {
-            "" => "and no note for the public".to_owned(),
-            note => format!("and the note for the public {note:?}"),
-        },
-        words::describe(&meant.recipe, now)
-    )
-}
-
-/// Until when the signature counts, and whom that binds.
-fn binds(opening: &Opening, recipe: &Recipe) -> String {
-    let (handed_in, end) = (output::instant(opening.expires), output::instant(recipe.expires));
-    let clients = match (recipe.opens, opening.open_until) {
-        (Opens::Server, _) => format!(
-            "Clients never see it: until the recipe ends, at {end}, they open by the server's keys alone."
-        ),
-        (Opens::People, Some(until)) => format!(
-            "Clients take the recipe by it until {}, whoever holds the server's keys; who has taken it keeps it.",
-            output::instant(until)
-        ),
-        (Opens::People, None) => format!(
-            "Clients take the recipe by it until the recipe ends, at {end}, whoever holds the server's keys. To end that sooner: \
-             --open-until."
-        ),
-    };
-    format!(
-        "The server takes it once, before {handed_in}. That binds the server, and nobody who stole its keys.\n{clients}"
-    )
-}
-
 fn edition_gates(state: &TrustState, limits: &Limits) -> Option<ReadGates> {
     state.edition(limits)?.gates?.read.ok()
 }
@@ -383,68 +377,5 @@ fn needed(recipe: &Recipe, base: &Base) -> Result<usize, Failure> {
             let authority = signers::authority(&base.targets, recipe.lane)?;
             Ok(usize::try_from(authority.role_keys.threshold).unwrap_or(usize::MAX))
         }
-    }
-}
-
-/// What the file holds, and what comes next.
-fn in_file(
-    file: &OpeningFile,
-    path: &Path,
-    signing: &Signing,
-    needed: usize,
-    format: Format,
-) -> Result<Exit, Failure> {
-    let Opening { path: recipe, revision, percent, since, expires, .. } = &file.opening;
-    let (name, who) = (path.display(), names(&signing.signed));
-    let incomplete = signing.signed.len() < needed;
-    let next = if incomplete {
-        format!("mulberryctl gate sign {name} --key people/NAME/{}.pem", recipe.lane)
-    } else {
-        format!("mulberryctl submit {name}")
-    };
-    format.print(
-        || {
-            let whose = match (incomplete, signing.signed.len()) {
-                (true, _) => format!("Next, by one of {}", names(&signing.others)),
-                (false, 1) => format!("Next, by somebody else than {who} alone"),
-                (false, _) => "Next".to_owned(),
-            };
-            format!(
-                "\n{name}: opens {recipe} revision {revision} at {percent}, signed by {who}. Nothing is open yet.\n{whose}: {next}"
-            )
-        },
-        || {
-            let signed: Vec<&str> = signing.signed.iter().map(|key| key.holder.as_str()).collect();
-            serde_json::json!({
-                "outcome": "in-file", "file": name.to_string(), "path": recipe, "revision": revision, "percent": percent,
-                "since": since.to_string(), "expires": expires.to_string(), "signed": signed, "next": next,
-            })
-        },
-    )?;
-    Ok(Exit::Yes)
-}
-
-fn read(path: &Path, limits: &Limits) -> Result<OpeningFile, Failure> {
-    let fault =
-        |what: String| Failure::usage(FailureKind::OpeningUnreadable, format!("{}: {what}.", path.display()));
-    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
-    let bytes = files::read_bounded(path, max).map_err(|error| fault(error.to_string()))?;
-    OpeningFile::read(&bytes, limits).map_err(|error| fault(error.to_string()))
-}
-
-fn write(path: &Path, file: &OpeningFile, existing: Existing) -> Result<(), Failure> {
-    let bytes = file.write().map_err(|error| {
-        Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display()))
-    })?;
-    files::write_whole(path, &bytes, existing).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::usage(
-            FailureKind::FileExists,
-            format!("{} exists and is left as it is. Name another file.", path.display()),
-        ),
-        _ => Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display())),
     }
 }

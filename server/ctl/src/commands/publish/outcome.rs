@@ -5,9 +5,10 @@ use mulberry_shared::{
     answer::plain,
     operators::{GateState, PublishResponse, RecipeStatus},
     proposal::{Change, Changes},
+    recipe::Opens,
 };
 
-use crate::output;
+use crate::{commands::gate::others, output};
 
 /// What is live now, and what is not: the last lines, since they are what people act upon. Of all recipes of the lane where
 /// it is not known which were touched.
@@ -64,19 +65,28 @@ fn state(recipe: &RecipeStatus, now: Timestamp) -> String {
         .next_step
         .as_ref()
         .map_or("N".to_owned(), |next| output::percent(next.percent).trim_end_matches([' ', '%']).to_owned());
-    let next = format!("Next: mulberryctl gate open {} --percent {percent}", recipe.slug);
+    let (slug, lane) = (&recipe.slug, &recipe.lane);
+    // Without keys it would be refused.
+    let keys = match recipe.opens {
+        Some(Opens::People) => {
+            format!(" --key people/NAME/{lane}.pem …, a key of each of as many people as sign a recipe")
+        }
+        Some(Opens::Server) | None => String::new(),
+    };
+    let next = format!("mulberryctl gate open {slug} --percent {percent}");
     match gate.map(|gate| gate.state) {
-        None => format!("NOT LIVE: gate closed. {next}"),
+        None => format!("NOT LIVE: gate closed. Next: {next}{keys}"),
         // Not the next command: whoever paused it had a reason.
         Some(GateState::Paused) => {
-            let set = gate.and_then(|gate| gate.set.as_ref());
-            let by =
-                set.map_or(String::new(), |set| format!(" by {} {}", set.by, output::distance(set.at, now)));
-            let reason = gate.map_or("", |gate| gate.reason.as_str());
-            format!(
-                "NOT LIVE: gate paused{by}: {reason:?}. When that is over: mulberryctl gate open {} --percent {percent} --resume",
-                recipe.slug
-            )
+            let stops = others::undone(recipe, u16::MAX);
+            let all: Vec<String> = stops.iter().map(|stop| others::describe(stop, now)).collect();
+            let resume = if stops.is_empty() {
+                String::new()
+            } else {
+                format!(" --resume {}", others::events(&stops))
+            };
+            let said = if all.is_empty() { "paused".to_owned() } else { all.join("; ") };
+            format!("NOT LIVE: gate {said}. When that is over: {next}{resume}{keys}")
         }
         Some(GateState::Ended) => {
             format!(
@@ -122,6 +132,7 @@ mod tests {
             starts: None,
             expires: now,
             gate: None,
+            opens: None,
             on_gate_end: None,
             effective_percent: 0,
             closed_to_clients: None,
@@ -129,6 +140,15 @@ mod tests {
         };
         let closed = "NOT LIVE: gate closed. Next: mulberryctl gate open fix --percent N";
         assert_eq!(live(&recipe, now), closed);
+        recipe.opens = Some(Opens::People);
+        assert_eq!(
+            live(&recipe, now),
+            format!(
+                "{closed} --key people/NAME/emergency.pem …, a key of each of as many people as sign a recipe"
+            ),
+            "alone it would be refused"
+        );
+        recipe.opens = Some(Opens::Server);
         recipe.next_step = Some(NextStep { percent: 250, from: None });
         assert_eq!(live(&recipe, now), closed.replace("percent N", "percent 2.5"));
         recipe.next_step = None;
@@ -147,6 +167,8 @@ mod tests {
                 since: now,
                 set,
                 stopped,
+                stops: vec![],
+                unlisted_stops: 0,
             })
         };
         recipe.gate = gate(1, GateState::Open);
@@ -174,7 +196,8 @@ mod tests {
         recipe.gate = gate(2, GateState::Paused);
         assert_eq!(
             live(&recipe, now),
-            "NOT LIVE: gate paused by mei 3 minutes ago: \"r\". When that is over: mulberryctl gate open fix --percent N --resume"
+            "NOT LIVE: gate paused by mei 3 minutes ago (event 3): \"r\". When that is over: mulberryctl gate open fix \
+             --percent N --resume 3"
         );
         recipe.gate = gate(2, GateState::Ended);
         assert!(live(&recipe, now).contains("final for revision 2"));

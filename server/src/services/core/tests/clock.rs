@@ -43,7 +43,9 @@ async fn a_pause_of_years_ahead_blocks_nobody_after_a_restart_under_the_right_cl
     let paused = set(&core, gate(1, GateState::Paused, None)).await.unwrap();
     assert_eq!(paused.recipe.gate.unwrap().since, start() + minutes(5));
     assert_eq!(core.troubles(), [""; 0]);
-    let resumes = Some(core.served().state.pace(&path("emergency/paced.json")).unwrap().last.event);
+    let stops = core.served().state.pace(&path("emergency/paced.json")).unwrap().stops.clone();
+    let resumes: Vec<u64> = stops.iter().map(|stop| stop.set.event).collect();
+    assert_eq!(resumes.len(), 1, "who sets it right stops nothing");
     let opened = set(&core, GateRequest { resumes, ..open(100) }).await.unwrap();
     assert_eq!(opened.recipe.next_step.unwrap().from, Some(start() + minutes(15)), "ten minutes from now");
     parts.clock.advance(minutes(10));

@@ -203,8 +203,17 @@ fn an_opening_ends_when_people_said_and_is_opened_again_by_them() {
     assert_eq!(share(&opened, start()), Ok(5_000));
     assert_eq!(ask(&opened, &request, start()), Ok(None));
     assert!(share(&opened, start() + hour).unwrap_err().detail.contains("to be open until"));
-    // People meant it, so nothing is wrong; but it is not so already for who asks again.
-    assert_eq!(Clients::of(&opened, &limits).closed(&opened, start() + hour).count(), 0);
+    // An open gate that nobody takes is a trouble, until it is paused or opened again; and it is not so already for who asks.
+    let closed =
+        |state: &State, now| Clients::of(state, &limits).closed(state, now).next().map(|(_, why)| why);
+    assert_eq!(closed(&opened, start()), None);
+    let said = closed(&opened, start() + hour).unwrap();
+    assert!(said.contains("to be open until") && said.contains("gate pause guarded"), "{said}");
+    let pause = ask(&opened, &gate(1, GateState::Paused, None), start() + hour).unwrap().unwrap();
+    let paused = state::apply(Some(&opened), &pause, ledger::EMPTY, &limits).unwrap();
+    assert_eq!(closed(&paused, start() + hour), None);
+    let pace = |state: &State| state.pace(&path(GUARDED)).unwrap().open_until;
+    assert_eq!(pace(&paused), Some(start() + hour), "a pause does not forget what was signed");
     let alone = ask(&opened, &gate(1, GateState::Open, Some(5_000)), start() + hour).unwrap_err();
     assert_eq!(alone.kind, ProblemKind::SecondKeyNeeded);
     // Longer is another opening, at the same percentage.
