@@ -16,14 +16,13 @@
 //! Nothing here touches a disk; the driver commits the outcome as a whole.
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::clock::ClockStanding;
 use mulberry_shared::decide::{Decision, Plan, Step};
-use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
+use mulberry_shared::effects::Effects;
+use mulberry_shared::enrolment::{self, Enrolment, EnrolmentState};
 use mulberry_shared::never_worse::{self, Breakage, Worsened};
-use mulberry_shared::recipe::{Action, OnEnd, Recipe, RecipePath, WhichAddons};
+use mulberry_shared::recipe::{OnEnd, Phase, Precondition, Recipe, RecipePath, Verifies};
 use mulberry_shared::status::Status;
-use mulberry_shared::x509::Certificate;
 use mulberry_shared::xpi::{Verdict, VerdictKind};
 
 use crate::examine::{Bench, Content, Seen, Verdicts};
@@ -38,18 +37,7 @@ pub struct Outcome {
     /// Every recipe's status, in the plan's order.
     pub results: Vec<RecipeResult>,
     /// What the applied recipes ask to be verified again.
-    pub asked: Asked,
-}
-
-/// Which add-ons recipes ask to be verified again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Asked {
-    /// None.
-    Nothing,
-    /// Those that are disabled.
-    Disabled,
-    /// All.
-    All,
+    pub asked: Verifies,
 }
 
 /// Applies a plan to enrolments; `records` are the add-ons as the last run left them, `clock` is what is believed of the bench's instant.
@@ -61,7 +49,7 @@ pub fn apply(
     bench: &mut Bench<'_>,
 ) -> Outcome {
     let mut run =
-        Run { enrolments, records, clock, judged: None, asked: Asked::Nothing, failed_certificates: None };
+        Run { enrolments, records, clock, judged: None, asked: Verifies::Nothing, failed_certificates: None };
     let results = plan.decisions.into_iter().map(|decision| run.decision(decision, bench)).collect();
     Outcome { enrolments: run.enrolments, results, asked: run.asked }
 }
@@ -72,7 +60,7 @@ struct Run<'r> {
     clock: &'r ClockStanding,
     /// The verdicts under the present enrolments, once they were needed.
     judged: Option<Verdicts>,
-    asked: Asked,
+    asked: Verifies,
     /// The first certificate action that failed in this run.
     failed_certificates: Option<RecipePath>,
 }
@@ -88,8 +76,8 @@ impl Run<'_> {
         let Decision { path, revision, status, detail, step } = decision;
         let (did, made) = match step {
             Step::None => (String::new(), Ok(())),
-            Step::Enrol(recipe) => (did(&recipe.action), self.enrol(*recipe, bench)),
-            Step::Move { to, .. } => (did(&to.action), self.enrol(*to, bench)),
+            Step::Enrol(recipe) => (recipe.action.does().done(), self.enrol(*recipe, bench)),
+            Step::Move { to, .. } => (to.action.does().done(), self.enrol(*to, bench)),
             Step::End { enrolment, how } => (String::new(), self.end(&enrolment, how, bench)),
         };
         match made {
@@ -108,61 +96,35 @@ impl Run<'_> {
         let path = recipe.path();
         let action = recipe.action.clone();
         let made = self.try_enrol(recipe, bench);
-        match (&made, &action) {
-            (Ok(()), Action::InstallCertificates { .. } | Action::DistrustCertificates { .. }) => {
-                self.asked = Asked::All;
-            }
-            (Ok(()), Action::ReverifyAddons { which: WhichAddons::All }) => self.asked = Asked::All,
-            (Ok(()), Action::ReverifyAddons { which: WhichAddons::Disabled }) => {
-                self.asked = self.asked.max(Asked::Disabled);
-            }
-            (Ok(()), Action::HoldVerification { .. }) => {}
-            (Err(_), Action::InstallCertificates { .. } | Action::DistrustCertificates { .. }) => {
+        match made {
+            Ok(()) => self.asked = self.asked.max(action.does().verifies()),
+            Err(_) if action.does().phase() == Phase::Certificates => {
                 self.failed_certificates.get_or_insert(path);
             }
-            (Err(_), Action::ReverifyAddons { .. } | Action::HoldVerification { .. }) => {}
+            Err(_) => {}
         }
         made
     }
 
     fn try_enrol(&mut self, recipe: Recipe, bench: &mut Bench<'_>) -> Result<(), Refused> {
         let failed = |detail: String| Refused { status: Status::ApplyFailed, detail };
-        // Verifying again without the certificates it was meant for would only disable more (2019).
-        if let (Action::ReverifyAddons { .. }, Some(certificates)) =
-            (&recipe.action, &self.failed_certificates)
-        {
-            return Err(failed(format!(
-                "left out because {certificates} was not applied in this run; tried again in the next"
-            )));
+        let action = recipe.action.does();
+        for precondition in action.waits_for() {
+            self.check(*precondition, bench).map_err(failed)?;
         }
-        // One that could not look at a single add-on has not verified anything again.
-        if let Action::ReverifyAddons { .. } = recipe.action {
-            bench.list().map_err(failed)?;
-        }
-        // It counts from its start, so it would end too soon; and until the clock is right no periodic pass runs anyway.
-        if let (Action::HoldVerification { .. }, ClockStanding::Behind { .. }) = (&recipe.action, self.clock)
-        {
-            let clock = self.clock;
-            return Err(failed(format!("it waits for the clock, as periodic verification does: {clock}")));
-        }
-        let declared = match recipe.action {
-            Action::DistrustCertificates { .. } => Breakage::Distrusted,
-            Action::InstallCertificates { .. }
-            | Action::ReverifyAddons { .. }
-            | Action::HoldVerification { .. } => Breakage::Nothing,
-        };
+        let declared = action.breaks();
         let path = recipe.path();
         let mut candidate: Vec<Enrolment> =
             self.enrolments.iter().filter(|e| e.path != path).cloned().collect();
         candidate.push(Enrolment {
             path,
             revision: recipe.revision,
-            enrolled_at: bench.at(),
+            enrolled_at: bench.now(),
             state: EnrolmentState::Active,
             recipe: recipe.clone(),
         });
-        let trust = AddonTrust::from_enrolments(&candidate, bench.at());
-        bench.admits(&recipe.action, &trust).map_err(failed)?;
+        let effects = enrolment::effects(&candidate, bench.now());
+        bench.admits(action, &effects).map_err(|error| failed(error.to_string()))?;
         self.accept(candidate, declared, bench).map_err(|error| match error {
             NotAccepted::Unknown(problem) | NotAccepted::Clock(problem) => {
                 failed(format!("what it would do to add-ons is not known: {problem}"))
@@ -172,6 +134,20 @@ impl Run<'_> {
                 detail: format!("not applied: it would break {}", sentence(&worsened)),
             },
         })
+    }
+
+    fn check(&self, precondition: Precondition, bench: &mut Bench<'_>) -> Result<(), String> {
+        match (precondition, &self.failed_certificates, self.clock) {
+            (Precondition::CertificatesApplied, Some(certificates), _) => Err(format!(
+                "left out because {certificates} was not applied in this run; tried again in the next"
+            )),
+            (Precondition::AddonsListed, ..) => bench.list().map(|_| ()),
+            // Until the clock is right no periodic pass runs anyway.
+            (Precondition::ClockNotBehind, _, clock @ ClockStanding::Behind { .. }) => {
+                Err(format!("it waits for the clock, as periodic verification does: {clock}"))
+            }
+            (Precondition::CertificatesApplied | Precondition::ClockNotBehind, ..) => Ok(()),
+        }
     }
 
     fn end(&mut self, enrolment: &Enrolment, how: OnEnd, bench: &mut Bench<'_>) -> Result<(), Refused> {
@@ -184,8 +160,7 @@ impl Run<'_> {
             }
             OnEnd::Revert => candidate.retain(|e| e.path != enrolment.path),
         }
-        let (old, new) = (self.trust(bench.at()), AddonTrust::from_enrolments(&candidate, bench.at()));
-        let holds = matches!(enrolment.recipe.action, Action::HoldVerification { .. });
+        let (old, new) = (self.effects(bench.now()), enrolment::effects(&candidate, bench.now()));
         self.accept(candidate, Breakage::Nothing, bench).map_err(|error| match error {
             // Nothing says that the end would break anything, nor that it has come.
             NotAccepted::Clock(problem) => Refused {
@@ -203,8 +178,8 @@ impl Run<'_> {
                 detail: format!("its effects stay, because its end would break {}", sentence(&worsened)),
             },
         })?;
-        if old != new && !holds {
-            self.asked = Asked::All;
+        if old.judges_differently(&new) {
+            self.asked = Verifies::All;
         }
         Ok(())
     }
@@ -246,17 +221,17 @@ impl Run<'_> {
         declared: Breakage,
         bench: &mut Bench<'_>,
     ) -> Result<(), NotAccepted> {
-        let at = bench.at();
-        let (old, new) = (self.trust(at), AddonTrust::from_enrolments(&candidate, at));
+        let now = bench.now();
+        let (old, new) = (self.effects(now), enrolment::effects(&candidate, now));
         if old.loses(&new) {
             self.can_check_a_loss(bench)?;
         }
         let mut after = None;
-        // Verdicts depend on these two alone: a hold must work even where add-ons cannot be read.
-        if (&old.pool, &old.distrust) != (&new.pool, &new.distrust) {
+        // A hold must work even where add-ons cannot be read.
+        if old.judges_differently(&new) {
             let corpus = bench.everything().map_err(NotAccepted::Unknown)?;
-            let before = self.judged.get_or_insert_with(|| corpus.judge(&old, at));
-            let judged = corpus.judge(&new, at);
+            let before = self.judged.get_or_insert_with(|| corpus.judge(&old, old.judged_as_of(now)));
+            let judged = corpus.judge(&new, new.judged_as_of(now));
             never_worse::check(&pairs(before), &pairs(&judged), declared).map_err(NotAccepted::Worse)?;
             after = Some(judged);
         }
@@ -265,7 +240,7 @@ impl Run<'_> {
             let corpus = bench.everything().map_err(NotAccepted::Unknown)?;
             let verdicts = match &after {
                 Some(after) => after,
-                None => self.judged.get_or_insert_with(|| corpus.judge(&new, at)),
+                None => self.judged.get_or_insert_with(|| corpus.judge(&new, new.judged_as_of(now))),
             };
             let held = kept_by_a_hold(self.records, corpus.seen(), verdicts);
             if !held.is_empty() {
@@ -279,8 +254,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn trust(&self, at: Timestamp) -> AddonTrust {
-        AddonTrust::from_enrolments(&self.enrolments, at)
+    fn effects(&self, now: Timestamp) -> Effects {
+        enrolment::effects(&self.enrolments, now)
     }
 }
 
@@ -309,19 +284,6 @@ fn kept_by_a_hold(records: &Records, seen: &[Seen], verdicts: &Verdicts) -> Vec<
 
 fn pairs(verdicts: &Verdicts) -> Vec<(String, Verdict)> {
     verdicts.iter().map(|(addon, verdict)| (addon.clone(), verdict.clone())).collect()
-}
-
-/// What an action that was applied has done.
-fn did(action: &Action) -> String {
-    match action {
-        Action::InstallCertificates { certificates } => {
-            let names: Vec<String> = certificates.iter().map(Certificate::described).collect();
-            format!("installed {}", names.join(", "))
-        }
-        Action::DistrustCertificates { by } => format!("distrusts what its entries name: {}", by.len()),
-        Action::HoldVerification { until } => format!("holds periodic verification until {until:.0}"),
-        Action::ReverifyAddons { which } => format!("verified again: {} add-ons", which.as_str()),
-    }
 }
 
 /// How many and, as an example, the first.

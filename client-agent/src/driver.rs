@@ -35,14 +35,15 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::clock::ClockStanding;
 use mulberry_shared::decide::{Consent, EditionView, Input, decide};
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::enrolment;
 use mulberry_shared::limits::Limits;
+use mulberry_shared::recipe::Verifies;
 use mulberry_shared::trust::{Edition, OnlineRole, TrustError, TrustState, Waiver};
 
-use crate::apply::{Asked, apply};
+use crate::apply::apply;
 use crate::config::Facts;
 use crate::examine::{Bench, Examiner};
 use crate::passes::{self, Circumstances};
@@ -209,18 +210,18 @@ impl Agent<'_> {
         let outcome = apply(plan, state.enrolments, &state.addons, &clock, &mut bench);
         state.enrolments = outcome.enrolments;
 
-        let trust = AddonTrust::from_enrolments(&state.enrolments, now);
+        let effects = enrolment::effects(&state.enrolments, now);
         let asked_now = self.verify == Verify::Now;
         let due = asked_now || passes::is_due(state.last_full_pass, self.pass_every, now);
-        let held = trust.hold_until.is_some();
+        let held = effects.hold_until.is_some();
         let misdated = passes::is_misdated(state.last_full_pass, now);
-        let asked = if asked_now { Asked::All } else { outcome.asked };
+        let asked = if asked_now { Verifies::All } else { outcome.asked };
         let pass = passes::choose(due, misdated, held, asked, &clock);
         if asked_now || pass == passes::Pass::Periodic {
             bench.reread_all();
         }
         let last_full_pass = state.last_full_pass;
-        let circumstances = Circumstances { trust: &trust, clock: &clock, last_full_pass };
+        let circumstances = Circumstances { effects: &effects, clock: &clock, last_full_pass };
         let made = passes::make(pass, &state.addons, circumstances, &mut bench);
         // Asked after the last add-on and before the first word of the outcome: from here on the run goes to its end.
         if self.stop.is_cancelled() {
@@ -272,7 +273,7 @@ impl Agent<'_> {
             state.save(self.disk).map_err(disk("state.json"))?;
         }
         let problem = state.pass_problem.clone();
-        let pass = PassReport::of(pass, problem, &old, &state, trust.hold_until);
+        let pass = PassReport::of(pass, problem, &old, &state, effects.hold_until);
         Ok(RunReport::new(&state, edition.as_ref(), pass, hook))
     }
 }

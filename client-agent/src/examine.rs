@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::recipe::Action;
+use mulberry_shared::effects::{Effects, NotAdmitted};
+use mulberry_shared::recipe::Does;
 use mulberry_shared::xpi::Verdict;
 
 use crate::ports::{AddonFolder, Gaps, ListedAddon, Listing, Stamp};
@@ -57,8 +57,8 @@ pub trait Corpus {
     /// What was seen, sorted by path.
     fn seen(&self) -> &[Seen];
 
-    /// The verdict on each, under this trust, at this instant.
-    fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts;
+    /// The verdict on each, with these effects in force, the dates of its certificates judged as of this instant.
+    fn judge(&self, effects: &Effects, as_of: Timestamp) -> Verdicts;
 }
 
 /// Which files are read, where an examiner remembers what was in them.
@@ -86,15 +86,15 @@ pub trait Examiner {
     /// certificates must chain to an anchor, and an anchor cannot be distrusted.
     ///
     /// # Errors
-    /// A sentence that says what does not hold.
-    fn admits(&self, action: &Action, candidate: &AddonTrust, at: Timestamp) -> Result<(), String>;
+    /// What does not hold.
+    fn admits(&self, action: &dyn Does, candidate: &Effects, now: Timestamp) -> Result<(), NotAdmitted>;
 }
 
 /// The add-ons of one run: listed once, examined when first needed.
 pub struct Bench<'a> {
     folder: &'a dyn AddonFolder,
     examiner: &'a dyn Examiner,
-    at: Timestamp,
+    now: Timestamp,
     stop: &'a Stop,
     reread: Reread,
     listed: Option<Result<Listing, String>>,
@@ -102,15 +102,15 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// A bench that judges everything as of `at`, until `stop` is set.
+    /// The bench of a run at `now`, until `stop` is set.
     #[must_use]
     pub fn new(
         folder: &'a dyn AddonFolder,
         examiner: &'a dyn Examiner,
-        at: Timestamp,
+        now: Timestamp,
         stop: &'a Stop,
     ) -> Self {
-        Self { folder, examiner, at, stop, reread: Reread::Changed, listed: None, everything: None }
+        Self { folder, examiner, now, stop, reread: Reread::Changed, listed: None, everything: None }
     }
 
     /// From now on every file is read that is examined, whatever is remembered of it and was examined before.
@@ -121,10 +121,10 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The instant of all judgements.
+    /// The time of the run. As of when certificates are judged is [`Effects::judged_as_of`].
     #[must_use]
-    pub fn at(&self) -> Timestamp {
-        self.at
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// What is in the folder.
@@ -175,9 +175,9 @@ impl<'a> Bench<'a> {
     /// See [`Examiner::admits`].
     ///
     /// # Errors
-    /// A sentence that says what does not hold.
-    pub fn admits(&self, action: &Action, candidate: &AddonTrust) -> Result<(), String> {
-        self.examiner.admits(action, candidate, self.at)
+    /// What does not hold.
+    pub fn admits(&self, action: &dyn Does, candidate: &Effects) -> Result<(), NotAdmitted> {
+        self.examiner.admits(action, candidate, self.now)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::clock::ClockStanding;
+use mulberry_shared::effects::Effects;
 use mulberry_shared::pass::{AddonState, Dates, PassCause, Why, next_state};
+use mulberry_shared::recipe::Verifies;
 use mulberry_shared::xpi::VerdictKind;
 use serde::Serialize;
 
-use crate::apply::Asked;
 use crate::examine::{Bench, Content, Corpus, Seen, Verdicts};
 use crate::ports::ListedAddon;
 use crate::state::AddonRecord;
@@ -59,14 +59,14 @@ pub fn is_due(last: Option<Timestamp>, every: SignedDuration, now: Timestamp) ->
 /// Under a clock that is not vouched for the periodic pass waits, and the last one counts as rightly dated. What waits with it is small:
 /// changed content is looked at in every run and distrust when it comes, so on the content it verified the pass would find dates alone.
 #[must_use]
-pub fn choose(due: bool, misdated: bool, held: bool, asked: Asked, clock: &ClockStanding) -> Pass {
+pub fn choose(due: bool, misdated: bool, held: bool, asked: Verifies, clock: &ClockStanding) -> Pass {
     let misdated = misdated && clock.is_vouched();
-    let asked = if misdated { asked.max(Asked::Disabled) } else { asked };
+    let asked = if misdated { asked.max(Verifies::Disabled) } else { asked };
     match (due && !held && clock.is_vouched(), asked) {
         (true, _) => Pass::Periodic,
-        (false, Asked::All) => Pass::RecipeAll,
-        (false, Asked::Disabled) => Pass::RecipeDisabled,
-        (false, Asked::Nothing) => Pass::NewAndChanged,
+        (false, Verifies::All) => Pass::RecipeAll,
+        (false, Verifies::Disabled) => Pass::RecipeDisabled,
+        (false, Verifies::Nothing) => Pass::NewAndChanged,
     }
 }
 
@@ -74,7 +74,7 @@ pub fn choose(due: bool, misdated: bool, held: bool, asked: Asked, clock: &Clock
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
     /// What is in force.
-    pub trust: &'a AddonTrust,
+    pub effects: &'a Effects,
     /// Whether dates may disable.
     pub clock: &'a ClockStanding,
     /// The last instant that was vouched for and at which everything was judged.
@@ -110,7 +110,7 @@ pub fn make(
     if wanted.is_empty() {
         return Ok(next);
     }
-    let at = bench.at();
+    let as_of = circumstances.effects.judged_as_of(bench.now());
     let paths: BTreeSet<&str> = wanted.iter().map(|addon| addon.path.as_str()).collect();
     let some;
     let corpus: &dyn Corpus = if wanted.len() == listed.len() || bench.has_everything() {
@@ -119,7 +119,7 @@ pub fn make(
         some = bench.some(&wanted);
         &*some
     };
-    let verdicts = corpus.judge(circumstances.trust, at);
+    let verdicts = corpus.judge(circumstances.effects, as_of);
     let judged = Judged { earlier: earlier(corpus, &verdicts, circumstances), now: verdicts, clock };
     for seen in corpus.seen().iter().filter(|seen| paths.contains(seen.path.as_str())) {
         next.insert(seen.path.clone(), settle(records.get(&seen.path), seen, &judged, pass.cause()));
@@ -160,7 +160,7 @@ impl Judged<'_> {
 fn earlier(corpus: &dyn Corpus, now: &Verdicts, circumstances: Circumstances<'_>) -> Option<Verdicts> {
     let matters = now.values().any(|verdict| verdict.kind == VerdictKind::Distrusted);
     let then = circumstances.last_full_pass.filter(|_| matters && !circumstances.clock.is_vouched())?;
-    Some(corpus.judge(circumstances.trust, then))
+    Some(corpus.judge(circumstances.effects, then))
 }
 
 fn settle(previous: Option<&AddonRecord>, seen: &Seen, judged: &Judged<'_>, cause: PassCause) -> AddonRecord {
@@ -217,22 +217,22 @@ mod tests {
     #[test]
     fn a_hold_suspends_only_the_periodic_pass() {
         let choose = |due, misdated, held, asked| choose(due, misdated, held, asked, &ClockStanding::Vouched);
-        assert_eq!(choose(true, false, false, Asked::Disabled), Pass::Periodic);
-        assert_eq!(choose(true, false, true, Asked::Disabled), Pass::RecipeDisabled);
-        assert_eq!(choose(true, false, true, Asked::All), Pass::RecipeAll);
-        assert_eq!(choose(true, false, true, Asked::Nothing), Pass::NewAndChanged);
-        assert_eq!(choose(false, false, false, Asked::All), Pass::RecipeAll);
-        assert_eq!(choose(true, true, true, Asked::Nothing), Pass::RecipeDisabled);
-        assert_eq!(choose(true, true, false, Asked::Nothing), Pass::Periodic);
+        assert_eq!(choose(true, false, false, Verifies::Disabled), Pass::Periodic);
+        assert_eq!(choose(true, false, true, Verifies::Disabled), Pass::RecipeDisabled);
+        assert_eq!(choose(true, false, true, Verifies::All), Pass::RecipeAll);
+        assert_eq!(choose(true, false, true, Verifies::Nothing), Pass::NewAndChanged);
+        assert_eq!(choose(false, false, false, Verifies::All), Pass::RecipeAll);
+        assert_eq!(choose(true, true, true, Verifies::Nothing), Pass::RecipeDisabled);
+        assert_eq!(choose(true, true, false, Verifies::Nothing), Pass::Periodic);
     }
 
     #[test]
     fn under_a_doubted_clock_the_periodic_pass_waits_and_recipes_do_not() {
         for misdated in [true, false] {
             let choose = |asked| choose(true, misdated, false, asked, &ClockStanding::NoEdition);
-            assert_eq!(choose(Asked::Nothing), Pass::NewAndChanged);
-            assert_eq!(choose(Asked::Disabled), Pass::RecipeDisabled);
-            assert_eq!(choose(Asked::All), Pass::RecipeAll);
+            assert_eq!(choose(Verifies::Nothing), Pass::NewAndChanged);
+            assert_eq!(choose(Verifies::Disabled), Pass::RecipeDisabled);
+            assert_eq!(choose(Verifies::All), Pass::RecipeAll);
         }
     }
 }

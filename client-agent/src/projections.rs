@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::enrolment;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Disk, Hook, HookEnd};
@@ -117,8 +117,8 @@ impl Projections {
             state.addons.iter().map(|(path, record)| AddonLine::of(path, record)).collect::<Vec<_>>();
         let mut bytes = serde_json::to_vec_pretty(&AddonsFile { format: FORMAT, addons })?;
         bytes.push(b'\n');
-        let trust = AddonTrust::from_enrolments(&state.enrolments, now);
-        let certificates = trust
+        let effects = enrolment::effects(&state.enrolments, now);
+        let certificates = effects
             .installed()
             .map(|certificate| (format!("{}.pem", certificate.sha256()), certificate.to_pem().into_bytes()))
             .collect();

@@ -9,7 +9,8 @@ use mulberry_shared::decide::Consent;
 use mulberry_shared::gates::{Gate, GateState, Gates};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{
-    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, SCHEMA_VERSION, published,
+    Action, HoldVerification, InstallCertificates, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout,
+    SCHEMA_VERSION, published,
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::status::Status;
@@ -55,18 +56,15 @@ fn certificate(pem: &[u8]) -> Certificate {
 }
 
 /// A recipe of the emergency lane for everybody.
-pub(crate) fn recipe(slug: &str, action: Action) -> Recipe {
-    let consent = match action {
-        Action::DistrustCertificates { .. } => ConsentKind::Security,
-        _ => ConsentKind::Hotfix,
-    };
+pub(crate) fn recipe(slug: &str, action: impl Into<Action>) -> Recipe {
+    let action = action.into();
     Recipe {
         schema_version: SCHEMA_VERSION,
         slug: slug.parse().unwrap(),
         revision: 1,
         name: format!("Test {slug}"),
         lane: Lane::Emergency,
-        consent,
+        consent: action.kind().consents()[0],
         opens: Opens::Server,
         action,
         capabilities: vec![],
@@ -80,11 +78,11 @@ pub(crate) fn recipe(slug: &str, action: Action) -> Recipe {
 }
 
 pub(crate) fn install(slug: &str) -> Recipe {
-    recipe(slug, Action::InstallCertificates { certificates: vec![replacement()] })
+    recipe(slug, InstallCertificates { certificates: vec![replacement()] })
 }
 
 pub(crate) fn hold(slug: &str) -> Recipe {
-    recipe(slug, Action::HoldVerification { until: time("2019-05-20T00:00:00Z") })
+    recipe(slug, HoldVerification { until: time("2019-05-20T00:00:00Z") })
 }
 
 /// The world.

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, Scope};
 use mulberry_shared::recipe::{
-    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, Rollout, Step, WhichAddons, published,
+    Action, ConsentKind, Lane, OnEnd, Opens, Recipe, RecipePath, ReverifyAddons, Rollout, Step, WhichAddons,
+    published,
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
@@ -132,7 +133,7 @@ pub(crate) fn recipe(at: &str, revision: u64) -> Vec<u8> {
         lane,
         consent: ConsentKind::Hotfix,
         opens: if slug.as_str() == "guarded" { Opens::People } else { Opens::Server },
-        action: Action::ReverifyAddons { which: WhichAddons::Disabled },
+        action: Action::ReverifyAddons(ReverifyAddons { which: WhichAddons::Disabled }),
         capabilities: vec![],
         targeting: Targeting::default(),
         rollout: Rollout {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::enrolment::Enrolment;
 use crate::gates::ReadGates;
 use crate::limits::Limits;
-use crate::recipe::{Action, Lane, OnEnd, Recipe, RecipePath};
+use crate::recipe::{Lane, OnEnd, Phase, Recipe, RecipePath};
 use crate::status::Status;
 use crate::targeting::ClientFacts;
 
@@ -41,20 +41,14 @@ pub fn decide(input: &Input<'_>) -> Plan {
 
 /// Ends before enrols, so that what is new is checked against what remains; then emergency before routine,
 /// certificate actions before holds before re-verification, and by path.
-fn order(decision: &Decision) -> (u8, Lane, u8, RecipePath) {
+fn order(decision: &Decision) -> (u8, Lane, bool, Option<Phase>, RecipePath) {
     let (end, action) = match &decision.step {
         Step::End { enrolment, .. } => (0, Some(&enrolment.recipe.action)),
         Step::Enrol(recipe) | Step::Move { to: recipe, .. } => (1, Some(&recipe.action)),
         Step::None => (1, None),
     };
-    let action = match action {
-        Some(Action::InstallCertificates { .. } | Action::DistrustCertificates { .. }) => 0,
-        Some(Action::HoldVerification { .. }) => 1,
-        Some(Action::ReverifyAddons { .. }) => 2,
-        // Nothing is done, so its place means nothing.
-        None => 3,
-    };
-    (end, decision.path.lane, action, decision.path.clone())
+    let phase = action.map(|action| action.does().phase());
+    (end, decision.path.lane, phase.is_none(), phase, decision.path.clone())
 }
 
 /// Everything a decision depends on.

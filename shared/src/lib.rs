@@ -17,7 +17,7 @@
 //! | [`gates`], [`approval`] | how far a published recipe is open now; a person's signature under one opening |
 //! | [`enrolment`] | what a client applied |
 //! | [`decide`] | edition, facts, enrolments and time in, a plan out; [`status`] is the closed list of outcomes |
-//! | [`addon_trust`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
+//! | [`effects`], [`pass`], [`never_worse`] | what the enrolments mean for add-ons, which are enabled, and the check before any commit |
 //! | [`clock`] | whether a client's clock is believed as far as add-ons may stop working by it |
 //! | [`preflight`] | what a recipe would do to a corpus of add-ons, said before anybody signs it |
 //! | [`proposal`] | a role's next metadata while people sign it, and what signing it would change |
@@ -31,7 +31,6 @@
 //! | [`proxy`] | which proxy of the environment leads to a host, and what its answers mean |
 //! | [`exit`], [`answer`], [`rehearsal`] | habits all binaries share: exit codes, where answers go, a clock that starts elsewhere |
 
-pub mod addon_trust;
 pub mod answer;
 pub mod approval;
 pub mod bundle;
@@ -39,6 +38,7 @@ pub mod ceremony;
 pub mod clock;
 pub mod decide;
 pub mod digest;
+pub mod effects;
 pub mod enrolment;
 pub mod exit;
 pub mod explain;

@@ -8,7 +8,7 @@
 //! report(everything seen) ── better, worse, findings in words, passed or not
 //! ```
 //!
-//! Nothing is decided anew here: verdicts are [`Inspection::judge`]'s, trust is [`AddonTrust`]'s, what may be installed or
+//! Nothing is decided anew here: verdicts are [`Inspection::judge`]'s, what is in force is [`Effects`]'s, what may be installed or
 //! distrusted is [`Admission`]'s, and worse is what [`never_worse`](crate::never_worse) says, all as in an agent. Where agents would refuse
 //! the recipe, a finding says so, and the verdicts are those that it would have led to. An inspection is not needed any more
 //! once it was looked at: what stays of an add-on are its verdicts.
@@ -27,11 +27,11 @@ use jiff::Timestamp;
 pub use finding::{Finding, FindingKind, Severity};
 pub use report::{AddonReport, Change, Judged, Moment, RecipeFacts, Report, Unread};
 
-use crate::addon_trust::{AddonTrust, Admission};
 use crate::digest::Sha256Digest;
-use crate::enrolment::{Enrolment, EnrolmentState};
+use crate::effects::{Admission, Effects};
+use crate::enrolment::{self, Enrolment, EnrolmentState};
 use crate::limits::Limits;
-use crate::recipe::{Action, Recipe};
+use crate::recipe::{Proof, Recipe};
 use crate::x509::{Anchors, Certificate, Distrust, Pool, SignatureMemo};
 use crate::xpi::{Inspection, JudgeContext, Policy};
 
@@ -74,7 +74,7 @@ struct Trusts {
     before: Pool,
     after: Pool,
     /// What the recipe, taken at this time, puts in force.
-    taken: AddonTrust,
+    taken: Effects,
 }
 
 /// What was seen of one add-on; [`Preflight::report`] makes something of it.
@@ -97,17 +97,17 @@ impl<'a> Preflight<'a> {
     pub fn new(question: Question<'a>) -> Self {
         let known: Pool = question.known.iter().cloned().collect();
         let moments = question.times.iter().map(|at| {
-            let taken = AddonTrust::from_enrolments(&[taken(question.recipe, *at)], *at);
-            let before = match question.recipe.action {
-                Action::ReverifyAddons { .. } => Pool::new(),
-                _ => known.clone(),
+            let taken = enrolment::effects(&[taken(question.recipe, *at)], *at);
+            let before = match question.recipe.action.does().proof() {
+                Proof::SomethingBetter { held_count_before: false, .. } => Pool::new(),
+                Proof::SomethingBetter { .. } | Proof::Disables | Proof::NoVerdict { .. } => known.clone(),
             };
             let mut after = known.clone();
             after.extend(taken.pool.iter().cloned());
             Trusts { at: *at, before, after, taken }
         });
-        let issuers =
-            certificates::installed(question.recipe).iter().map(|c| Anchors::from_iter([c.clone()]));
+        let installed = question.recipe.action.does().installs();
+        let issuers = installed.iter().map(|certificate| Anchors::from_iter([certificate.clone()]));
         Self {
             question,
             moments: moments.collect(),
@@ -205,7 +205,10 @@ fn taken(recipe: &Recipe, at: Timestamp) -> Enrolment {
 mod tests {
     use super::*;
     use crate::recipe::arbitrary::{certificates, day, recipe};
-    use crate::recipe::{DistrustEntry, WhichAddons};
+    use crate::recipe::{
+        Action, DistrustCertificates, DistrustEntry, HoldVerification, InstallCertificates, ReverifyAddons,
+        WhichAddons,
+    };
     use crate::xpi::{Verdict, VerdictKind};
     use proptest::prelude::Strategy;
     use proptest::strategy::ValueTree;
@@ -261,7 +264,7 @@ mod tests {
 
     #[test]
     fn one_add_on_that_gets_worse_fails_whatever_else_gets_better() {
-        let again = || Action::ReverifyAddons { which: WhichAddons::All };
+        let again = || Action::ReverifyAddons(ReverifyAddons { which: WhichAddons::All });
         assert_eq!(failures(again(), None, &[(IssuerExpired, Good)]), []);
         assert_eq!(failures(again(), None, &[(IssuerExpired, Good), (Good, Good)]), []);
         assert_eq!(
@@ -278,15 +281,17 @@ mod tests {
 
     #[test]
     fn a_distrust_disables_only_what_it_distrusts_and_only_as_many_as_expected() {
-        let distrust = || Action::DistrustCertificates {
-            by: vec![DistrustEntry::Spki(certificates()[1].spki_sha256())],
+        let distrust = || {
+            Action::DistrustCertificates(DistrustCertificates {
+                by: vec![DistrustEntry::Spki(certificates()[1].spki_sha256())],
+            })
         };
         let three = [(Good, Distrusted), (Good, Distrusted), (IssuerExpired, Distrusted), (Good, Good)];
         assert_eq!(failures(distrust(), Some(2), &three), []);
         assert_eq!(failures(distrust(), Some(3), &three), [FindingKind::DisablesUnexpected]);
         assert_eq!(failures(distrust(), None, &three), [FindingKind::DisablesUnexpected]);
         assert_eq!(failures(distrust(), Some(0), &[(Good, IssuerExpired)]), [FindingKind::GetsWorse]);
-        let hold = Action::HoldVerification { until: day(401) };
+        let hold = Action::HoldVerification(HoldVerification { until: day(401) });
         assert_eq!(failures(hold, None, &[(Good, Good), (IssuerExpired, IssuerExpired)]), []);
     }
 
@@ -294,7 +299,7 @@ mod tests {
     #[test]
     fn the_root_itself_is_named_as_such() {
         let root = certificates().pop().unwrap();
-        let action = Action::InstallCertificates { certificates: vec![root] };
+        let action = Action::from(InstallCertificates { certificates: vec![root] });
         assert_eq!(failures(action, None, &[(IssuerExpired, Good)]), [FindingKind::TheRootItself]);
     }
 
@@ -302,7 +307,7 @@ mod tests {
     fn an_intermediate_that_was_given_as_anchor_is_not_called_a_root() {
         let intermediate = certificates().remove(0);
         let anchors = Anchors::from_iter([intermediate.clone()]);
-        let action = Action::InstallCertificates { certificates: vec![intermediate] };
+        let action = Action::from(InstallCertificates { certificates: vec![intermediate] });
         assert_eq!(
             failures_under(&anchors, action, None, &[(IssuerExpired, Good)]),
             [FindingKind::AnchorNotARoot]

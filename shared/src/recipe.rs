@@ -6,14 +6,16 @@
 
 use jiff::Timestamp;
 
-use crate::digest::Sha256Digest;
 use crate::targeting::Targeting;
-use crate::x509::Certificate;
 
+mod action;
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod breach;
+mod fields;
 mod named;
 mod names;
+mod page;
 pub mod published;
 mod rollout;
 pub mod rules;
@@ -21,22 +23,20 @@ pub mod source;
 mod text;
 pub mod words;
 
+pub use action::{
+    Action, ActionKind, Blanks, CAPABILITIES, DistrustCertificates, DistrustEntry, Does, HoldVerification,
+    InstallCertificates, Leaves, Phase, Precondition, Proof, ReverifyAddons, Template, Verifies, WhichAddons,
+};
+pub use breach::{Breach, Life};
 pub use named::{NotAName, NotOne, RecipeName};
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
+pub use page::Page;
 pub use rollout::{Health, Rollout, Step};
 pub use text::one_line;
 pub(crate) use text::{is_comment, shows};
 
 /// The only `schema_version` there is.
 pub const SCHEMA_VERSION: u64 = 1;
-
-/// What `capabilities` may ask for: everything this code can do that an older one may not.
-pub const CAPABILITIES: [&str; 4] = [
-    "action.distrust-certificates",
-    "action.hold-verification",
-    "action.install-certificates",
-    "action.reverify-addons",
-];
 
 /// A recipe that was read and obeys the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,9 +83,9 @@ impl Recipe {
     /// What its end does: [`OnEnd::Revert`] for the actions that leave nothing to keep, else `on_end`.
     #[must_use]
     pub fn end(&self) -> OnEnd {
-        match self.action {
-            Action::HoldVerification { .. } | Action::ReverifyAddons { .. } => OnEnd::Revert,
-            Action::InstallCertificates { .. } | Action::DistrustCertificates { .. } => self.on_end,
+        match self.action.does().leaves() {
+            Leaves::Nothing { .. } => OnEnd::Revert,
+            Leaves::Effects => self.on_end,
         }
     }
 
@@ -93,12 +93,7 @@ impl Recipe {
     /// withdrawing the recipe.
     #[must_use]
     pub fn gate_end(&self) -> Option<OnEnd> {
-        match self.action {
-            Action::DistrustCertificates { .. } => None,
-            Action::HoldVerification { .. }
-            | Action::ReverifyAddons { .. }
-            | Action::InstallCertificates { .. } => Some(self.end()),
-        }
+        self.action.does().gate_may_end().then(|| self.end())
     }
 }
 
@@ -176,83 +171,4 @@ impl OnEnd {
             Self::Revert => "revert",
         }
     }
-}
-
-/// What a recipe does, with its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Adds certificates to the local pool, with no special trust.
-    InstallCertificates {
-        /// The certificates: at least one, none self-issued.
-        certificates: Vec<Certificate>,
-    },
-    /// Verifies add-ons again.
-    ReverifyAddons {
-        /// Which.
-        which: WhichAddons,
-    },
-    /// Suspends the periodic verification pass.
-    HoldVerification {
-        /// When the pass resumes by itself; not after the recipe's `expires`.
-        until: Timestamp,
-    },
-    /// Refuses certificates; beats [`Action::InstallCertificates`].
-    DistrustCertificates {
-        /// Which: at least one entry.
-        by: Vec<DistrustEntry>,
-    },
-}
-
-impl Action {
-    /// The names of all actions, sorted.
-    pub const NAMES: [&str; 4] =
-        ["distrust-certificates", "hold-verification", "install-certificates", "reverify-addons"];
-
-    /// Its name in a recipe.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::InstallCertificates { .. } => "install-certificates",
-            Self::ReverifyAddons { .. } => "reverify-addons",
-            Self::HoldVerification { .. } => "hold-verification",
-            Self::DistrustCertificates { .. } => "distrust-certificates",
-        }
-    }
-}
-
-/// Which add-ons are verified again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WhichAddons {
-    /// All.
-    All,
-    /// Those that are disabled.
-    Disabled,
-}
-
-impl WhichAddons {
-    /// All kinds.
-    pub const ALL: [Self; 2] = [Self::All, Self::Disabled];
-
-    /// Its name in a recipe.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-/// What is distrusted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DistrustEntry {
-    /// One certificate.
-    IssuerSerial {
-        /// The issuer's name, DER.
-        issuer: Vec<u8>,
-        /// The serial number's content bytes, as in the certificate.
-        serial: Vec<u8>,
-    },
-    /// A key: every certificate for it, siblings included.
-    Spki(Sha256Digest),
 }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::{Action, DistrustEntry, Recipe, published, source, words};
+use mulberry_shared::recipe::{
+    Action, DistrustCertificates, DistrustEntry, Recipe, published, source, words,
+};
 use mulberry_shared::x509::Certificate;
 
 fn folder() -> PathBuf {
@@ -65,7 +67,7 @@ fn the_distrust_is_by_the_key_of_the_stolen_certificate() {
         panic!("one certificate")
     };
     let by = vec![DistrustEntry::Spki(stolen.spki_sha256())];
-    assert_eq!(read(&path).action, Action::DistrustCertificates { by });
+    assert_eq!(read(&path).action, Action::DistrustCertificates(DistrustCertificates { by }));
 }
 
 /// The fire drill is harmless: what it installs is nobody's issuer, and it is taken away again.

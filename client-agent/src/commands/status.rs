@@ -4,12 +4,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::answer::plain;
-use mulberry_shared::enrolment::{Enrolment, EnrolmentState};
+use mulberry_shared::enrolment::{self, Enrolment, EnrolmentState};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::Action;
 use serde::Serialize;
 
 use super::settings::StateArg;
@@ -82,18 +80,15 @@ struct EnrolmentLine<'a> {
 
 impl<'a> EnrolmentLine<'a> {
     fn of(enrolment: &'a Enrolment, now: Timestamp) -> Self {
-        let alone = AddonTrust::from_enrolments(std::slice::from_ref(enrolment), now);
+        let alone = enrolment::effects(std::slice::from_ref(enrolment), now);
         Self {
             path: enrolment.path.to_string(),
             revision: enrolment.revision,
             name: &enrolment.recipe.name,
-            action: enrolment.recipe.action.name(),
+            action: enrolment.recipe.action.kind().as_str(),
             state: enrolment.state,
             enrolled_at: enrolment.enrolled_at,
-            held_until: match enrolment.recipe.action {
-                Action::HoldVerification { .. } => alone.hold_until,
-                _ => None,
-            },
+            held_until: alone.hold_until,
         }
     }
 }
@@ -113,7 +108,7 @@ pub fn run(
     let state = State::load(disk).map_err(Failure::usage)?;
     let edition = load_trust(disk, limits)?.edition(limits);
     let run = state.last_run.as_ref();
-    let trust = AddonTrust::from_enrolments(&state.enrolments, now);
+    let effects = enrolment::effects(&state.enrolments, now);
     let (daemon, daemon_problem) = match daemon {
         Ok(daemon) => (daemon, None),
         Err(problem) => (None, Some(problem)),
@@ -133,7 +128,7 @@ pub fn run(
         edition: edition.as_ref().map(|edition| EditionReport::of(edition, Some(now))),
         waived: state.waived.as_ref(),
         witness: state.witness.as_ref(),
-        held_until: trust.hold_until,
+        held_until: effects.hold_until,
         last_full_pass: state.last_full_pass,
         enrolments: state.enrolments.iter().map(|enrolment| EnrolmentLine::of(enrolment, now)).collect(),
         recipes: run.map_or(&[], |run: &LastRun| &run.recipes),
@@ -144,7 +139,7 @@ pub fn run(
             .map(|(path, record)| AddonLine::of(path, record))
             .filter(|line| !line.enabled || line.verdict != "ok" || line.why == "kept-while-unreadable")
             .collect(),
-        certificates: trust.installed().count(),
+        certificates: effects.installed().count(),
         pass_problem: state.pass_problem.as_deref(),
     };
     show(&report, output)?;

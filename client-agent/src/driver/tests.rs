@@ -1,7 +1,9 @@
 //! Journeys of an agent in memory.
 
 use mulberry_shared::exit::Exit;
-use mulberry_shared::recipe::{Action, DistrustEntry, OnEnd, WhichAddons};
+use mulberry_shared::recipe::{
+    Action, DistrustCertificates, DistrustEntry, OnEnd, ReverifyAddons, WhichAddons,
+};
 use mulberry_shared::status::Status;
 
 use crate::passes::Pass;
@@ -49,7 +51,7 @@ async fn a_recipe_that_would_break_an_add_on_is_left_out_alone() {
     scene.run().await;
     scene.clock.set(AFTER);
     scene.open(install("replace"));
-    scene.open(recipe("reverify", Action::ReverifyAddons { which: WhichAddons::All }));
+    scene.open(recipe("reverify", ReverifyAddons { which: WhichAddons::All }));
     scene.open(hold("hold"));
     let report = scene.run().await;
     assert_eq!(status(&report, "replace"), Status::WouldBreakAddons);
@@ -74,14 +76,14 @@ async fn verifying_the_disabled_again_enables_and_touches_nothing_else() {
     assert!(!scene.enabled("healed.xpi"));
     scene.addons.set_fate("healed.xpi", Fate::Fine);
     scene.addons.set_fate("other.xpi", Fate::Tampered);
-    scene.open(recipe("reverify", Action::ReverifyAddons { which: WhichAddons::Disabled }));
+    scene.open(recipe("reverify", ReverifyAddons { which: WhichAddons::Disabled }));
     scene.addons.take_examined();
     let report = scene.run().await;
     assert_eq!((status(&report, "reverify"), report.pass.kind), (Status::Applied, Pass::RecipeDisabled));
     assert_eq!(scene.addons.take_examined(), 1);
     assert!(scene.enabled("healed.xpi") && scene.enabled("other.xpi"));
 
-    scene.open(recipe("reverify-all", Action::ReverifyAddons { which: WhichAddons::All }));
+    scene.open(recipe("reverify-all", ReverifyAddons { which: WhichAddons::All }));
     scene.run().await;
     let kept = &scene.state().addons["other.xpi"];
     assert!(kept.enabled(), "a recipe's pass does not disable what was enabled with this content");
@@ -95,8 +97,10 @@ async fn distrust_breaks_what_it_names_and_an_anchor_cannot_be_named() {
     let mut scene = Scene::new();
     scene.open(install("replace"));
     scene.run().await;
-    let by = |certificate: mulberry_shared::x509::Certificate| Action::DistrustCertificates {
-        by: vec![DistrustEntry::Spki(certificate.spki_sha256())],
+    let by = |certificate: mulberry_shared::x509::Certificate| {
+        Action::DistrustCertificates(DistrustCertificates {
+            by: vec![DistrustEntry::Spki(certificate.spki_sha256())],
+        })
     };
     scene.open(recipe("bad", by(anchor())));
     let report = scene.run().await;

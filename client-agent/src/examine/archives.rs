@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::{AddonTrust, Admission};
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::effects::{Admission, Effects, NotAdmitted};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::Action;
+use mulberry_shared::recipe::Does;
 use mulberry_shared::x509::{Anchors, CertificateMemo, Pool, SignatureMemo};
 use mulberry_shared::xpi::{
     Inspection, JudgeContext, Policy, ReadAt, archive_digest, inspect_among, memory_ceiling,
@@ -203,26 +203,9 @@ impl Examiner for Archives {
         Box::new(Inspected { examiner: self, seen, inspections })
     }
 
-    fn admits(&self, action: &Action, candidate: &AddonTrust, at: Timestamp) -> Result<(), String> {
+    fn admits(&self, action: &dyn Does, candidate: &Effects, now: Timestamp) -> Result<(), NotAdmitted> {
         let admission = Admission { anchors: &self.anchors, memo: &self.memo, limits: &self.limits.x509 };
-        match action {
-            Action::InstallCertificates { certificates } => {
-                for certificate in certificates {
-                    admission.certificate(certificate, certificates, candidate, at).map_err(|error| {
-                        format!("{} does not chain to an anchor: {}", certificate.described(), error.sentence)
-                    })?;
-                }
-                Ok(())
-            }
-            Action::DistrustCertificates { .. } => match admission.refused_anchor(candidate) {
-                None => Ok(()),
-                Some(anchor) => Err(format!(
-                    "it would distrust the pinned anchor {}; anchors are changed in the settings",
-                    anchor.described()
-                )),
-            },
-            Action::ReverifyAddons { .. } | Action::HoldVerification { .. } => Ok(()),
-        }
+        action.admit(&admission, candidate, now)
     }
 }
 
@@ -238,12 +221,12 @@ impl Corpus for Inspected<'_> {
         &self.seen
     }
 
-    fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts {
-        let pool: Pool = trust.pool.iter().cloned().collect();
+    fn judge(&self, effects: &Effects, as_of: Timestamp) -> Verdicts {
+        let pool: Pool = effects.pool.iter().cloned().collect();
         let context = JudgeContext {
             anchors: &self.examiner.anchors,
             pool: &pool,
-            distrust: &trust.distrust,
+            distrust: &effects.distrust,
             memo: &self.examiner.memo,
             policy: &self.examiner.policy,
             limits: &self.examiner.limits,
@@ -252,7 +235,7 @@ impl Corpus for Inspected<'_> {
         pairs
             .par_iter()
             .filter_map(|(seen, inspection)| {
-                inspection.as_ref().map(|inspection| (seen.path.clone(), inspection.judge(&context, at)))
+                inspection.as_ref().map(|inspection| (seen.path.clone(), inspection.judge(&context, as_of)))
             })
             .collect()
     }

@@ -103,7 +103,7 @@ fn examiner() -> Archives {
 /// What there is to see, and the verdicts.
 fn look(examiner: &Archives, folder: &dyn AddonFolder, reread: Reread) -> (Vec<Seen>, Verdicts) {
     let corpus = examiner.examine(folder, &folder.list().unwrap().addons, reread, &Stop::new());
-    (corpus.seen().to_vec(), corpus.judge(&AddonTrust::default(), Timestamp::UNIX_EPOCH))
+    (corpus.seen().to_vec(), corpus.judge(&Effects::default(), Timestamp::UNIX_EPOCH))
 }
 
 /// A folder in which a signal comes when the first add-on is opened.

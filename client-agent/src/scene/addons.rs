@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use mulberry_shared::addon_trust::AddonTrust;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::effects::{Effects, NotAdmitted};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::Action;
+use mulberry_shared::recipe::Does;
 use mulberry_shared::xpi::{Policy, Verdict, VerdictKind};
 
 use super::{anchor, replacement};
@@ -175,9 +175,9 @@ impl Examiner for Addons {
     }
 
     /// The real rule, on the laboratory's certificates.
-    fn admits(&self, action: &Action, candidate: &AddonTrust, at: Timestamp) -> Result<(), String> {
+    fn admits(&self, action: &dyn Does, candidate: &Effects, now: Timestamp) -> Result<(), NotAdmitted> {
         let anchors = [anchor()].into_iter().collect();
-        Archives::new(anchors, Policy::firefox(), Limits::default()).admits(action, candidate, at)
+        Archives::new(anchors, Policy::firefox(), Limits::default()).admits(action, candidate, now)
     }
 }
 
@@ -191,18 +191,18 @@ impl Corpus for Examined {
         &self.seen
     }
 
-    fn judge(&self, trust: &AddonTrust, at: Timestamp) -> Verdicts {
+    fn judge(&self, effects: &Effects, as_of: Timestamp) -> Verdicts {
         let new = replacement();
-        let installed = trust.installed().any(|certificate| *certificate == new);
-        let distrusted = trust.distrust.refuses(&new).is_some();
+        let installed = effects.installed().any(|certificate| *certificate == new);
+        let distrusted = effects.distrust.refuses(&new).is_some();
         let kind = |fate: Fate| match fate {
             Fate::Fine => VerdictKind::Ok,
             Fate::NeedsReplacementAfter(_) if distrusted => VerdictKind::Distrusted,
-            Fate::NeedsReplacementAfter(expiry) if at < expiry || installed => VerdictKind::Ok,
+            Fate::NeedsReplacementAfter(expiry) if as_of < expiry || installed => VerdictKind::Ok,
             Fate::NeedsReplacementAfter(_) => VerdictKind::IssuerExpired,
-            Fate::VerifiesUntil(end) if at < end => VerdictKind::Ok,
+            Fate::VerifiesUntil(end) if as_of < end => VerdictKind::Ok,
             Fate::VerifiesUntil(_) => VerdictKind::IssuerExpired,
-            Fate::VerifiesSince(begin) if at >= begin => VerdictKind::Ok,
+            Fate::VerifiesSince(begin) if as_of >= begin => VerdictKind::Ok,
             Fate::VerifiesSince(_) => VerdictKind::IssuerNotYetValid,
             Fate::BrokenByReplacement if installed => VerdictKind::LimitExceeded,
             Fate::BrokenByReplacement => VerdictKind::Ok,

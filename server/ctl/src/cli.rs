@@ -1,9 +1,14 @@
 //! What can be typed. Options take one value and repeat.
 
 use crate::{config::Overrides, failure::Failure, output::Format};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use mulberry_shared::{answer::plain, exit::Exit, recipe::RecipeName};
+use mulberry_shared::{
+    answer::plain,
+    exit::Exit,
+    recipe::{ActionKind, RecipeName},
+};
 use std::{ffi::OsString, path::PathBuf};
 
 mod ceremony;
@@ -217,8 +222,8 @@ pub struct RecipeNew {
     #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,
     /// What the recipe does [default: install-certificates with --certificate]
-    #[arg(long)]
-    pub action: Option<ActionName>,
+    #[arg(long, value_parser = action_kind())]
+    pub action: Option<ActionKind>,
     /// The recipe's name in paths and commands [default: made from the action and the certificate]
     #[arg(long)]
     pub slug: Option<String>,
@@ -230,17 +235,10 @@ pub struct RecipeNew {
     pub dir: PathBuf,
 }
 
-/// The actions `recipe new` has a template for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ActionName {
-    /// Add certificates to the local pool and re-verify
-    InstallCertificates,
-    /// Re-verify add-ons
-    ReverifyAddons,
-    /// Suspend the periodic pass until a date
-    HoldVerification,
-    /// Refuse certificates
-    DistrustCertificates,
+/// The actions that there are, by name.
+fn action_kind() -> impl TypedValueParser<Value = ActionKind> {
+    let values = ActionKind::ALL.iter().map(|kind| PossibleValue::new(kind.as_str()).help(kind.summary()));
+    PossibleValuesParser::new(values).try_map(|name| ActionKind::named(&name).ok_or("no such action"))
 }
 
 /// The lanes.

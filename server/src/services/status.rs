@@ -66,7 +66,7 @@ pub fn recipe(served: &Served, path: &RecipePath, published: &Published, time: &
         slug: path.slug.to_string(),
         revision: recipe.revision,
         name: recipe.name.clone(),
-        action: recipe.action.name().to_owned(),
+        action: recipe.action.kind().as_str().to_owned(),
         sha256: published.sha256,
         max_percent: recipe.rollout.max_percent.get(),
         starts: recipe.starts,

@@ -5,7 +5,10 @@ use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
 use crate::gates::{Gate, GateState, Gates};
 use crate::recipe::arbitrary::{certificates, day};
-use crate::recipe::{ConsentKind, DistrustEntry, Opens, Rollout, SCHEMA_VERSION, WhichAddons, published};
+use crate::recipe::{
+    Action, ConsentKind, DistrustCertificates, DistrustEntry, HoldVerification, InstallCertificates, Opens,
+    ReverifyAddons, Rollout, SCHEMA_VERSION, WhichAddons, published,
+};
 use crate::sampling::BasisPoints;
 use crate::targeting::Targeting;
 
@@ -32,7 +35,7 @@ impl Scene {
             lane: Lane::Emergency,
             consent: ConsentKind::Hotfix,
             opens: Opens::Server,
-            action: Action::InstallCertificates { certificates: certificates()[..1].to_vec() },
+            action: InstallCertificates { certificates: certificates()[..1].to_vec() }.into(),
             capabilities: vec![],
             targeting: Targeting::default(),
             rollout: Rollout {
@@ -416,7 +419,7 @@ fn an_ended_gate_ends_but_never_a_distrust() {
     assert_eq!(outcome(keep), (Status::Ended, "end-keep"));
     let distrust = |s: &mut Scene| {
         s.recipe.action =
-            Action::DistrustCertificates { by: vec![DistrustEntry::Spki(certificates()[0].spki_sha256())] };
+            DistrustCertificates { by: vec![DistrustEntry::Spki(certificates()[0].spki_sha256())] }.into();
     };
     assert_eq!(outcome(Scene::new().with(distrust).enrolled(2).with(ended)), (Status::Ended, "none"));
     assert_eq!(kind(&Scene::new().with(distrust).enrolled(2).without_recipe().step), "end-revert");
@@ -425,7 +428,7 @@ fn an_ended_gate_ends_but_never_a_distrust() {
 #[test]
 fn a_hold_leaves_nothing_to_keep() {
     let hold = |s: &mut Scene| {
-        s.recipe.action = Action::HoldVerification { until: day(20) };
+        s.recipe.action = HoldVerification { until: day(20) }.into();
         s.recipe.on_end = OnEnd::Keep;
     };
     let ended = |s: &mut Scene| s.gate = Some(gate(2, GateState::Ended, 0));
@@ -472,8 +475,8 @@ fn decisions_stand_in_the_order_of_work() {
         ..base.clone()
     };
     let install = base.action.clone();
-    let reverify = Action::ReverifyAddons { which: WhichAddons::All };
-    let hold = Action::HoldVerification { until: day(20) };
+    let reverify = Action::from(ReverifyAddons { which: WhichAddons::All });
+    let hold = Action::from(HoldVerification { until: day(20) });
     let new = [
         recipe("a-routine", Lane::Routine, &install),
         recipe("a", Lane::Emergency, &reverify),

@@ -5,20 +5,13 @@ use jiff::Timestamp;
 use super::corpus::Corpus;
 use super::finding::add_ons;
 use super::{Finding, FindingKind, Preflight};
-use crate::recipe::{Action, DistrustEntry, Recipe};
+use crate::recipe::DistrustEntry;
 use crate::x509::{Certificate, Distrust, PathError, PathErrorKind, Usage};
-
-/// The certificates that the recipe installs.
-pub(super) fn installed(recipe: &Recipe) -> &[Certificate] {
-    match &recipe.action {
-        Action::InstallCertificates { certificates } => certificates,
-        _ => &[],
-    }
-}
 
 pub(super) fn findings(preflight: &Preflight<'_>, corpus: &Corpus) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, certificate) in installed(preflight.question.recipe).iter().enumerate() {
+    let action = preflight.question.recipe.action.does();
+    for (index, certificate) in action.installs().iter().enumerate() {
         match misfit(certificate, preflight) {
             Some(misfit) => findings.push(misfit),
             None => {
@@ -27,8 +20,8 @@ pub(super) fn findings(preflight: &Preflight<'_>, corpus: &Corpus) -> Vec<Findin
             }
         }
     }
-    if let Action::DistrustCertificates { by } = &preflight.question.recipe.action {
-        findings.extend(distrusted(preflight, by, corpus));
+    if !action.distrusts().is_empty() {
+        findings.extend(distrusted(preflight, action.distrusts(), corpus));
     }
     findings
 }
@@ -78,12 +71,11 @@ fn misfit(certificate: &Certificate, preflight: &Preflight<'_>) -> Option<Findin
 /// Whether agents would install it at each time, as they ask it.
 fn chain(certificate: &Certificate, preflight: &Preflight<'_>) -> Vec<Finding> {
     let name = certificate.described();
-    let all = installed(preflight.question.recipe);
     let admission = preflight.admission();
     let mut findings = Vec::new();
     let mut held = None;
     for moment in &preflight.moments {
-        match admission.certificate(certificate, all, &moment.taken, moment.at) {
+        match admission.certificate(certificate, &moment.taken, moment.at) {
             Ok(path) => held = held.or(path.certificates().last().cloned()),
             Err(error) => findings.push(refused(certificate, &error, moment.at).at(moment.at)),
         }

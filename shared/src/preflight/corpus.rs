@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::finding::add_ons;
-use super::{Finding, FindingKind, Looked, Question, certificates};
+use super::{Finding, FindingKind, Looked, Question};
 use crate::x509::{
     Anchors, Certificate, Distrust, EndEntityTime, PathBuilder, PathErrorKind, Pool, SignatureMemo, Usage,
 };
@@ -51,7 +51,7 @@ impl Corpus {
     /// Which certificate runs out first after the latest time of the question.
     pub(super) fn next_to_run_out(&self, question: &Question<'_>) -> Option<Finding> {
         let latest = question.times.iter().max()?;
-        let installed = certificates::installed(question.recipe);
+        let installed = question.recipe.action.does().installs();
         let all =
             self.intermediates.keys().chain(question.anchors.iter()).chain(question.known).chain(installed);
         let next = all.filter(|c| c.not_after() > *latest).min_by_key(|c| c.not_after())?;

@@ -60,7 +60,7 @@ impl RecipeFacts {
         Self {
             path: recipe.path().to_string(),
             revision: recipe.revision,
-            action: recipe.action.name(),
+            action: recipe.action.kind().as_str(),
             sha256: Sha256Digest::of(&published::write(recipe)),
         }
     }

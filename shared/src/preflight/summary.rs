@@ -5,17 +5,14 @@ use std::collections::BTreeMap;
 use super::finding::add_ons;
 use super::report::{Change, Moment};
 use super::{Finding, FindingKind, Looked, Preflight};
-use crate::never_worse::{self, Breakage};
-use crate::recipe::Action;
+use crate::never_worse;
+use crate::recipe::Proof;
 use crate::xpi::{Verdict, VerdictKind};
 
 /// The numbers at each time, and what follows from them.
 pub(super) fn of(preflight: &Preflight<'_>, looked: &[Looked]) -> (Vec<Moment>, Vec<Finding>) {
     let recipe = preflight.question.recipe;
-    let declared = match recipe.action {
-        Action::DistrustCertificates { .. } => Breakage::Distrusted,
-        _ => Breakage::Nothing,
-    };
+    let declared = recipe.action.does().breaks();
     let (mut times, mut findings) = (Vec::new(), Vec::new());
     if looked.is_empty() {
         let sentence = "no add-on could be looked at: this proves nothing. Check --addons";
@@ -45,7 +42,7 @@ pub(super) fn of(preflight: &Preflight<'_>, looked: &[Looked]) -> (Vec<Moment>, 
             let sentence = format!(
                 "{} would stop working, which {} does not declare; the first is {:?}{what}. Agents would refuse the recipe",
                 add_ons(worse.len()),
-                recipe.action.name(),
+                recipe.action.kind().as_str(),
                 first.addon
             );
             findings.push(Finding::failure(FindingKind::GetsWorse, sentence).at(at));
@@ -73,28 +70,11 @@ pub(super) fn unread(count: usize) -> Finding {
 
 /// Whether the action has the effect it is for.
 fn effect(preflight: &Preflight<'_>, looked: &[Looked], times: &[Moment]) -> Vec<Finding> {
-    match &preflight.question.recipe.action {
-        Action::InstallCertificates { .. } | Action::ReverifyAddons { .. }
-            if times.iter().any(|moment| moment.better > 0) =>
-        {
-            Vec::new()
-        }
-        Action::InstallCertificates { .. } => {
-            vec![nothing_better("installing it helps no add-on of this corpus", looked)]
-        }
-        Action::ReverifyAddons { .. } => {
-            let why = "verifying again helps no add-on of this corpus by itself; what clients came to hold since their \
-                       last pass is named with --certificate";
-            vec![nothing_better(why, looked)]
-        }
-        Action::HoldVerification { until } => {
-            let sentence = format!(
-                "it suspends the periodic verification until {until}, at most 30 days from when a client takes it, and \
-                 changes no verdict: what is enabled stays enabled, what is disabled stays disabled"
-            );
-            vec![Finding::note(FindingKind::Holds, sentence)]
-        }
-        Action::DistrustCertificates { .. } => {
+    match preflight.question.recipe.action.does().proof() {
+        Proof::SomethingBetter { .. } if times.iter().any(|moment| moment.better > 0) => Vec::new(),
+        Proof::SomethingBetter { else_said, .. } => vec![nothing_better(else_said, looked)],
+        Proof::NoVerdict { sentence } => vec![Finding::note(FindingKind::Holds, sentence)],
+        Proof::Disables => {
             times.iter().map(|moment| disabled(moment, preflight.question.expect_disabled)).collect()
         }
     }

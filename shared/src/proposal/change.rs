@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Proposal;
 use crate::gates::{Gate, GateState};
 use crate::limits::Limits;
-use crate::recipe::{Action, Lane, OnEnd, Recipe, RecipePath, published, words};
+use crate::recipe::{Lane, Leaves, OnEnd, Recipe, RecipePath, published, words};
 use crate::trust::write::{self, Published};
 use crate::trust::{Targets, TrustError, Verified, trusted};
 
@@ -201,12 +201,13 @@ fn line(path: &RecipePath, change: &Change, live: Live<'_>) -> String {
 
 /// What becomes of a recipe's effects in agents that took it.
 fn after_withdrawal(recipe: Option<&Recipe>) -> &'static str {
-    match recipe.map(|recipe| (&recipe.action, recipe.end())) {
+    match recipe.map(|recipe| (recipe.action.does().leaves(), recipe.on_end)) {
         None => "its content cannot be read here: agents do what its on_end says",
-        Some((Action::HoldVerification { .. }, _)) => "the periodic verification resumes",
-        Some((Action::ReverifyAddons { .. }, _)) => "nothing is left to undo",
-        Some((_, OnEnd::Keep)) => "what it did stays in agents that took it",
-        Some((_, OnEnd::Revert)) => "agents that took it undo it, unless that breaks an add-on that works",
+        Some((Leaves::Nothing { then }, _)) => then,
+        Some((Leaves::Effects, OnEnd::Keep)) => "what it did stays in agents that took it",
+        Some((Leaves::Effects, OnEnd::Revert)) => {
+            "agents that took it undo it, unless that breaks an add-on that works"
+        }
     }
 }
 

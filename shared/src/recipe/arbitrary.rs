@@ -7,10 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::{
-    Action, CAPABILITIES, ConsentKind, DistrustEntry, Health, Lane, OnEnd, Opens, Recipe, Rollout,
-    SCHEMA_VERSION, Slug, Step, WhichAddons,
+    Action, ActionKind, CAPABILITIES, ConsentKind, Health, Lane, OnEnd, Opens, Recipe, Rollout,
+    SCHEMA_VERSION, Slug, Step,
 };
-use crate::digest::Sha256Digest;
 use crate::limits::X509Limits;
 use crate::sampling::BasisPoints;
 use crate::targeting::Targeting;
@@ -71,25 +70,8 @@ fn targeting() -> impl Strategy<Value = Targeting> {
     )
 }
 
-fn entries() -> impl Strategy<Value = Vec<DistrustEntry>> {
-    let issuers = certificates();
-    let issuer = select(issuers).prop_map(|c| c.issuer_der().to_vec());
-    let one = prop_oneof![
-        any::<[u8; 32]>().prop_map(|bytes| DistrustEntry::Spki(Sha256Digest(bytes))),
-        (issuer, vec(any::<u8>(), 1..=32))
-            .prop_map(|(issuer, serial)| DistrustEntry::IssuerSerial { issuer, serial }),
-    ];
-    proptest::collection::btree_set(one, 1..4).prop_map(|set| set.into_iter().collect())
-}
-
-fn action() -> impl Strategy<Value = Action> {
-    prop_oneof![
-        subsequence(certificates()[..3].to_vec(), 1..=3)
-            .prop_map(|certificates| Action::InstallCertificates { certificates }),
-        select(&WhichAddons::ALL[..]).prop_map(|which| Action::ReverifyAddons { which }),
-        Just(Action::HoldVerification { until: day(1) }),
-        entries().prop_map(|by| Action::DistrustCertificates { by }),
-    ]
+fn action(expires: Timestamp) -> impl Strategy<Value = Action> {
+    proptest::strategy::Union::new(ActionKind::ALL.iter().map(|kind| kind.arbitrary(expires)))
 }
 
 /// So many steps up to the widest share, as far as there is room below it.
@@ -109,23 +91,22 @@ pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
     let ends = (option::weighted(0.3, 0..10_i64), 1..20_i64, select(&OnEnd::ALL[..]));
     let rest = (
         select(&[ConsentKind::Hotfix, ConsentKind::Security][..]),
-        subsequence(CAPABILITIES.to_vec(), 0..=CAPABILITIES.len()),
+        subsequence(CAPABILITIES, 0..=CAPABILITIES.len()),
         (share(), select(&Opens::ALL[..])),
         (option::of("[ -~\n\t☃]{0,60}"), 0..4_u16),
         "[a-z\"\\\\]{1,8}",
     );
-    (names, action(), targeting(), ends, rest).prop_map(
+    let ends = ends.prop_flat_map(|(starts, lasts, on_end)| {
+        let expires = day(starts.unwrap_or(0) + lasts);
+        (Just(starts), Just(expires), Just(on_end), action(expires))
+    });
+    (names, targeting(), ends, rest).prop_map(
         |(
             (slug, revision, name, lane),
-            mut action,
             targeting,
-            (starts, lasts, on_end),
+            (starts, expires, on_end, action),
             (consent, capabilities, (max_percent, opens), (comment, planned), namespace),
         )| {
-            let expires = day(starts.unwrap_or(0) + lasts);
-            if let Action::HoldVerification { until } = &mut action {
-                *until = expires;
-            }
             Recipe {
                 schema_version: SCHEMA_VERSION,
                 slug,

@@ -7,13 +7,12 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Action, DistrustEntry, Recipe, RecipePath, Rollout, Step};
+use super::{Recipe, RecipePath, Rollout, Step};
 use crate::json;
 use crate::limits::Limits;
 use crate::status::Status;
 use crate::targeting::Targeting;
 
-mod fields;
 mod reading;
 
 /// A recipe that cannot be acted on.
@@ -69,8 +68,8 @@ fn value(recipe: &Recipe) -> Value {
         "lane": recipe.lane,
         "consent": recipe.consent.as_str(),
         "opens": recipe.opens.as_str(),
-        "action": recipe.action.name(),
-        "arguments": arguments(&recipe.action),
+        "action": recipe.action.kind().as_str(),
+        "arguments": recipe.action.does().arguments(),
         "capabilities": recipe.capabilities,
         "targeting": targeting(&recipe.targeting),
         "rollout": rollout(&recipe.rollout),
@@ -106,26 +105,6 @@ fn step(step: &Step) -> Value {
         value["min_reports"] = health.min_reports.into();
     }
     value
-}
-
-fn arguments(action: &Action) -> Value {
-    match action {
-        Action::InstallCertificates { certificates } => json!({ "certificates": certificates }),
-        Action::ReverifyAddons { which } => json!({ "addons": which.as_str() }),
-        Action::HoldVerification { until } => json!({ "until": until.to_string() }),
-        Action::DistrustCertificates { by } => {
-            json!({ "by": by.iter().map(distrust_entry).collect::<Vec<_>>() })
-        }
-    }
-}
-
-fn distrust_entry(entry: &DistrustEntry) -> Value {
-    match entry {
-        DistrustEntry::IssuerSerial { issuer, serial } => {
-            json!({ "issuer": fields::base64(issuer), "serial": hex::encode(serial) })
-        }
-        DistrustEntry::Spki(digest) => json!({ "spki_sha256": digest }),
-    }
 }
 
 fn targeting(targeting: &Targeting) -> Value {

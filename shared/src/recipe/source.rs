@@ -3,72 +3,29 @@
 //! Every problem is reported, all at once, each with file, line, key and remedy: whoever writes a recipe at 3 a.m.
 //! must not find the mistakes one run at a time.
 
-use std::fmt;
-
 use toml_edit::Document;
 
 use super::{
-    CAPABILITIES, ConsentKind, Lane, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Slug, published, rules,
+    ActionKind, CAPABILITIES, ConsentKind, Lane, Life, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Slug,
+    published, rules,
 };
 use crate::limits::Limits;
 use crate::targeting::{KnownWords, Targeting, doubt, is_country_code, is_language_tag};
 use crate::version::Whose;
 
-mod arguments;
 mod doubts;
 mod kind;
+mod problem;
 mod reader;
 mod rollout;
 
 pub use doubts::doubts;
 pub use kind::SourceProblemKind;
-use reader::{Need, Reader, Section};
+pub use problem::{Problem, SourceErrors};
+pub(super) use reader::{Need, Reader, Section};
 
-/// One thing that is wrong with a recipe's source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The name of the file, as it was given.
-    pub file: String,
-    /// The line in it, from 1.
-    pub line: usize,
-    /// The key, with its table: `targeting.versions`.
-    pub key: String,
-    /// What kind of mistake it is.
-    pub kind: SourceProblemKind,
-    /// What is wrong.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, key, what, remedy, .. } = self;
-        write!(f, "{file}:{line}: {key}: {what}; {remedy}")
-    }
-}
-
-/// All problems, in the order of their lines; at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceErrors {
-    /// The problems.
-    pub problems: Vec<Problem>,
-}
-
-/// One problem a line.
-impl fmt::Display for SourceErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for SourceErrors {}
+/// Gives the content of a file beside a recipe by its bare name, or says why it cannot.
+pub(super) type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
 
 /// Reads a `recipe.toml`.
 ///
@@ -160,16 +117,19 @@ fn recipe(
     let consent = top.choice(reader, "consent", Need::Required, &ConsentKind::ALL.map(|v| (v.as_str(), v)));
     let opens = top.choice(reader, "opens", Need::Optional, &Opens::ALL.map(|v| (v.as_str(), v)));
     let on_end = top.choice(reader, "on_end", Need::Optional, &OnEnd::ALL.map(|v| (v.as_str(), v)));
-    let capabilities = top.choices(reader, "capabilities", &CAPABILITIES, bounds);
+    let capabilities = top.choices(reader, "capabilities", CAPABILITIES, bounds);
     let starts = top.time(reader, "starts", Need::Optional);
     let expires = top.time(reader, "expires", Need::Required);
     let comment = top.comment(reader, "comment", bounds.comment);
 
-    let action_name = arguments::name(reader, &mut top);
+    let kinds: Vec<_> = ActionKind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
+    let kind = top.choice(reader, "action", Need::Required, &kinds);
     let mut arguments = top.section(reader, "arguments", Need::Required);
-    let action = action_name
-        .zip(arguments.as_mut())
-        .and_then(|(name, arguments)| arguments::action(reader, name, arguments, files, limits));
+    let action = kind.zip(arguments.as_mut()).and_then(|(kind, arguments)| {
+        let action = kind.read_source(reader, arguments, files, limits);
+        arguments.finish(reader);
+        action
+    });
     let targeting = match top.section(reader, "targeting", Need::Optional) {
         Some(mut section) => targeting(reader, &mut section, bounds),
         None => Targeting::default(),
@@ -185,15 +145,16 @@ fn recipe(
     top.finish(reader);
 
     // The rules run on whatever could be read, so that they are reported together with the rest.
-    let mut breaches = rules::dates(starts, expires);
-    if let (Some(consent), Some(name)) = (consent, action_name) {
-        breaches.extend(rules::lane_consent_action(lane, consent, name));
+    let life = Life { starts, expires };
+    let mut breaches = rules::dates(life);
+    if let (Some(consent), Some(kind)) = (consent, kind) {
+        breaches.extend(rules::lane_consent_action(lane, consent, kind));
     }
     for breach in breaches {
         top.problem(reader, breach.key, breach.kind, &breach.what, &breach.remedy);
     }
     if let (Some(action), Some(arguments)) = (&action, &arguments) {
-        for breach in rules::action(action, starts, expires, bounds) {
+        for breach in action.does().breaches(life, bounds) {
             arguments.problem(reader, breach.key, breach.kind, &breach.what, &breach.remedy);
         }
     }

@@ -1,16 +1,13 @@
 //! A recipe in plain words: what, to whom, until when. It is what people read before they sign.
 
-use std::fmt::Write;
+use jiff::Timestamp;
 
-use der::Decode;
-use jiff::{SignedDuration, Timestamp};
-use x509_cert::name::Name;
-
-use super::{Action, ConsentKind, DistrustEntry, Health, OnEnd, Opens, Recipe, Step, WhichAddons};
-use crate::outside::{behind, listed};
+use super::page::Page;
+pub(crate) use super::page::moment;
+use super::{ConsentKind, Health, Leaves, OnEnd, Opens, Recipe, Step};
+use crate::outside::listed;
 use crate::quoted::quoted;
 use crate::targeting::Targeting;
-use crate::x509::Certificate;
 
 /// What `recipe` does, to whom, how widely and until when, seen at `now`; several lines, each ended.
 ///
@@ -19,10 +16,10 @@ use crate::x509::Certificate;
 /// are indented and marked, and no line is so long that a terminal would begin a new one in it.
 #[must_use]
 pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
-    let mut page = Page(String::new());
+    let mut page = Page::default();
     page.line("recipe", &format!("{}, revision {}", recipe.path(), recipe.revision));
     page.outside("name", &recipe.name);
-    action(&mut page, &recipe.action, now);
+    recipe.action.does().describe(&mut page, now);
     targeting(&mut page, &recipe.targeting);
     let rollout = &recipe.rollout;
     let namespace = if rollout.namespace == recipe.slug.as_str() {
@@ -60,7 +57,7 @@ pub fn describe(recipe: &Recipe, now: Timestamp) -> String {
             page.outside(if index == 0 { "comment" } else { "" }, &line.replace('\t', "    "));
         }
     }
-    page.0
+    page.into_text()
 }
 
 /// Who opens `recipe`, in a few words: the steps of its plan, or the people who must.
@@ -71,54 +68,6 @@ pub fn openings(recipe: &Recipe) -> String {
         (Opens::People, _) => "opened by the people of its lane alone".to_owned(),
         (Opens::Server, []) => "no plan, so two people open it each time".to_owned(),
         (Opens::Server, steps) => format!("opened in steps: {}", steps.join(", ")),
-    }
-}
-
-/// Lines with a label each; further lines of a text are indented to match.
-struct Page(String);
-
-impl Page {
-    /// A line of our own words.
-    fn line(&mut self, label: &str, text: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "{label:<10} {text}");
-    }
-
-    /// One line with text from outside in it.
-    fn outside(&mut self, label: &str, text: &str) {
-        self.0.push_str(&behind(&format!("{label:<10} "), text));
-    }
-}
-
-fn action(page: &mut Page, action: &Action, now: Timestamp) {
-    match action {
-        Action::InstallCertificates { certificates } => {
-            let text =
-                format!("installs {}, with no special trust", count(certificates.len(), "certificate"));
-            page.line("does", &text);
-            for one in certificates {
-                certificate(page, one, now);
-            }
-            page.line("", "and verifies every add-on again");
-        }
-        Action::ReverifyAddons { which: WhichAddons::All } => {
-            page.line("does", "verifies every add-on again");
-        }
-        Action::ReverifyAddons { which: WhichAddons::Disabled } => {
-            page.line("does", "verifies the disabled add-ons again");
-        }
-        Action::HoldVerification { until } => {
-            page.line("does", &format!("holds the periodic verification until {}", moment(*until, now)));
-        }
-        Action::DistrustCertificates { by } => {
-            page.line(
-                "does",
-                &format!("distrusts {}; add-ons that depend on it stop working", entries(by.len())),
-            );
-            for entry in by {
-                distrusted(page, entry);
-            }
-        }
     }
 }
 
@@ -149,42 +98,6 @@ fn plan(page: &mut Page, steps: &[Step], opens: Opens) {
         Opens::People => "each of these takes the signatures of the people of its lane",
     };
     page.line("", who);
-}
-
-fn entries(number: usize) -> String {
-    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
-}
-
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-fn certificate(page: &mut Page, certificate: &Certificate, now: Timestamp) {
-    let (from, to) = (certificate.not_before(), certificate.not_after());
-    let state = if to < now {
-        ", EXPIRED"
-    } else if now < from {
-        ", NOT YET VALID"
-    } else {
-        ""
-    };
-    page.outside("", &format!("- {}", certificate.described()));
-    page.outside("", &format!("  issued by {}", certificate.issuer()));
-    page.line("", &format!("  valid {from} to {to}{state}"));
-    page.line("", &format!("  SHA-256 {}", certificate.sha256()));
-}
-
-fn distrusted(page: &mut Page, entry: &DistrustEntry) {
-    match entry {
-        DistrustEntry::Spki(digest) => {
-            page.line("", &format!("- every certificate for the key with SHA-256 {digest}"));
-        }
-        DistrustEntry::IssuerSerial { issuer, serial } => {
-            let issuer = Name::from_der(issuer).map_or_else(|_| hex::encode(issuer), |name| name.to_string());
-            page.line("", &format!("- the certificate with serial {}", hex::encode(serial)));
-            page.outside("", &format!("  issued by {issuer}"));
-        }
-    }
 }
 
 fn targeting(page: &mut Page, targeting: &Targeting) {
@@ -227,30 +140,11 @@ fn consent(kind: ConsentKind) -> &'static str {
 }
 
 fn end(recipe: &Recipe) -> &'static str {
-    match (&recipe.action, recipe.end()) {
-        (Action::HoldVerification { .. }, _) => "the periodic verification resumes",
-        (Action::ReverifyAddons { .. }, _) => "nothing is left to undo",
-        (_, OnEnd::Keep) => "what it did stays",
-        (_, OnEnd::Revert) => "what it did is undone, unless that breaks an add-on that works",
+    match (recipe.action.does().leaves(), recipe.on_end) {
+        (Leaves::Nothing { then }, _) => then,
+        (Leaves::Effects, OnEnd::Keep) => "what it did stays",
+        (Leaves::Effects, OnEnd::Revert) => "what it did is undone, unless that breaks an add-on that works",
     }
-}
-
-/// A time and how far it is from `now`, to the largest unit that is not zero.
-pub(crate) fn moment(time: Timestamp, now: Timestamp) -> String {
-    let distance = time.duration_since(now);
-    let size = span(distance);
-    if distance.is_negative() { format!("{time} ({size} AGO)") } else { format!("{time} (in {size})") }
-}
-
-fn span(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs().unsigned_abs();
-    let (number, unit) = match seconds {
-        s if s >= 2 * 86_400 => (s / 86_400, "day"),
-        s if s >= 2 * 3_600 => (s / 3_600, "hour"),
-        s if s >= 120 => (s / 60, "minute"),
-        s => (s, "second"),
-    };
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -258,9 +152,13 @@ mod properties;
 #[cfg(test)]
 mod tests {
     use super::super::arbitrary::{certificates, day};
-    use super::super::{Lane, Rollout, SCHEMA_VERSION};
+    use super::super::{
+        Action, DistrustCertificates, DistrustEntry, HoldVerification, InstallCertificates, Lane,
+        ReverifyAddons, Rollout, SCHEMA_VERSION, WhichAddons,
+    };
     use super::*;
     use crate::sampling::BasisPoints;
+    use jiff::SignedDuration;
 
     fn plan() -> Vec<Step> {
         let share = |points| BasisPoints::new(points).unwrap();
@@ -271,7 +169,7 @@ mod tests {
         ]
     }
 
-    pub(super) fn recipe(action: Action) -> Recipe {
+    pub(super) fn recipe(action: impl Into<Action>) -> Recipe {
         Recipe {
             schema_version: SCHEMA_VERSION,
             slug: "example".parse().unwrap(),
@@ -280,7 +178,7 @@ mod tests {
             lane: Lane::Emergency,
             consent: ConsentKind::Security,
             opens: Opens::Server,
-            action,
+            action: action.into(),
             capabilities: vec![],
             targeting: Targeting::default(),
             rollout: Rollout {
@@ -297,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_page_says_what_to_whom_and_until_when() {
-        let mut recipe = recipe(Action::HoldVerification { until: day(2) });
+        let mut recipe = recipe(HoldVerification { until: day(2) });
         recipe.targeting.versions = Some(">=60, <67".parse().unwrap());
         recipe.targeting.rings = Some(vec!["qa".into(), "canary".into()]);
         recipe.capabilities = vec!["action.hold-verification".into()];
@@ -327,7 +225,7 @@ comment    first line
 
     #[test]
     fn who_opens_it_is_said() {
-        let mut recipe = recipe(Action::HoldVerification { until: day(2) });
+        let mut recipe = recipe(HoldVerification { until: day(2) });
         recipe.opens = Opens::People;
         assert_eq!(openings(&recipe), "opened by the people of its lane alone");
         let page = describe(&recipe, day(0));
@@ -346,7 +244,7 @@ comment    first line
     #[test]
     fn certificates_are_shown_with_what_is_wrong_about_them() {
         let certificate = &certificates()[0];
-        let page = recipe(Action::InstallCertificates { certificates: vec![certificate.clone()] });
+        let page = recipe(InstallCertificates { certificates: vec![certificate.clone()] });
         let now = describe(&page, day(0));
         for part in [
             "installs 1 certificate, with no special trust\n",
@@ -370,7 +268,7 @@ comment    first line
             DistrustEntry::Spki(certificate.spki_sha256()),
             DistrustEntry::IssuerSerial { issuer, serial: vec![7] },
         ];
-        let distrust = describe(&recipe(Action::DistrustCertificates { by: entries }), day(0));
+        let distrust = describe(&recipe(DistrustCertificates { by: entries }), day(0));
         assert!(
             distrust.contains("distrusts 2 entries; add-ons that depend on it stop working"),
             "{distrust}"
@@ -386,7 +284,7 @@ comment    first line
 
     #[test]
     fn terminals_see_only_text() {
-        let mut recipe = recipe(Action::ReverifyAddons { which: WhichAddons::Disabled });
+        let mut recipe = recipe(ReverifyAddons { which: WhichAddons::Disabled });
         recipe.name = "a\u{1b}[2J\u{202e}b".into();
         recipe.rollout.plan.clear();
         let page = describe(&recipe, day(0));

@@ -19,7 +19,7 @@ use mulberry_agent::examine::{Archives, Corpus, Examiner, Reread, Settling};
 use mulberry_agent::io::folder::RealAddons;
 use mulberry_agent::ports::AddonFolder;
 use mulberry_agent::stop::Stop;
-use mulberry_shared::addon_trust::AddonTrust;
+use mulberry_shared::effects::Effects;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{Anchors, Certificate};
 use mulberry_shared::xpi::Policy;
@@ -102,7 +102,7 @@ pub fn measure(spec: &Spec, progress: &(dyn Fn(&str) + Sync)) -> Result<Report, 
 struct Scene {
     addons: RealAddons,
     anchors: Anchors,
-    replaced: AddonTrust,
+    replaced: Effects,
     expired_at: Timestamp,
     table: CorpusTable,
 }
@@ -124,7 +124,7 @@ impl Scene {
         Ok(Self {
             addons: RealAddons::new(folder.join("addons")),
             anchors: [parsed(&incident.anchor)?].into_iter().collect(),
-            replaced: AddonTrust { pool: vec![parsed(&incident.replacement)?], ..AddonTrust::default() },
+            replaced: Effects { pool: vec![parsed(&incident.replacement)?], ..Effects::default() },
             expired_at: table.expired_at,
             table,
         })
@@ -184,12 +184,12 @@ impl Scene {
 
     fn full(&self, agent: &Archives) -> Result<(), LabError> {
         let corpus = self.examine(agent, Reread::Changed)?;
-        self.judge(&*corpus, &AddonTrust::default(), Column::Before)
+        self.judge(&*corpus, &Effects::default(), Column::Before)
     }
 
     fn after_install(&self, agent: &Archives) -> Result<(), LabError> {
         let corpus = self.examine(agent, Reread::Changed)?;
-        self.judge(&*corpus, &AddonTrust::default(), Column::Expired)?;
+        self.judge(&*corpus, &Effects::default(), Column::Expired)?;
         self.judge(&*corpus, &self.replaced, Column::Replaced)?;
         self.judge(&*corpus, &self.replaced, Column::Replaced)
     }
@@ -204,7 +204,7 @@ impl Scene {
         Ok(agent.examine(&self.addons, &listed.addons, reread, &Stop::new()))
     }
 
-    fn judge(&self, corpus: &dyn Corpus, trust: &AddonTrust, column: Column) -> Result<(), LabError> {
+    fn judge(&self, corpus: &dyn Corpus, trust: &Effects, column: Column) -> Result<(), LabError> {
         let hour = SignedDuration::from_hours(1);
         let at = match column {
             Column::Before => self.expired_at.checked_sub(hour),

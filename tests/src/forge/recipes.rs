@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::recipe::{
-    Action, ConsentKind, DistrustEntry, OnEnd, Opens, Recipe, RecipePath, Rollout, SCHEMA_VERSION,
+    Action, ConsentKind, DistrustCertificates, DistrustEntry, InstallCertificates, OnEnd, Opens, Recipe,
+    RecipePath, Rollout, SCHEMA_VERSION,
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
@@ -12,14 +13,18 @@ use mulberry_shared::x509::Certificate;
 /// Installs these certificates on every client.
 #[must_use]
 pub fn install(path: &RecipePath, certificates: &[Certificate], now: Timestamp) -> Recipe {
-    recipe(path, Action::InstallCertificates { certificates: certificates.to_vec() }, now)
+    recipe(
+        path,
+        Action::InstallCertificates(InstallCertificates { certificates: certificates.to_vec() }),
+        now,
+    )
 }
 
 /// Distrusts the certificates of these keys on every client.
 #[must_use]
 pub fn distrust(path: &RecipePath, keys: &[Sha256Digest], now: Timestamp) -> Recipe {
     let by = keys.iter().copied().map(DistrustEntry::Spki).collect();
-    recipe(path, Action::DistrustCertificates { by }, now)
+    recipe(path, Action::DistrustCertificates(DistrustCertificates { by }), now)
 }
 
 fn recipe(path: &RecipePath, action: Action, now: Timestamp) -> Recipe {
@@ -27,7 +32,7 @@ fn recipe(path: &RecipePath, action: Action, now: Timestamp) -> Recipe {
         schema_version: SCHEMA_VERSION,
         slug: path.slug.clone(),
         revision: 1,
-        name: format!("Laboratory: {}", action.name()),
+        name: format!("Laboratory: {}", action.kind().as_str()),
         lane: path.lane,
         consent: ConsentKind::Security,
         opens: Opens::Server,

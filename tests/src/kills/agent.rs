@@ -10,7 +10,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use mulberry_agent::state::{AddonRecord, State};
-use mulberry_shared::recipe::{Action, DistrustEntry, Recipe, RecipePath};
+use mulberry_shared::recipe::{
+    Action, DistrustCertificates, DistrustEntry, InstallCertificates, Recipe, RecipePath,
+};
 use mulberry_shared::x509::Certificate;
 use serde::Serialize;
 
@@ -147,8 +149,12 @@ impl Scene {
             found.into_iter().next().ok_or_else(|| StageError(format!("{} is empty", path.display())))
         };
         let control = certificate(&folder.join("certificates/control.pem"))?;
-        let install = Action::InstallCertificates { certificates: vec![certificate(&material.replacement)?] };
-        let distrust = Action::DistrustCertificates { by: vec![DistrustEntry::Spki(control.spki_sha256())] };
+        let install = Action::InstallCertificates(InstallCertificates {
+            certificates: vec![certificate(&material.replacement)?],
+        });
+        let distrust = Action::DistrustCertificates(DistrustCertificates {
+            by: vec![DistrustEntry::Spki(control.spki_sha256())],
+        });
         Ok(Self { stage, publisher, install, distrust, revision: 0 })
     }
 

@@ -215,17 +215,13 @@ impl Publisher {
 /// # Errors
 /// When the slug is none.
 pub fn recipe(slug: &str, revision: u64, action: Action, now: Timestamp) -> Result<Recipe, StageError> {
-    let consent = match action {
-        Action::DistrustCertificates { .. } => ConsentKind::Security,
-        _ => ConsentKind::Hotfix,
-    };
     Ok(Recipe {
         schema_version: SCHEMA_VERSION,
         slug: slug.parse().map_err(failed)?,
         revision,
         name: format!("Rehearsal {slug}"),
         lane: Lane::Emergency,
-        consent,
+        consent: ConsentKind::Security,
         opens: Opens::Server,
         action,
         capabilities: vec![],

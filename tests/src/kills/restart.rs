@@ -12,7 +12,7 @@ use mulberry_server::store::sled::SledStore;
 use mulberry_shared::gates::GateState;
 use mulberry_shared::ledger::event::SetGate;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::{Action, Lane, WhichAddons};
+use mulberry_shared::recipe::{Action, Lane, ReverifyAddons, WhichAddons};
 use mulberry_shared::sampling::BasisPoints;
 use serde::Serialize;
 
@@ -88,7 +88,12 @@ async fn fill(
     while ledger.head().sequence < events {
         let round = publishes / RECIPES + 1;
         let slug = format!("event-{:02}", publishes % RECIPES);
-        let recipe = recipe(&slug, round, Action::ReverifyAddons { which: WhichAddons::Disabled }, now)?;
+        let recipe = recipe(
+            &slug,
+            round,
+            Action::ReverifyAddons(ReverifyAddons { which: WhichAddons::Disabled }),
+            now,
+        )?;
         let current = state.lanes.get(&Lane::Emergency).map(|lane| &*lane.metadata);
         let request = publisher.sign_on(current, std::slice::from_ref(&recipe), &[], now)?;
         let mut recipes = std::collections::BTreeMap::new();

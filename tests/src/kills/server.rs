@@ -10,7 +10,7 @@ use mulberry_server::ledger;
 use mulberry_server::services::core::fold;
 use mulberry_server::store::sled::SledStore;
 use mulberry_shared::operators::{LedgerHead, PublishRequest};
-use mulberry_shared::recipe::{Action, RecipePath, WhichAddons};
+use mulberry_shared::recipe::{Action, RecipePath, ReverifyAddons, WhichAddons};
 use mulberry_shared::trust::Edition;
 use serde::Serialize;
 
@@ -126,7 +126,7 @@ fn next(
 ) -> Result<(String, PublishRequest), StageError> {
     let slug = format!("kill-{}", n % RECIPES);
     let revision = known.revisions.get(&slug).map_or(1, |revision| revision + 1);
-    let action = Action::ReverifyAddons { which: WhichAddons::Disabled };
+    let action = Action::ReverifyAddons(ReverifyAddons { which: WhichAddons::Disabled });
     let request = publisher.sign(&[recipe(&slug, revision, action, stage.now())?], &[], stage.now())?;
     Ok((slug, request))
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mulberry_shared::limits::Limits;
-use mulberry_shared::recipe::{Action, DistrustEntry, OnEnd};
+use mulberry_shared::recipe::{DistrustCertificates, DistrustEntry, OnEnd};
 use mulberry_shared::status::Status;
 
 use super::{AFTER, LATER};
@@ -53,7 +53,7 @@ async fn a_distrust_that_dies_after_any_effect_leaves_the_old_or_the_new_and_the
     let mut scene = hit().await;
     scene.run().await;
     let by = vec![DistrustEntry::Spki(replacement().spki_sha256())];
-    scene.open(recipe("stolen", Action::DistrustCertificates { by }));
+    scene.open(recipe("stolen", DistrustCertificates { by }));
     let covered = die_everywhere(&scene, "stolen", Status::Applied).await;
     assert!(covered.effects > 30 && covered.crashes > 2 * covered.effects, "{covered:?}");
 }

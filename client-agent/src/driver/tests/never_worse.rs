@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mulberry_shared::recipe::{Action, DistrustEntry, OnEnd};
+use mulberry_shared::recipe::{
+    Action, DistrustCertificates, DistrustEntry, HoldVerification, OnEnd, ReverifyAddons,
+};
 use mulberry_shared::status::Status;
 
 use super::{AFTER, LATER};
@@ -37,7 +39,7 @@ fn detail(report: &RunReport, slug: &str) -> String {
 
 fn distrust(slug: &str) -> mulberry_shared::recipe::Recipe {
     let by = vec![DistrustEntry::Spki(replacement().spki_sha256())];
-    let mut recipe = recipe(slug, Action::DistrustCertificates { by });
+    let mut recipe = recipe(slug, DistrustCertificates { by });
     recipe.on_end = OnEnd::Revert;
     recipe
 }
@@ -75,7 +77,7 @@ async fn a_pass_that_a_recipe_causes_disables_by_no_date_either() {
     scene.clock.set(BEFORE_ALL);
     let all = mulberry_shared::recipe::WhichAddons::All;
     scene.clock.set(LATER);
-    scene.open(recipe("reverify", Action::ReverifyAddons { which: all }));
+    scene.open(recipe("reverify", ReverifyAddons { which: all }));
     scene.clock.set(BEFORE_ALL);
     let report = scene.run().await;
     assert_eq!((status(&report, "reverify"), report.pass.kind), (Status::Applied, Pass::RecipeAll));
@@ -177,7 +179,7 @@ async fn a_newer_revision_without_the_certificate_waits_for_the_clock_too() {
     let mut scene = healed().await;
     let mut next = distrust("replace");
     next.revision = 2;
-    next.action = Action::HoldVerification { until: time("2019-05-20T00:00:00Z") };
+    next.action = Action::HoldVerification(HoldVerification { until: time("2019-05-20T00:00:00Z") });
     next.consent = mulberry_shared::recipe::ConsentKind::Hotfix;
     scene.open(next);
     scene.clock.set("2019-05-01T00:00:00Z");

@@ -18,8 +18,9 @@ use memory::{Budget, MEMORY};
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
+    never_worse::Breakage,
     preflight::{Looked, Preflight, Question, Unread},
-    recipe::{Action, Recipe},
+    recipe::Recipe,
     x509::{Anchors, Certificate, CertificateError, Purpose},
 };
 use rayon::prelude::*;
@@ -104,10 +105,10 @@ fn recipe(path: &Path, limits: &Limits) -> Result<(PathBuf, Recipe), Failure> {
 
 /// The times, sorted, each once.
 fn times(command: &cli::Preflight, recipe: &Recipe, now: Timestamp) -> Result<Vec<Timestamp>, Failure> {
-    if command.expect_disabled.is_some() && !matches!(recipe.action, Action::DistrustCertificates { .. }) {
+    if command.expect_disabled.is_some() && recipe.action.does().breaks() == Breakage::Nothing {
         let sentence = format!(
             "--expect-disabled is for a distrust; this recipe does {} and may disable nothing.",
-            recipe.action.name()
+            recipe.action.kind().as_str()
         );
         return Err(Failure::usage(FailureKind::ExpectDisabled, sentence));
     }

@@ -120,7 +120,7 @@ fn headline(recipe: &Recipe, now: Timestamp) -> String {
     } else {
         String::new()
     };
-    let (path, revision, action) = (recipe.path(), recipe.revision, recipe.action.name());
+    let (path, revision, action) = (recipe.path(), recipe.revision, recipe.action.kind().as_str());
     format!("{path} revision {revision}, {action}, {}{expired}", words::openings(recipe))
 }
 

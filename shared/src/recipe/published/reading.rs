@@ -1,17 +1,14 @@
 //! Reading a recipe from parsed JSON, most basic reason for refusal first.
 
-use der::Decode;
 use jiff::SignedDuration;
 use serde_json::Value;
-use x509_cert::name::Name;
 
+use super::super::fields::{Fields, Wrong, time};
 use super::super::rules;
 use super::super::{
-    Action, CAPABILITIES, ConsentKind, DistrustEntry, Health, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION,
-    Step, WhichAddons,
+    ActionKind, CAPABILITIES, ConsentKind, Health, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Step,
 };
 use super::Unreadable;
-use super::fields::{Fields, Wrong, from_base64, time};
 use crate::limits::{Limits, RecipeLimits};
 use crate::quoted::quoted;
 use crate::recipe::text::{is_comment, is_word};
@@ -19,7 +16,6 @@ use crate::sampling::BasisPoints;
 use crate::status::Status;
 use crate::targeting::Targeting;
 use crate::version::VersionRange;
-use crate::x509::{Certificate, has_larger_set};
 
 /// Reads a recipe, wherever it stands.
 pub(super) fn recipe(value: Value, limits: &Limits) -> Result<Recipe, Unreadable> {
@@ -34,15 +30,15 @@ pub(super) fn recipe(value: Value, limits: &Limits) -> Result<Recipe, Unreadable
     }
 
     let raw = Raw::read(&mut fields, &limits.recipe).map_err(unreadable)?;
-    if !Action::NAMES.contains(&raw.action.as_str()) {
+    let Some(action) = ActionKind::named(&raw.action) else {
         let sentence = format!("the action {} is not known", quoted(&raw.action));
         return Err(Unreadable::new(Status::UnknownAction, sentence));
-    }
+    };
     let unknown = |sentence: Wrong| Unreadable::new(Status::UnknownCapability, sentence);
     let known = raw.known(&fields).map_err(unknown)?;
 
     let invalid = |sentence: Wrong| Unreadable::new(Status::InvalidArguments, sentence);
-    let recipe = raw.finish(schema_version, known, limits).map_err(invalid)?;
+    let recipe = raw.finish(schema_version, action, known, limits).map_err(invalid)?;
     match rules::check(&recipe, &limits.recipe).into_iter().next() {
         Some(breach) => Err(invalid(format!("{}: {}", breach.key, breach.what))),
         None => Ok(recipe),
@@ -145,8 +141,14 @@ impl Raw {
         })
     }
 
-    fn finish(mut self, schema_version: u64, known: Known, limits: &Limits) -> Result<Recipe, Wrong> {
-        let action = action(&self.action, &mut self.arguments, limits)?;
+    fn finish(
+        mut self,
+        schema_version: u64,
+        action: ActionKind,
+        known: Known,
+        limits: &Limits,
+    ) -> Result<Recipe, Wrong> {
+        let action = action.read(&mut self.arguments, limits)?;
         if let Some(name) = self.arguments.left_over() {
             return Err(format!("{name} is not an argument of {}", self.action));
         }
@@ -257,67 +259,4 @@ fn step(fields: &mut Fields) -> Result<Step, Wrong> {
         None
     };
     Ok(Step { percent, bake, health })
-}
-
-fn action(name: &str, arguments: &mut Fields, limits: &Limits) -> Result<Action, Wrong> {
-    match name {
-        "install-certificates" => {
-            let certificates = arguments.texts("certificates")?;
-            number(certificates.len(), limits)?;
-            let certificates = certificates.iter().map(|text| certificate(text, limits));
-            Ok(Action::InstallCertificates { certificates: certificates.collect::<Result<_, _>>()? })
-        }
-        "reverify-addons" => {
-            let text = arguments.text("addons")?;
-            let which = WhichAddons::ALL.into_iter().find(|w| w.as_str() == text);
-            let which = which.ok_or_else(|| format!("arguments.addons = {} is not known", quoted(&text)))?;
-            Ok(Action::ReverifyAddons { which })
-        }
-        "hold-verification" => Ok(Action::HoldVerification { until: time(&arguments.text("until")?)? }),
-        "distrust-certificates" => {
-            let Value::Array(entries) = arguments.required("by")? else {
-                return Err("arguments.by is not a list".to_owned());
-            };
-            number(entries.len(), limits)?;
-            let by = entries.into_iter().map(|entry| distrust_entry(entry, limits));
-            Ok(Action::DistrustCertificates { by: by.collect::<Result<_, _>>()? })
-        }
-        // The caller has looked the name up in the list of actions.
-        _ => Err(format!("the action {} is not known", quoted(name))),
-    }
-}
-
-/// Before any entry is parsed: their number bounds the work.
-fn number(count: usize, limits: &Limits) -> Result<(), Wrong> {
-    let most = limits.recipe.certificates;
-    if count > most { Err(format!("{count} entries, more than {most}")) } else { Ok(()) }
-}
-
-fn certificate(text: &str, limits: &Limits) -> Result<Certificate, Wrong> {
-    let wrong = |why: String| format!("arguments.certificates: {why}");
-    Certificate::parse_der(&from_base64(text).map_err(wrong)?, &limits.x509).map_err(|e| wrong(e.to_string()))
-}
-
-fn distrust_entry(entry: Value, limits: &Limits) -> Result<DistrustEntry, Wrong> {
-    let RecipeLimits { issuer: longest_issuer, serial: longest_serial, .. } = limits.recipe;
-    let mut fields = Fields::of(entry, "an entry of arguments.by", "arguments.by.")?;
-    let entry = if fields.has("spki_sha256") {
-        DistrustEntry::Spki(fields.parsed("spki_sha256")?)
-    } else {
-        let issuer = from_base64(&fields.text("issuer")?)?;
-        let too_large = issuer.len() > longest_issuer || has_larger_set(&issuer, limits.x509.name_part);
-        if too_large || Name::from_der(&issuer).is_err() {
-            return Err("arguments.by.issuer is not a name in DER".to_owned());
-        }
-        let serial = fields.text("serial")?;
-        let bytes = hex::decode(&serial).map_err(|_| "arguments.by.serial is not hexadecimal".to_owned())?;
-        if bytes.is_empty() || bytes.len() > longest_serial || hex::encode(&bytes) != serial {
-            return Err(format!("arguments.by.serial is not 1 to {longest_serial} bytes, lower-case"));
-        }
-        DistrustEntry::IssuerSerial { issuer, serial: bytes }
-    };
-    match fields.left_over() {
-        Some(name) => Err(format!("{name} is not known")),
-        None => Ok(entry),
-    }
 }

@@ -6,7 +6,7 @@ use toml_edit::Document;
 use super::reader::{Need, Reader, Section};
 use super::{Problem, SourceProblemKind as Kind, is_legal, targeting};
 use crate::limits::Limits;
-use crate::recipe::{Action, Recipe};
+use crate::recipe::Recipe;
 use crate::targeting::{KnownWords, Targeting};
 use crate::version::VersionRange;
 use crate::x509::Certificate;
@@ -75,7 +75,6 @@ fn of_range(written: &str, key: &str, targeting: &Targeting) -> Vec<(String, Str
 
 /// The certificates to be installed that are not valid at any time at which agents could, each with its dates.
 fn of_certificates(recipe: &Recipe, now: Timestamp) -> Vec<String> {
-    let Action::InstallCertificates { certificates } = &recipe.action else { return Vec::new() };
     let from = recipe.starts.map_or(now, |starts| starts.max(now));
     let one = |certificate: &Certificate| {
         let (begins, ends) = (certificate.not_before(), certificate.not_after());
@@ -90,5 +89,5 @@ fn of_certificates(recipe: &Recipe, now: Timestamp) -> Vec<String> {
             None
         }
     };
-    certificates.iter().filter_map(one).collect()
+    recipe.action.does().installs().iter().filter_map(one).collect()
 }

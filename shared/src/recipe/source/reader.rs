@@ -6,8 +6,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use toml_edit::{Item, Table, TableLike, Value};
 
-use super::SourceProblemKind as Kind;
-use super::{Problem, SourceErrors};
+use super::kind::SourceProblemKind as Kind;
+use super::problem::{Problem, SourceErrors};
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
 use crate::recipe::text::{one_line, several_lines};
@@ -29,13 +29,13 @@ type Span = Option<Range<usize>>;
 
 /// Whether a key may be left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(in crate::recipe) enum Need {
     Required,
     Optional,
 }
 
 /// The file being read, and what was wrong so far.
-pub(super) struct Reader<'a> {
+pub(in crate::recipe) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     /// Where each line of the file ends: a file of mistakes has as many problems as lines.
@@ -44,16 +44,16 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+    pub(in crate::recipe) fn new(file: &'a str, text: &'a str) -> Self {
         let line_ends = text.match_indices('\n').map(|(end, _)| end).collect();
         Self { file, text, line_ends, problems: Vec::new() }
     }
 
-    pub(super) fn is_clean(&self) -> bool {
+    pub(in crate::recipe) fn is_clean(&self) -> bool {
         self.problems.is_empty()
     }
 
-    pub(super) fn problem(
+    pub(in crate::recipe) fn problem(
         &mut self,
         at: Span,
         key: &str,
@@ -72,19 +72,19 @@ impl<'a> Reader<'a> {
         });
     }
 
-    pub(super) fn into_errors(self) -> SourceErrors {
+    pub(in crate::recipe) fn into_errors(self) -> SourceErrors {
         SourceErrors { problems: self.into_problems() }
     }
 
     /// The problems, in the order of their lines.
-    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+    pub(in crate::recipe) fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.line);
         self.problems
     }
 }
 
 /// One table: every key that is asked for is known, the others are problems.
-pub(super) struct Section<'a> {
+pub(in crate::recipe) struct Section<'a> {
     /// Its name and a dot, or nothing for the whole file.
     prefix: String,
     table: &'a dyn TableLike,
@@ -94,12 +94,12 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn root(table: &'a Table) -> Self {
+    pub(in crate::recipe) fn root(table: &'a Table) -> Self {
         Self { prefix: String::new(), table, span: None, known: Vec::new() }
     }
 
     /// The table at `key`; `None` where it is missing or no table.
-    pub(super) fn section(
+    pub(in crate::recipe) fn section(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -125,7 +125,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reports every key that nobody asked for.
-    pub(super) fn finish(&self, reader: &mut Reader<'_>) {
+    pub(in crate::recipe) fn finish(&self, reader: &mut Reader<'_>) {
         for (key, _) in self.table.iter() {
             if self.known.contains(&key) {
                 continue;
@@ -147,13 +147,20 @@ impl<'a> Section<'a> {
     }
 
     /// A problem with the value at `key`.
-    pub(super) fn problem(&self, reader: &mut Reader<'_>, key: &str, kind: Kind, what: &str, remedy: &str) {
+    pub(in crate::recipe) fn problem(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        kind: Kind,
+        what: &str,
+        remedy: &str,
+    ) {
         let span = self.key_span(key).or_else(|| self.span.clone());
         reader.problem(span, &format!("{}{key}", self.prefix), kind, what, remedy);
     }
 
     /// A word in a list that is probably not meant, at its own line.
-    pub(super) fn doubt(&self, reader: &mut Reader<'_>, doubt: &Doubt) {
+    pub(in crate::recipe) fn doubt(&self, reader: &mut Reader<'_>, doubt: &Doubt) {
         let words = self.table.get(doubt.field).and_then(Item::as_array);
         let span = words.into_iter().flatten().find(|word| word.as_str() == Some(&doubt.word));
         let span = span.and_then(Value::span).or_else(|| self.key_span(doubt.field));
@@ -161,11 +168,16 @@ impl<'a> Section<'a> {
         reader.problem(span, &key, Kind::DoubtfulWord, doubt.what.as_str(), doubt.remedy.as_str());
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(in crate::recipe) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    pub(super) fn integer(&mut self, reader: &mut Reader<'_>, key: &'static str, need: Need) -> Option<u64> {
+    pub(in crate::recipe) fn integer(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+    ) -> Option<u64> {
         let remedy = "write a whole number of 1 or more";
         let item = self.item(reader, key, need, remedy)?;
         let number = item.as_integer().and_then(|n| u64::try_from(n).ok());
@@ -182,7 +194,12 @@ impl<'a> Section<'a> {
         number
     }
 
-    pub(super) fn text(&mut self, reader: &mut Reader<'_>, key: &'static str, need: Need) -> Option<&'a str> {
+    pub(in crate::recipe) fn text(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        need: Need,
+    ) -> Option<&'a str> {
         let remedy = format!("write {key} = \"…\"");
         let item = self.item(reader, key, need, &remedy)?;
         let text = item.as_str();
@@ -193,7 +210,7 @@ impl<'a> Section<'a> {
     }
 
     /// A text that `T` reads.
-    pub(super) fn parsed<T: FromStr<Err: ToString>>(
+    pub(in crate::recipe) fn parsed<T: FromStr<Err: ToString>>(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -206,7 +223,7 @@ impl<'a> Section<'a> {
     }
 
     /// A line of text.
-    pub(super) fn word(
+    pub(in crate::recipe) fn word(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -224,7 +241,7 @@ impl<'a> Section<'a> {
     }
 
     /// An optional text of several lines.
-    pub(super) fn comment(
+    pub(in crate::recipe) fn comment(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -239,7 +256,7 @@ impl<'a> Section<'a> {
     }
 
     /// An optional range of versions.
-    pub(super) fn range(
+    pub(in crate::recipe) fn range(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -253,7 +270,7 @@ impl<'a> Section<'a> {
     }
 
     /// A time with an offset, as TOML has it or as text.
-    pub(super) fn time(
+    pub(in crate::recipe) fn time(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -285,7 +302,7 @@ impl<'a> Section<'a> {
     }
 
     /// A percentage.
-    pub(super) fn percent(
+    pub(in crate::recipe) fn percent(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,

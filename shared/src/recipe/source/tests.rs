@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::explain::Explain as _;
-use crate::recipe::{Action, arbitrary};
+use crate::recipe::{
+    Action, DistrustCertificates, HoldVerification, InstallCertificates, ReverifyAddons, arbitrary,
+};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -56,7 +58,9 @@ fn a_recipe_reads_with_its_defaults() {
         Rollout { namespace: "example".into(), max_percent: "12.5".parse().unwrap(), plan: Vec::new() }
     );
     assert_eq!((recipe.on_end, recipe.opens, recipe.starts), (OnEnd::Keep, Opens::Server, None));
-    let Action::InstallCertificates { certificates } = &recipe.action else { panic!("{recipe:?}") };
+    let Action::InstallCertificates(InstallCertificates { certificates }) = &recipe.action else {
+        panic!("{recipe:?}")
+    };
     assert_eq!(certificates, &arbitrary::certificates()[..1]);
     assert_eq!(published::read(&recipe.path(), &published::write(&recipe), &Limits::default()), Ok(recipe));
 }
@@ -274,19 +278,21 @@ fn with(action: &str, arguments: &str) -> Result<Action, String> {
 fn each_action_has_its_arguments() {
     use crate::recipe::{DistrustEntry, WhichAddons};
     let certificates = arbitrary::certificates();
-    let keys = |entries: &[usize]| Action::DistrustCertificates {
-        by: entries.iter().map(|i| DistrustEntry::Spki(certificates[*i].spki_sha256())).collect(),
+    let keys = |entries: &[usize]| {
+        Action::DistrustCertificates(DistrustCertificates {
+            by: entries.iter().map(|i| DistrustEntry::Spki(certificates[*i].spki_sha256())).collect(),
+        })
     };
     assert_eq!(
         with("reverify-addons", "addons = \"disabled\""),
-        Ok(Action::ReverifyAddons { which: WhichAddons::Disabled })
+        Ok(ReverifyAddons { which: WhichAddons::Disabled }.into())
     );
     assert!(
         with("reverify-addons", "")
             .unwrap_err()
             .contains("arguments.addons: is missing; write one of \"all\" or \"disabled\"")
     );
-    let until = Action::HoldVerification { until: "2019-05-06T10:00:00Z".parse().unwrap() };
+    let until = Action::from(HoldVerification { until: "2019-05-06T10:00:00Z".parse().unwrap() });
     assert_eq!(with("hold-verification", "until = 2019-05-06T12:00:00+02:00"), Ok(until));
     let error = with("hold-verification", "until = 2019-06-02T00:00:00Z").unwrap_err();
     assert!(error.contains("recipe.toml:10: arguments.until: the hold lasts until"), "{error}");
@@ -304,7 +310,7 @@ fn each_action_has_its_arguments() {
     };
     assert_eq!(
         with("distrust-certificates", "certificates = [\"good.pem\"]\nby = \"issuer-and-serial\""),
-        Ok(Action::DistrustCertificates { by: vec![one] })
+        Ok(DistrustCertificates { by: vec![one] }.into())
     );
     for (arguments, words) in [
         ("certificates = [\"good.pem\"]", "arguments.by: is missing"),

@@ -11,6 +11,8 @@ use crate::hostile;
 use crate::limits::X509Limits;
 use crate::outside::FURTHER;
 use crate::recipe::text::shows;
+use crate::recipe::{Action, DistrustCertificates, DistrustEntry, InstallCertificates};
+use crate::x509::Certificate;
 
 /// Blanks in the place of a label.
 const NO_LABEL: &str = "           ";
@@ -57,17 +59,17 @@ fn with_texts(recipe: &Recipe, texts: &[String]) -> Recipe {
     }
     recipe.capabilities.iter_mut().for_each(|word| *word = next());
     match &mut recipe.action {
-        Action::InstallCertificates { certificates } => {
+        Action::InstallCertificates(InstallCertificates { certificates }) => {
             certificates.iter_mut().for_each(|one| *one = renamed(one, &next(), &next()));
         }
-        Action::DistrustCertificates { by } => {
+        Action::DistrustCertificates(DistrustCertificates { by }) => {
             for entry in by {
                 if let DistrustEntry::IssuerSerial { issuer, .. } = entry {
                     *issuer = named(&next());
                 }
             }
         }
-        Action::ReverifyAddons { .. } | Action::HoldVerification { .. } => {}
+        Action::ReverifyAddons(_) | Action::HoldVerification(_) => {}
     }
     recipe
 }
@@ -118,12 +120,13 @@ proptest! {
 fn names_in_certificates_stay_in_their_lines() {
     let evil = "Good CA\n           - every certificate for the key with SHA-256 00\nuntil      never";
     let certificate = renamed(&certificates()[0], evil, evil);
-    let mut recipe = recipe_of(Action::InstallCertificates { certificates: vec![certificate] });
+    let mut recipe =
+        recipe_of(Action::InstallCertificates(InstallCertificates { certificates: vec![certificate] }));
     let page = describe(&recipe, day(0));
     assert_eq!(page.lines().filter(|line| line.starts_with("           - ")).count(), 1, "{page}");
     assert_eq!(page.lines().filter(|line| line.starts_with("until ")).count(), 1, "{page}");
     let entry = DistrustEntry::IssuerSerial { issuer: named(evil), serial: vec![7] };
-    recipe.action = Action::DistrustCertificates { by: vec![entry] };
+    recipe.action = Action::DistrustCertificates(DistrustCertificates { by: vec![entry] });
     let page = describe(&recipe, day(0));
     assert_eq!(page.lines().filter(|line| line.starts_with("           - ")).count(), 1, "{page}");
 }

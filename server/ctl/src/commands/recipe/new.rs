@@ -1,8 +1,8 @@
 //! `mulberryctl recipe new`: nothing is written that `recipe check` would refuse.
 
-use super::template::{self, Blanks, action_name, short_name};
+use super::template::{self, Blanks, short_name};
 use crate::{
-    cli::{ActionName, RecipeNew},
+    cli::RecipeNew,
     failure::{Failure, FailureKind},
     files::{self, Readers},
     output::{self, Format},
@@ -13,7 +13,7 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::ProblemKind,
-    recipe::{Slug, source},
+    recipe::{ActionKind, Slug, source},
     x509::{Certificate, CertificateErrorKind, Purpose},
 };
 use std::{
@@ -28,11 +28,10 @@ pub(super) fn run(
     limits: &Limits,
 ) -> Result<Exit, Failure> {
     let action = action(command)?;
-    let purpose = match action {
-        ActionName::DistrustCertificates => Purpose::Distrust,
-        _ => Purpose::Install,
+    let certificates = match action.certificates() {
+        Some(purpose) => certificates(&command.certificate, purpose, limits)?,
+        None => Vec::new(),
     };
-    let certificates = certificates(&command.certificate, purpose, limits)?;
     let slug = slug(command, action, &certificates)?;
     let text = template::fill(&Blanks {
         action,
@@ -90,10 +89,10 @@ pub(super) fn run(
     Ok(Exit::Yes)
 }
 
-fn action(command: &RecipeNew) -> Result<ActionName, Failure> {
+fn action(command: &RecipeNew) -> Result<ActionKind, Failure> {
     let action = match (command.action, command.certificate.is_empty()) {
         (Some(action), _) => action,
-        (None, false) => ActionName::InstallCertificates,
+        (None, false) => ActionKind::InstallCertificates,
         (None, true) => {
             return Err(Failure::usage(
                 FailureKind::NoAction,
@@ -102,15 +101,14 @@ fn action(command: &RecipeNew) -> Result<ActionName, Failure> {
             ));
         }
     };
-    let needs = matches!(action, ActionName::InstallCertificates | ActionName::DistrustCertificates);
-    match (needs, command.certificate.is_empty()) {
+    match (action.certificates().is_some(), command.certificate.is_empty()) {
         (true, true) => Err(Failure::usage(
             FailureKind::NoCertificate,
-            format!("--action {} needs --certificate FILE.", action_name(action)),
+            format!("--action {} needs --certificate FILE.", action.as_str()),
         )),
         (false, false) => Err(Failure::usage(
             FailureKind::CertificateUnused,
-            format!("--action {} takes no --certificate.", action_name(action)),
+            format!("--action {} takes no --certificate.", action.as_str()),
         )),
         _ => Ok(action),
     }
@@ -174,17 +172,17 @@ fn der_begins_with_integer(bytes: &[u8]) -> bool {
 
 fn slug(
     command: &RecipeNew,
-    action: ActionName,
+    action: ActionKind,
     certificates: &[(String, Certificate)],
 ) -> Result<Slug, Failure> {
     let text = match (&command.slug, certificates.first()) {
         (Some(slug), _) => slug.clone(),
         (None, Some((_, certificate))) => {
-            let verb = if action == ActionName::DistrustCertificates { "distrust" } else { "install" };
+            let verb = action.as_str().split('-').next().unwrap_or_default();
             let words = words_of(&short_name(certificate), 64 - verb.len() - 1);
             format!("{verb}-{}", if words.is_empty() { "certificate" } else { &words })
         }
-        (None, None) => action_name(action).to_owned(),
+        (None, None) => action.as_str().to_owned(),
     };
     text.parse().map_err(|error| Failure::usage(FailureKind::Slug, format!("--slug {text:?}: {error}")))
 }

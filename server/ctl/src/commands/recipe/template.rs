@@ -1,13 +1,14 @@
 //! The text of a new `recipe.toml`, commented so that a tired person can edit it.
 
-use crate::cli::{ActionName, LaneName};
+use crate::cli::LaneName;
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::recipe::{ActionKind, Template};
 use mulberry_shared::x509::Certificate;
 use std::fmt::Write;
 
 /// What a template is made from.
 pub(super) struct Blanks<'a> {
-    pub(super) action: ActionName,
+    pub(super) action: ActionKind,
     pub(super) lane: LaneName,
     pub(super) slug: &'a str,
     /// File names beside `recipe.toml`, each with what is in it.
@@ -25,37 +26,11 @@ pub(super) fn fill(blanks: &Blanks<'_>) -> String {
     };
     let of = blanks.certificates.first().map(|(_, certificate)| plain(&short_name(certificate)));
     let of = of.unwrap_or_default();
-    let (name, about, consent, expires, on_end) = match action {
-        ActionName::InstallCertificates => (
-            format!("Install {of}"),
-            "Adds certificates to the local pool, with no special trust: an anchor must have issued them.\n\
-             # Each client then verifies every add-on again and switches the repaired ones back on.",
-            "hotfix",
-            days(90),
-            "keep",
-        ),
-        ActionName::DistrustCertificates => (
-            format!("Refuse {of}"),
-            "Refuses certificates, and so disables every add-on that depends on them. Beats install-certificates.",
-            "security",
-            days(365),
-            "keep",
-        ),
-        ActionName::HoldVerification => (
-            "Hold the periodic add-on verification".to_owned(),
-            "Suspends the periodic verification pass, so that clients which still work keep working. Repairs nothing.",
-            "hotfix",
-            days(14),
-            "revert",
-        ),
-        ActionName::ReverifyAddons => (
-            "Verify add-ons again".to_owned(),
-            "Verifies add-ons again, after all certificate actions of the same run.",
-            "hotfix",
-            days(30),
-            "keep",
-        ),
-    };
+    let files: Vec<String> = blanks.certificates.iter().map(|(name, _)| name.clone()).collect();
+    let Template { about, name, consent, days: life, on_end, arguments } =
+        action.template(&mulberry_shared::recipe::Blanks { certificate: &of, files: &files, day: &days });
+    let about = about.replace('\n', "\n# ");
+    let (consent, expires, on_end) = (consent.as_str(), days(life), on_end.as_str());
     let name = toml_edit::Value::from(name);
     format!(
         r#"# {about}
@@ -107,20 +82,10 @@ plan = [
   {{ percent = 100 }},
 ]
 "#,
-        action_name(*action),
+        action.as_str(),
         days(1),
-        arguments(blanks),
+        with_certificates(blanks, &arguments),
     )
-}
-
-/// The action's name in a recipe.
-pub(super) fn action_name(action: ActionName) -> &'static str {
-    match action {
-        ActionName::InstallCertificates => "install-certificates",
-        ActionName::ReverifyAddons => "reverify-addons",
-        ActionName::HoldVerification => "hold-verification",
-        ActionName::DistrustCertificates => "distrust-certificates",
-    }
 }
 
 /// What people call a certificate.
@@ -128,12 +93,9 @@ pub(super) fn short_name(certificate: &Certificate) -> String {
     certificate.common_name().map_or_else(|| certificate.subject(), str::to_owned)
 }
 
-fn arguments(blanks: &Blanks<'_>) -> String {
+/// The table of arguments, with what is in each certificate file.
+fn with_certificates(blanks: &Blanks<'_>, arguments: &str) -> String {
     let mut text = String::from("[arguments]\n");
-    let list = || {
-        let names = blanks.certificates.iter().map(|(name, _)| format!("{name:?}"));
-        format!("certificates = [{}]\n", names.collect::<Vec<_>>().join(", "))
-    };
     for (name, certificate) in blanks.certificates {
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -146,31 +108,7 @@ fn arguments(blanks: &Blanks<'_>) -> String {
             certificate.sha256(),
         );
     }
-    match blanks.action {
-        ActionName::InstallCertificates => {
-            text.push_str("# PEM files in this folder. A private key in one of them is refused.\n");
-            text.push_str(&list());
-        }
-        ActionName::DistrustCertificates => {
-            text.push_str(&list());
-            text.push_str(
-                "# \"key\": every certificate for this key, right after a theft; siblings with the same key break too.\n\
-                 # \"issuer-and-serial\": this one certificate alone, right when it was issued wrongly.\n\
-                 by = \"key\"\n\
-                 # Without the certificate at hand: the SHA-256 of its SubjectPublicKeyInfo in DER, in hexadecimal.\n\
-                 # spki_sha256 = [\"…\"]\n",
-            );
-        }
-        ActionName::HoldVerification => {
-            let until = day(blanks.now, 13);
-            let _ = writeln!(
-                text,
-                "# The pass resumes by itself then; at most 30 days after the start, and not after `expires`.\nuntil = {until}"
-            );
-        }
-        ActionName::ReverifyAddons => text.push_str("# \"all\" or \"disabled\".\naddons = \"all\"\n"),
-    }
-    text
+    text + arguments
 }
 
 /// Midnight UTC so many days after today.

@@ -8,7 +8,7 @@ use crate::recipe::text::one_line;
 
 impl Section<'_> {
     /// One of a closed list.
-    pub(in crate::recipe::source) fn choice<T: Copy>(
+    pub(in crate::recipe) fn choice<T: Copy>(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -31,7 +31,7 @@ impl Section<'_> {
     }
 
     /// An optional list of words from a closed list; absent means none.
-    pub(in crate::recipe::source) fn choices(
+    pub(in crate::recipe) fn choices(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
@@ -54,7 +54,7 @@ impl Section<'_> {
     }
 
     /// An optional list of words; where it is there, it has at least one.
-    pub(in crate::recipe::source) fn words(
+    pub(in crate::recipe) fn words(
         &mut self,
         reader: &mut Reader<'_>,
         key: &'static str,
