@@ -12,8 +12,12 @@ use mulberry_shared::approval::AHEAD;
 use mulberry_shared::trust::write::Life;
 use serde::{Deserialize, Serialize};
 
-/// How far the wall clock may move otherwise than the steady one between two looks, which are seconds apart.
+/// How far the wall clock may move otherwise than the steady one within [`WINDOW`], at once or little by little.
 pub const JUMP: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long small differences are summed, by the steady clock. Half a minute in a day is 350 millionths, several times what a clock
+/// that is only inexact is corrected by.
+pub const WINDOW: Duration = Duration::from_hours(24);
 
 /// What both clocks show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,16 @@ pub struct Reading {
     pub wall: Timestamp,
     /// Time since some instant, by a clock that nobody sets.
     pub steady: Duration,
+}
+
+impl Reading {
+    /// By how much more the wall clock has moved than the steady one since an earlier reading.
+    #[must_use]
+    pub fn drift_since(&self, earlier: &Self) -> SignedDuration {
+        let steady = self.steady.saturating_sub(earlier.steady);
+        let steady = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
+        self.wall.duration_since(earlier.wall).saturating_sub(steady)
+    }
 }
 
 /// The clock was set, or not to be believed, after this event: for it and all before it, time counts from this instant on.
@@ -79,7 +93,8 @@ impl From<Timestamp> for Time {
 /// Watches the clock of a running server.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    last: Reading,
+    /// Where the window began.
+    since: Reading,
     started: Timestamp,
     doubt: Option<Doubt>,
 }
@@ -95,18 +110,17 @@ impl Watch {
             -AHEAD <= passed && passed <= Life::Timestamp.duration()
         });
         let doubt = if goes_on { doubt } else { Some(Doubt { event, from: wall }) };
-        Self { last: reading, started: wall, doubt }
+        Self { since: reading, started: wall, doubt }
     }
 
-    /// Looks at the clocks, while the ledger ends with `event`. Gives the time, and by how much the wall clock was set since the
-    /// last look, if it was.
+    /// Looks at the clocks, while the ledger ends with `event`. Gives the time, and by how much the wall clock has moved otherwise
+    /// than the steady one within this window, if that is more than [`JUMP`]; then another window begins.
     pub fn look(&mut self, reading: Reading, event: u64) -> (Time, Option<SignedDuration>) {
-        let wall = reading.wall.duration_since(self.last.wall);
-        let steady = reading.steady.saturating_sub(self.last.steady);
-        let steady = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
-        let set_by = wall.saturating_sub(steady);
-        self.last = reading;
+        let set_by = reading.drift_since(&self.since);
         let jumped = set_by.abs() > JUMP;
+        if jumped || reading.steady.saturating_sub(self.since.steady) >= WINDOW {
+            self.since = reading;
+        }
         if jumped {
             self.doubt = Some(Doubt { event, from: reading.wall });
         }
@@ -117,6 +131,8 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const DAY: i64 = 24 * 3_600;
@@ -147,6 +163,66 @@ mod tests {
         assert!(jump.is_some());
         assert_eq!(time.counts_from(5, at(1_000 * DAY + 1)), at(620));
         assert_eq!(watch.look(reading(700, 702), 5).0.counts_from(5, at(1_000 * DAY + 1)), at(620));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_little_by_little_is_noticed() {
+        let mut watch = Watch::start(reading(0, 0), 3, Some(at(0)), None);
+        // Twenty seconds lost in each minute, below what one look would notice.
+        assert_eq!(watch.look(reading(40, 60), 3).1, None);
+        let (time, set_by) = watch.look(reading(80, 120), 3);
+        assert_eq!(set_by, Some(SignedDuration::from_secs(-40)));
+        assert_eq!(time.counts_from(3, at(-500)), at(80));
+        assert_eq!(watch.look(reading(120, 180), 3).1, None, "another window");
+    }
+
+    proptest! {
+        /// Each look: how long after the last one, and by how much the wall clock moved otherwise.
+        #[test]
+        fn what_goes_unnoticed_is_at_most_a_jump_for_each_window(
+            looks in prop::collection::vec((1_u64..40_000, -29_i64..=29), 1..60)
+        ) {
+            let mut watch = Watch::start(reading(0, 0), 3, Some(at(0)), None);
+            let (mut steady, mut off, mut since, mut noticed) = (0_u64, 0_i64, 0_i64, 0_u64);
+            for (passed, set_by) in looks {
+                (steady, off) = (steady + passed, off + set_by);
+                let wall = i64::try_from(steady).unwrap() + off;
+                let (time, told) = watch.look(reading(wall, steady), 3);
+                let windows = 1 + steady / WINDOW.as_secs();
+                if let Some(told) = told {
+                    prop_assert!(told.abs() > JUMP);
+                    prop_assert_eq!(time.counts_from(3, at(-500)), at(wall), "the time begins anew");
+                    (since, noticed) = (off, noticed + 1);
+                }
+                let unnoticed = (off - since).unsigned_abs();
+                prop_assert!(unnoticed <= JUMP.as_secs().unsigned_abs() * windows, "{} in {}", unnoticed, windows);
+            }
+        }
+
+        #[test]
+        fn a_clock_that_goes_with_the_steady_one_is_never_doubted(
+            looks in prop::collection::vec((1_u64..200_000, -1_i64..=1), 1..60)
+        ) {
+            let mut watch = Watch::start(reading(0, 0), 3, Some(at(0)), None);
+            let mut steady = 0;
+            for (passed, off) in looks {
+                steady += passed;
+                let (time, told) = watch.look(reading(i64::try_from(steady).unwrap() + off, steady), 3);
+                prop_assert_eq!((told, time.doubt()), (None, None));
+            }
+        }
+
+        #[test]
+        fn small_steps_in_one_direction_are_noticed_within_a_window(step in 1_i64..=29, ahead in any::<bool>()) {
+            let mut watch = Watch::start(reading(0, 0), 3, Some(at(0)), None);
+            let sign = if ahead { 1 } else { -1 };
+            let enough = JUMP.as_secs() / step + 1;
+            for look in 1..=enough {
+                let steady = look * 60;
+                let told = watch.look(reading(steady + sign * step * look, u64::try_from(steady).unwrap()), 3).1;
+                prop_assert_eq!(told.is_some(), look == enough, "{} of {}", look, enough);
+            }
+        }
     }
 
     #[test]
