@@ -16,7 +16,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
-    GateRequest, GateResponse, LedgerHead, ProblemKind, PublishRequest, PublishResponse, StatusResponse,
+    ExpiryStatus, GateRequest, GateResponse, LedgerHead, ProblemKind, PublishRequest, PublishResponse,
+    StatusResponse,
 };
 use mulberry_shared::recipe::{Lane, RecipePath};
 use tokio::sync::{Mutex, Semaphore};
@@ -163,7 +164,13 @@ impl Core {
         let mut troubles: Vec<String> = status::expiries(&self.served(), time.now)
             .into_iter()
             .filter(|expiry| expiry.due)
-            .map(|expiry| format!("{} version {} expires at {}", expiry.role, expiry.version, expiry.expires))
+            .map(|expiry| {
+                let ExpiryStatus { role, version, expires, .. } = expiry;
+                format!(
+                    "{role} version {version} expires at {expires}; this server's clock reads {:.0}",
+                    time.now
+                )
+            })
             .collect();
         let unsigned = self.unsigned.lock().unwrap_or_else(PoisonError::into_inner);
         troubles.extend(unsigned.iter().map(|why| format!("this server cannot sign: {why}")));

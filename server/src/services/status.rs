@@ -1,22 +1,18 @@
 //! What is published, how far it is open, and what is due.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::operators::{
     ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse, Stop,
 };
 use mulberry_shared::recipe::{Lane, Recipe, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::profile;
-use mulberry_shared::trust::write::Life;
+use mulberry_shared::trust::{profile, write};
 
 use super::gate;
 use crate::clock::watch::Time;
 use crate::served::Served;
 use crate::state::{self, Pace, Published, Stamp, State};
-
-/// How long before its expiry people's metadata is due: time to find the people and their keys.
-const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The status at `now`, as far as what is served tells it.
 #[must_use]
@@ -115,11 +111,14 @@ fn closed_to_clients(served: &Served, recipe: &Recipe, now: Timestamp) -> Option
         return None;
     }
     if !state.is_current(recipe.lane, now) {
-        return Some(format!("the signatures of the {} lane have expired", recipe.lane));
+        return Some(format!(
+            "the signatures of the {} lane have expired; this server's clock reads {now:.0}",
+            recipe.lane
+        ));
     }
     let online = [edition.gates.expires, edition.snapshot.expires, edition.timestamp.expires];
     if online.iter().any(|expires| *expires <= now) {
-        return Some("what the server signs has expired".to_owned());
+        return Some(format!("what the server signs has expired; its clock reads {now:.0}"));
     }
     served.clients.differ(state, recipe, now)
 }
@@ -128,7 +127,7 @@ fn closed_to_clients(served: &Served, recipe: &Recipe, now: Timestamp) -> Option
 /// are in nobody's way, since order comes from the ledger.
 #[must_use]
 pub fn ahead(state: &State, time: &Time) -> Vec<String> {
-    let right = "if this clock is wrong, put it right; if it is right";
+    let right = format!("which reads {:.0}; if it is wrong, put it right; if it is right", time.now);
     let lies = |path: &RecipePath, gate: &Gate| gate::is_ahead(state.pace(path), Some(gate), time);
     let mut all: Vec<String> = Vec::new();
     for (path, gate) in state.gates.0.iter().filter(|(path, gate)| lies(path, gate)) {
@@ -144,14 +143,14 @@ pub fn ahead(state: &State, time: &Time) -> Vec<String> {
             GateState::Ended => format!("gate end {path} {reason}"),
         };
         all.push(format!(
-            "the gate of {path} was set at {at:.0}, which lies ahead of this server's clock; {right}, set the gate again as it \
+            "the gate of {path} was set at {at:.0}, which lies ahead of this server's clock, {right}, set the gate again as it \
              stands: mulberryctl {again}"
         ));
     }
     if all.is_empty() && time.is_ahead(state.last.at) {
         let Stamp { event, at, .. } = &state.last;
         all.push(format!(
-            "event {event}, the last, was recorded at {at:.0}, which lies ahead of this server's clock; {right}, the next event \
+            "event {event}, the last, was recorded at {at:.0}, which lies ahead of this server's clock, {right}, the next event \
              settles it"
         ));
     }
@@ -162,14 +161,8 @@ pub fn ahead(state: &State, time: &Time) -> Vec<String> {
 #[must_use]
 pub fn expiries(served: &Served, now: Timestamp) -> Vec<ExpiryStatus> {
     let (state, edition) = (&served.state, &served.edition);
-    let people = |role: &str, version, expires: Timestamp| {
-        let due_from = expires.saturating_sub(PEOPLE_NOTICE).unwrap_or(Timestamp::MIN);
-        entry(role, version, expires, due_from, SignedBy::People, now)
-    };
-    let server = |role: &str, version, expires: Timestamp, life: Life| {
-        let due_from = expires.saturating_sub(life.duration() / 2).unwrap_or(Timestamp::MIN);
-        entry(role, version, expires, due_from, SignedBy::Server, now)
-    };
+    let people = |role: &str, version, expires| entry(role, version, expires, SignedBy::People, now);
+    let server = |role: &str, version, expires| entry(role, version, expires, SignedBy::Server, now);
     let mut all = vec![
         people("root", state.root.version, state.root.expires),
         people("targets", state.targets.version, state.targets.expires),
@@ -177,19 +170,13 @@ pub fn expiries(served: &Served, now: Timestamp) -> Vec<ExpiryStatus> {
     for (lane, content) in &state.lanes {
         all.push(people(lane.as_str(), content.metadata.version, content.metadata.expires));
     }
-    all.push(server(profile::GATES, edition.gates.version, edition.gates.expires, Life::Online));
-    all.push(server("snapshot", edition.snapshot.version, edition.snapshot.expires, Life::Online));
-    all.push(server("timestamp", edition.timestamp.version, edition.timestamp.expires, Life::Timestamp));
+    all.push(server(profile::GATES, edition.gates.version, edition.gates.expires));
+    all.push(server("snapshot", edition.snapshot.version, edition.snapshot.expires));
+    all.push(server("timestamp", edition.timestamp.version, edition.timestamp.expires));
     all
 }
 
-fn entry(
-    role: &str,
-    version: u64,
-    expires: Timestamp,
-    due_from: Timestamp,
-    signed_by: SignedBy,
-    now: Timestamp,
-) -> ExpiryStatus {
+fn entry(role: &str, version: u64, expires: Timestamp, signed_by: SignedBy, now: Timestamp) -> ExpiryStatus {
+    let due_from = write::due_from(role, expires);
     ExpiryStatus { role: role.to_owned(), version, expires, due_from, due: now >= due_from, signed_by }
 }

@@ -56,7 +56,10 @@ pub(crate) fn unexpired<T: Body>(role: &str, body: &T, now: Instant) -> Result<(
     if now < expires {
         return Ok(());
     }
-    let sentence = format!("version {} expired at {expires}; it must be signed anew", body.version());
+    let sentence = format!(
+        "version {} expired at {expires}, and the clock reads {now:.0}; sign it again, or put the clock right if that is wrong",
+        body.version()
+    );
     Err(TrustError::new(TrustErrorKind::Expired, role, sentence))
 }
 

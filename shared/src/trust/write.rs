@@ -22,6 +22,7 @@ use super::signer::Signer;
 use super::threshold::{Authority, RoleKeys, Signature};
 use crate::digest::Sha256Digest;
 use crate::json;
+use crate::recipe::Lane;
 
 pub use lane::{LaneChange, LaneDifference, LaneDraft, Published, compare_lane, verify_lane};
 
@@ -38,7 +39,33 @@ pub enum Life {
     Timestamp,
 }
 
+/// How long before its expiry what people sign is due: a working week to gather signers, and one to spare.
+const PEOPLE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// From when on a role's metadata that expires at `expires` is due to be signed again: 14 days before where people sign it, and
+/// from half its life on where a server does, since that signs it long before.
+#[must_use]
+pub fn due_from(role: &str, expires: Instant) -> Instant {
+    let life = Life::of(role);
+    let notice = match life {
+        Life::Offline | Life::Lane => PEOPLE_NOTICE,
+        Life::Online | Life::Timestamp => life.duration() / 2,
+    };
+    expires.saturating_sub(notice).unwrap_or(Instant::MIN)
+}
+
 impl Life {
+    /// That of a role; what is no role of people's is the server's.
+    #[must_use]
+    pub fn of(role: &str) -> Self {
+        match role {
+            "root" | "targets" => Self::Offline,
+            "timestamp" => Self::Timestamp,
+            lane if Lane::ALL.iter().any(|known| known.as_str() == lane) => Self::Lane,
+            _ => Self::Online,
+        }
+    }
+
     /// Its length.
     #[must_use]
     pub fn duration(self) -> SignedDuration {

@@ -112,6 +112,30 @@ impl Scene {
         said.stdout + &said.stderr
     }
 
+    /// What the server has signed of late, as whoever listens keeps it: a bundle of it with all that people signed.
+    fn kept(&self, mut entries: BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+        let get = |path: &str| {
+            let url = format!("{}/{path}", self.stage.origin().trim_end_matches('/'));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { reqwest::get(&url).await.unwrap().bytes().await.unwrap().to_vec() })
+        };
+        let timestamp = get("metadata/timestamp.json");
+        let version = |document: &[u8], name: &str| {
+            let document: Value = serde_json::from_slice(document).unwrap();
+            document["signed"]["meta"][name]["version"].as_u64().unwrap()
+        };
+        let path = location::consistent_metadata("snapshot", version(&timestamp, "snapshot.json"));
+        let snapshot = get(&path);
+        let gates = location::consistent_metadata("gates", version(&snapshot, "gates.json"));
+        let target: Value = serde_json::from_slice(&get(&gates)).unwrap();
+        let digest = target["signed"]["targets"]["gates.json"]["hashes"]["sha256"].as_str().unwrap();
+        let file = format!("targets/{digest}.gates.json");
+        entries.retain(|path, _| !path.ends_with(".snapshot.json") && !path.ends_with("gates.json"));
+        entries.extend([(gates.clone(), get(&gates)), (file.clone(), get(&file)), (path, snapshot)]);
+        entries.insert("metadata/timestamp.json".into(), timestamp);
+        Bundle::new(entries, &Limits::default().bundle).unwrap().write()
+    }
+
     /// What the server answers an operator.
     fn asked_for(&self, path: &str) -> Value {
         let token = std::fs::read_to_string(self.stage.path("token")).unwrap();
@@ -188,6 +212,45 @@ fn after_stolen_online_keys_an_agent_that_was_sent_far_ahead_recovers_without_re
     let forged = scene.forge(after, &scene.stage.path("server/keys"), later, &older);
     let said = scene.import("older.mulberry", &forged, 3);
     assert!(said.contains("emergency"), "{said}");
+}
+
+/// A server that ran under a wrong clock has signed what is valid until then. Whoever kept it can hold back a fix from a client for
+/// as long, until that has heard of new online keys.
+#[test]
+fn what_a_clock_that_was_ahead_has_signed_is_worth_nothing_after_new_online_keys() {
+    let mut scene = Scene::new();
+    let signed = scene.published("right.mulberry");
+    let right = scene.stage.now();
+    let restart = |scene: &mut Scene, at: Timestamp| {
+        scene.stage.stop_server().unwrap();
+        scene.stage.set_clock(at);
+        scene.stage.start_server().unwrap();
+    };
+    restart(&mut scene, right + jiff::SignedDuration::from_hours(1_000 * 24));
+    let ahead = scene.kept(signed.clone());
+    restart(&mut scene, right + jiff::SignedDuration::from_hours(3 * 24));
+
+    // Honest signatures of three days ago have expired; these have not.
+    let honest = Bundle::new(signed, &Limits::default().bundle).unwrap().write();
+    let said = scene.import("honest.mulberry", &honest, 3);
+    assert!(said.contains("its timestamp expired at"), "{said}");
+    scene.import("ahead.mulberry", &ahead, 0);
+
+    let server = scene.stage.server_command(&["keys", "new", "--state", "server", "--out", "server.keys"]);
+    server.unwrap().expect_code(0).unwrap();
+    scene.ceremony(&["online-keys", "rotate", "server.keys"], &["root", "targets"]);
+    assert_eq!(scene.once(0)["refresh"]["outcome"], "current");
+    let said = scene.import("ahead.mulberry", &ahead, 1);
+    assert!(said.contains("made before version 2 of the root"), "{said}");
+    // With the new root added, what the old keys signed counts for nothing.
+    let mut with_root = Bundle::read(&ahead, &Limits::default().bundle).unwrap().entries().clone();
+    let after = scene.published("after.mulberry");
+    with_root.extend(after.into_iter().filter(|(path, _)| path.ends_with(".root.json")));
+    let with_root = Bundle::new(with_root, &Limits::default().bundle).unwrap().write();
+    let said = scene.import("with-root.mulberry", &with_root, 3);
+    assert!(said.contains("timestamp: ") && said.contains("distinct keys"), "{said}");
+    let edition = i64::try_from(scene.edition()).unwrap();
+    assert!(edition < right.as_second() + 4 * 24 * 3_600, "versions are back at the time");
 }
 
 #[test]

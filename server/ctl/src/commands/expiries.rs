@@ -4,18 +4,15 @@
 
 use super::ceremony::{Around, view::View};
 use crate::{failure::Failure, output};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mulberry_shared::{
     ceremony::rules,
     exit::Exit,
     proposal::signing::holder,
-    trust::{RoleExpiry, threshold::Authority, write::Life},
+    trust::{RoleExpiry, threshold::Authority, write},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// How long before its expiry what people sign is due: time to find the people and their keys.
-const NOTICE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// One file.
 #[derive(Debug, Serialize)]
@@ -65,11 +62,6 @@ pub async fn run(around: &Around<'_>) -> Result<Exit, Failure> {
 fn row(expiry: &RoleExpiry, authority: &Authority<'_>, now: Timestamp) -> Row {
     let role = expiry.role.as_str();
     let online = rules::ONLINE.contains(&role);
-    let notice = match role {
-        "timestamp" => Life::Timestamp.duration() / 2,
-        _ if online => Life::Online.duration() / 2,
-        _ => NOTICE,
-    };
     let left = expiry.expires.duration_since(now);
     let keys = authority.role_keys.keyids.iter().filter_map(|id| authority.keys.get(id));
     let renew = match role {
@@ -82,7 +74,7 @@ fn row(expiry: &RoleExpiry, authority: &Authority<'_>, now: Timestamp) -> Row {
         version: expiry.version,
         expires: expiry.expires,
         days_left: left.as_secs().div_euclid(86_400),
-        due: left < notice,
+        due: write::due_from(role, expiry.expires) <= now,
         signed_by: if online { "server" } else { "people" },
         holders: if online { Vec::new() } else { keys.map(holder).collect() },
         threshold: authority.role_keys.threshold,
@@ -114,7 +106,7 @@ fn words(rows: &[Row], due: &[&Row], now: Timestamp) -> String {
     );
     let remedies: Vec<String> = due.iter().map(|row| format!("{}: {}", row.role, row.renew)).collect();
     match remedies.as_slice() {
-        [] => format!("{table}\n\nNothing is due: what people sign is due 30 days before it expires."),
+        [] => format!("{table}\n\nNothing is due: what people sign is due 14 days before it expires."),
         remedies => format!("{table}\n\nDUE:\n  {}", remedies.join("\n  ")),
     }
 }
@@ -122,10 +114,11 @@ fn words(rows: &[Row], due: &[&Row], now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::SignedDuration;
     use mulberry_shared::trust::{Ed25519Signer, Signer, threshold::RoleKeys};
 
     #[test]
-    fn people_are_warned_thirty_days_ahead_with_the_command_and_the_server_at_half_its_life() {
+    fn people_are_warned_two_weeks_ahead_with_the_command_and_the_server_at_half_its_life() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let key =
             Ed25519Signer::from_seed(&[7; 32]).unwrap().key().clone().held_by(&"alice".parse().unwrap());
@@ -137,13 +130,14 @@ mod tests {
             super::row(&expiry, &Authority { role, keys: &keys, role_keys: &role_keys }, now)
         };
         for (role, hours, due) in [
-            ("root", 30 * 24, false),
-            ("root", 30 * 24 - 1, true),
-            ("emergency", 29 * 24, true),
-            ("gates", 84, false),
-            ("gates", 83, true),
-            ("timestamp", 12, false),
-            ("timestamp", 11, true),
+            ("root", 14 * 24 + 1, false),
+            ("root", 14 * 24, true),
+            ("emergency", 14 * 24 + 1, false),
+            ("emergency", 13 * 24, true),
+            ("gates", 85, false),
+            ("gates", 84, true),
+            ("timestamp", 13, false),
+            ("timestamp", 12, true),
         ] {
             assert_eq!(row(role, hours).due, due, "{role} {hours}");
         }

@@ -12,10 +12,9 @@ use mulberry_shared::{
     answer::plain,
     exit::Exit,
     operators::{ExpiryStatus, GateState, RecipeStatus, SignedBy, StatusResponse},
+    trust::write,
 };
 
-/// From when on people's metadata is due: a working week to gather signers, and one to spare.
-const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Clocks further apart than this are worth a word.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -42,11 +41,7 @@ pub async fn run(settings: &Settings, now: Timestamp, format: Format) -> Result<
 
 /// Due by the server's clock or by ours: a server whose clock stands still must not say that all is well.
 fn is_due(expiry: &ExpiryStatus, now: Timestamp) -> bool {
-    let ours = match expiry.signed_by {
-        SignedBy::People => expiry.expires.duration_since(now) < DUE,
-        SignedBy::Server => now >= expiry.due_from,
-    };
-    expiry.due || ours
+    expiry.due || write::due_from(&expiry.role, expiry.expires) <= now
 }
 
 fn words(status: &StatusResponse, due: &[&ExpiryStatus], now: Timestamp) -> String {
@@ -192,26 +187,21 @@ mod tests {
     use super::*;
     use mulberry_shared::operators::{Stop, StopKind};
 
-    fn expiry(expires: &str, due_from: &str, signed_by: SignedBy) -> ExpiryStatus {
-        ExpiryStatus {
-            role: "gates".into(),
-            version: 1,
-            expires: expires.parse().unwrap(),
-            due_from: due_from.parse().unwrap(),
-            due: false,
-            signed_by,
-        }
+    fn expiry(role: &str, expires: &str, signed_by: SignedBy) -> ExpiryStatus {
+        let expires = expires.parse().unwrap();
+        let due_from = write::due_from(role, expires);
+        ExpiryStatus { role: role.into(), version: 1, expires, due_from, due: false, signed_by }
     }
 
     #[test]
     fn due_is_fourteen_days_for_people_and_half_life_for_the_server() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let far = "2030-01-01T00:00:00Z";
-        assert!(!is_due(&expiry("2026-12-06T12:00:00Z", far, SignedBy::People), now));
-        assert!(is_due(&expiry("2026-12-06T11:59:59Z", far, SignedBy::People), now));
-        assert!(!is_due(&expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:01Z", SignedBy::Server), now));
-        assert!(is_due(&expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:00Z", SignedBy::Server), now));
-        let said_by_server = ExpiryStatus { due: true, ..expiry(far, far, SignedBy::People) };
+        assert!(!is_due(&expiry("routine", "2026-12-06T12:00:01Z", SignedBy::People), now));
+        assert!(is_due(&expiry("routine", "2026-12-06T12:00:00Z", SignedBy::People), now));
+        assert!(!is_due(&expiry("timestamp", "2026-11-23T00:00:01Z", SignedBy::Server), now));
+        assert!(is_due(&expiry("timestamp", "2026-11-23T00:00:00Z", SignedBy::Server), now));
+        let said_by_server =
+            ExpiryStatus { due: true, ..expiry("root", "2030-01-01T00:00:00Z", SignedBy::People) };
         assert!(is_due(&said_by_server, now));
     }
 
@@ -270,7 +260,7 @@ mod tests {
     #[test]
     fn what_is_due_stands_in_words_with_a_remedy() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let gates = expiry("2026-11-23T00:00:00Z", "2026-11-22T12:00:00Z", SignedBy::Server);
+        let gates = expiry("gates", "2026-11-23T00:00:00Z", SignedBy::Server);
         let mut status = StatusResponse {
             now,
             clock_shifted: false,

@@ -54,7 +54,10 @@ pub(super) fn alone(
             let why =
                 if anew { "; the clock was not to be believed before, so its time began anew" } else { "" };
             let (percent, bake) = (before.percent, before.bake);
-            Err(format!("its plan leaves it at {percent} for at least {bake:#}, until {from:.0}{why}"))
+            let now = time.now;
+            Err(format!(
+                "its plan leaves it at {percent} for at least {bake:#}, until {from:.0}{why}; this server's clock reads {now:.0}"
+            ))
         }
         None => Err(format!(
             "its plan leaves it at {} for at least {:#}, and it is not open so far now; open that first",

@@ -46,7 +46,10 @@ pub(super) fn judge(
             return Err(Refusal::new(ProblemKind::ApprovalRefused, detail, remedy));
         }
         if until <= time.now {
-            return Err(refuse(format!("it was signed to be open until {until}, which is over")));
+            let now = time.now;
+            return Err(refuse(format!(
+                "it was signed to be open until {until}, which is over: this server's clock reads {now:.0}"
+            )));
         }
     }
     let authority =
@@ -107,7 +110,9 @@ fn counted(signatures: &[Signature], labels: &[KeyId]) -> Vec<Signature> {
 fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
     let Approval { since, expires, .. } = approval;
     if *expires <= now {
-        return Err(format!("what was signed could be handed in until {expires}"));
+        return Err(format!(
+            "what was signed could be handed in until {expires}, and this server's clock reads {now:.0}"
+        ));
     }
     if since.subsec_nanosecond() != 0 || expires.duration_since(*since) > LIFE {
         return Err(format!(
@@ -116,12 +121,13 @@ fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Resu
     }
     if since.duration_since(now) > AHEAD {
         return Err(format!(
-            "what was signed is to hold from {since} on, and here it is {now}; one clock is wrong"
+            "what was signed is to hold from {since} on, and this server's clock reads {now:.0}; one clock is wrong"
         ));
     }
     match floor {
         Some(floor) if *since <= floor => Err(format!(
-            "what was signed was made at {since}, and the gate was set at {floor}: it was used, or the gate was changed since"
+            "what was signed was made at {since}, and the gate was set at {floor}: it was used, or the gate was changed since. This server's clock reads \
+             {now:.0}"
         )),
         _ => Ok(()),
     }

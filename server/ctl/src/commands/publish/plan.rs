@@ -35,7 +35,10 @@ pub(in crate::commands) fn make(
             let expired = output::instant(recipe.expires);
             return fault(
                 FailureKind::RecipeExpired.into(),
-                format!("expires: it expired at {expired}; give a later date."),
+                format!(
+                    "expires: it expired at {expired}, and this machine's clock reads {}; give a later date.",
+                    output::instant(now)
+                ),
             );
         }
         let elsewhere = |other: &Lane| {
