@@ -1,8 +1,8 @@
 //! HTTP with bounds: an answer of at most so many bytes within so much time, and no token over a line others can read.
 
 use crate::failure::{Failure, FailureKind};
-use mulberry_shared::proxy::Proxy;
-use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
+use mulberry_shared::{answer::plain, proxy::Proxy};
+use reqwest::{Client, Response, StatusCode, Url, header::LOCATION, redirect::Policy};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     base: Url,
+    purpose: Purpose,
     client: Client,
     /// The proxy that leads there.
     proxy: Option<Proxy>,
@@ -67,7 +68,7 @@ impl Endpoint {
                 builder.proxy(through.map_err(|error| unusable(&format!("{proxy}: {}", causes(&error))))?);
         }
         let client = builder.build().map_err(|error| unusable(&causes(&error)))?;
-        Ok(Self { base, client, proxy, forbids: Arc::default() })
+        Ok(Self { base, purpose, client, proxy, forbids: Arc::default() })
     }
 
     /// The URL of a path below the base.
@@ -100,6 +101,28 @@ impl Endpoint {
         &self.base
     }
 
+    /// Where an answer redirects to, as a sentence with the way out; `None` where it does not. Nothing is followed: a token would
+    /// travel along, and only a person moves a server to another place.
+    fn redirect(&self, response: &Response) -> Option<String> {
+        let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
+        let status = response.status();
+        let Some(to) = location.to_str().ok().and_then(|to| response.url().join(to).ok()) else {
+            return Some(format!("it answered {status} with a redirect to no URL"));
+        };
+        let option = match self.purpose {
+            Purpose::PublicDocuments => "--origin",
+            Purpose::Token => "--server",
+        };
+        // The same path below another base: that base is what was meant.
+        let path = response.url().as_str().strip_prefix(self.base.as_str()).unwrap_or_default();
+        let shown = plain(to.as_str()).chars().take(200).collect::<String>();
+        let next = match to.as_str().strip_suffix(path).filter(|base| base.ends_with('/')) {
+            Some(base) if shown == to.as_str() => format!("if that is the right place, give {option} {base}"),
+            _ => format!("if what is served has moved, give its address with {option}"),
+        };
+        Some(format!("it answered {status} and points to {shown}; redirects are not followed, so {next}"))
+    }
+
     /// Sends a request, made with [`Self::client`], and reads at most `max` bytes of the answer.
     ///
     /// # Errors
@@ -118,6 +141,9 @@ impl Endpoint {
         let has_header = |name: &str| response.headers().contains_key(name);
         if let Some(answer) = proxy.and_then(|proxy| proxy.own_answer(status.as_u16(), &has_header)) {
             return Err(NoAnswer::Broken(answer));
+        }
+        if let Some(sentence) = self.redirect(&response) {
+            return Err(NoAnswer::Redirected(sentence));
         }
         Ok(Answer { status, body: body(response, max).await? })
     }
@@ -140,6 +166,9 @@ pub enum NoAnswer {
     /// Nobody answered, or the answer broke off.
     #[error("{0}")]
     Broken(String),
+    /// The answer was to ask elsewhere.
+    #[error("{0}")]
+    Redirected(String),
     /// More than may be meant.
     #[error("the answer is longer than {0} bytes")]
     TooLong(u64),
@@ -283,9 +312,27 @@ mod tests {
     }
 
     #[test]
-    fn redirects_are_answers_and_are_not_followed() {
-        let moved = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-        assert_eq!(get(moved, 10).unwrap().status, StatusCode::FOUND);
+    fn redirects_are_not_followed_and_say_where_they_point_and_what_to_do() {
+        let moved = |location: &str| {
+            let answer = format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+            match get(answer.as_bytes(), 10) {
+                Err(NoAnswer::Redirected(sentence)) => sentence,
+                other => panic!("{location}: {other:?}"),
+            }
+        };
+        for (location, told) in [
+            ("https://fixes.example/deep/x", "302 Found and points to https://fixes.example/deep/x"),
+            ("https://fixes.example/deep/x", "give --server https://fixes.example/deep/"),
+            ("https://login.example/?from=x", "give its address with --server"),
+            ("/elsewhere", "points to http://127.0.0.1:"),
+            ("http://[", "a redirect to no URL"),
+        ] {
+            assert!(moved(location).contains(told), "{location}: {}", moved(location));
+        }
+        assert!(moved(&format!("https://fixes.example/{}", "a".repeat(4_000))).len() < 500);
+        // Without a place it is an answer as any other.
+        let nowhere = b"HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(get(nowhere, 10).unwrap().status, StatusCode::NOT_MODIFIED);
     }
 
     #[test]

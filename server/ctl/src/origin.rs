@@ -226,7 +226,7 @@ pub async fn fetch(endpoint: &Endpoint, wanted: &Fetch) -> Reply {
         }
         Ok(answer) => Reply::Failed(format!("the origin answered {}", answer.status)),
         Err(NoAnswer::TooLong(_)) => Reply::TooLong,
-        Err(NoAnswer::Broken(why)) => Reply::Failed(why),
+        Err(NoAnswer::Broken(why) | NoAnswer::Redirected(why)) => Reply::Failed(why),
     }
 }
 
