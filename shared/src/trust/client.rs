@@ -153,7 +153,9 @@ impl Refresh {
             let trusted = &mut self.state.trusted;
             let check = |new: &Targets| profile::check(role, new, &self.workflow.limits);
             let event = self.workflow.enter_role(trusted, role, "targets", bytes, check);
-            self.workflow.report.add(role, event.unwrap_or_else(Event::Failed));
+            self.workflow
+                .report
+                .add(role, event.unwrap_or_else(|error| Event::Failed(error.in_file(&fetch.path))));
         }
         self.phase = Phase::Delegated { index: index.saturating_add(1) };
     }

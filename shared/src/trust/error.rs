@@ -100,6 +100,15 @@ impl TrustError {
         Self { kind, subject: plain(&subject.into()), sentence: plain(&sentence.into()) }
     }
 
+    /// The same, with the file that was fetched where the fault is in its form: nobody can look at a role.
+    pub(crate) fn in_file(self, path: &str) -> Self {
+        let of_its_form = matches!(self.kind, TrustErrorKind::Malformed | TrustErrorKind::TooMany);
+        if !of_its_form || self.subject == path {
+            return self;
+        }
+        Self::new(self.kind, self.subject, format!("{}; the file is {path}", self.sentence))
+    }
+
     pub(crate) fn json(subject: &str, error: &JsonError) -> Self {
         let kind = match error {
             JsonError::TooLarge { .. } | JsonError::TooDeep { .. } | JsonError::TooManyValues { .. } => {

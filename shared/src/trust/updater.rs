@@ -119,7 +119,7 @@ impl Updater {
         let bytes = workflow::received(&role, &fetch, reply);
         match self.workflow.enter_role(&mut self.trusted, &role, &delegator, bytes, |_| Ok(())) {
             Ok(event) => self.workflow.report.add(&role, event),
-            Err(error) => self.search = Search::Done(Err(error)),
+            Err(error) => self.search = Search::Done(Err(error.in_file(&fetch.path))),
         }
     }
 

@@ -81,12 +81,15 @@ impl Workflow {
     /// Takes what came of the fetch that [`Self::next`] named.
     pub(super) fn supply(&mut self, trusted: &mut Trusted, fetch: &Fetch, reply: Reply) {
         let reply = received(self.subject(), fetch, reply);
-        match self.phase {
+        let step = match self.phase {
             Phase::Root { from, rotations } => self.supply_root(trusted, from, rotations, reply),
             Phase::Timestamp => self.supply_timestamp(trusted, reply),
             Phase::Snapshot => self.supply_snapshot(trusted, reply),
             Phase::Targets => self.supply_targets(trusted, reply),
-            Phase::Through | Phase::Stopped => {}
+            Phase::Through | Phase::Stopped => Ok(()),
+        };
+        if let Err(error) = step {
+            self.stop(error.in_file(&fetch.path));
         }
     }
 
@@ -113,7 +116,7 @@ impl Workflow {
         from: u64,
         rotations: u32,
         reply: Result<Vec<u8>, TrustError>,
-    ) {
+    ) -> Result<(), TrustError> {
         match reply {
             Err(error) if error.kind == TrustErrorKind::Absent => self.end_root(trusted),
             // 5.3.3 knows only "not available". Whoever can send an error, or let the time run out, could as well send a 404, so
@@ -123,15 +126,13 @@ impl Workflow {
                 self.end_root(trusted);
             }
             // It is there, and is not what it must be.
-            Err(error) => self.stop(error),
-            Ok(bytes) => match trusted.update_root(&bytes, &self.limits) {
-                Ok(()) => self.phase = Phase::Root { from, rotations: rotations.saturating_add(1) },
-                Err(error) => {
-                    self.report_root(trusted);
-                    self.stop(error);
-                }
-            },
+            Err(error) => return Err(error),
+            Ok(bytes) => {
+                trusted.update_root(&bytes, &self.limits).inspect_err(|_| self.report_root(trusted))?;
+                self.phase = Phase::Root { from, rotations: rotations.saturating_add(1) };
+            }
         }
+        Ok(())
     }
 
     fn end_root(&mut self, trusted: &Trusted) {
@@ -153,21 +154,21 @@ impl Workflow {
 
     // 5.4: timestamp.
 
-    fn supply_timestamp(&mut self, trusted: &mut Trusted, reply: Result<Vec<u8>, TrustError>) {
+    fn supply_timestamp(
+        &mut self,
+        trusted: &mut Trusted,
+        reply: Result<Vec<u8>, TrustError>,
+    ) -> Result<(), TrustError> {
         let from = trusted.timestamp().map(|held| held.version);
-        let step = reply.and_then(|bytes| trusted.update_timestamp(&bytes, &self.freeze, &self.limits));
-        match step {
-            Err(error) => self.stop(error),
-            Ok(step) => {
-                let to = trusted.timestamp().map_or(0, |held| held.version);
-                let event = match step {
-                    Step::New => Event::Updated { from, to },
-                    Step::Same => Event::Unchanged,
-                };
-                self.report.add("timestamp", event);
-                self.phase = Phase::Snapshot;
-            }
-        }
+        let step = trusted.update_timestamp(&reply?, &self.freeze, &self.limits)?;
+        let to = trusted.timestamp().map_or(0, |held| held.version);
+        let event = match step {
+            Step::New => Event::Updated { from, to },
+            Step::Same => Event::Unchanged,
+        };
+        self.report.add("timestamp", event);
+        self.phase = Phase::Snapshot;
+        Ok(())
     }
 
     // 5.5: snapshot.
@@ -196,17 +197,17 @@ impl Workflow {
         }
     }
 
-    fn supply_snapshot(&mut self, trusted: &mut Trusted, reply: Result<Vec<u8>, TrustError>) {
+    fn supply_snapshot(
+        &mut self,
+        trusted: &mut Trusted,
+        reply: Result<Vec<u8>, TrustError>,
+    ) -> Result<(), TrustError> {
         let from = trusted.snapshot().map(|held| held.version);
-        let step = reply.and_then(|bytes| trusted.update_snapshot(&bytes, &self.freeze, &self.limits));
-        match step {
-            Err(error) => self.stop(error),
-            Ok(()) => {
-                let to = trusted.snapshot().map_or(0, |held| held.version);
-                self.report.add("snapshot", Event::Updated { from, to });
-                self.phase = Phase::Targets;
-            }
-        }
+        trusted.update_snapshot(&reply?, &self.freeze, &self.limits)?;
+        let to = trusted.snapshot().map_or(0, |held| held.version);
+        self.report.add("snapshot", Event::Updated { from, to });
+        self.phase = Phase::Targets;
+        Ok(())
     }
 
     // 5.6: targets, and the steps for a delegated role.
@@ -229,15 +230,16 @@ impl Workflow {
         None
     }
 
-    fn supply_targets(&mut self, trusted: &mut Trusted, reply: Result<Vec<u8>, TrustError>) {
+    fn supply_targets(
+        &mut self,
+        trusted: &mut Trusted,
+        reply: Result<Vec<u8>, TrustError>,
+    ) -> Result<(), TrustError> {
         let (rule, root) = (self.rule, trusted.root().clone());
-        match self.enter_role(trusted, TARGETS, "root", reply, |new| rule(new, &root)) {
-            Ok(event) => {
-                self.report.add("targets", event);
-                self.phase = Phase::Through;
-            }
-            Err(error) => self.stop(error),
-        }
+        let event = self.enter_role(trusted, TARGETS, "root", reply, |new| rule(new, &root))?;
+        self.report.add("targets", event);
+        self.phase = Phase::Through;
+        Ok(())
     }
 
     /// What to fetch for targets or a role that `delegator` delegates to; `None` when it is here and unexpired.

@@ -62,7 +62,11 @@ fn metadata_with_trailing_data() {
     for more in ["{}", " null", "\0", "\u{feff}", &good] {
         let mut hostile = forge.clone();
         hostile.put_timestamp(format!("{good}{more}").into_bytes());
-        victim.meets(&hostile).ends(3, "refused", &["timestamp: not valid JSON: trailing characters"]);
+        victim.meets(&hostile).ends(
+            3,
+            "refused",
+            &["timestamp: not valid JSON: trailing characters", "; the file is metadata/timestamp.json"],
+        );
         victim.is_unharmed(&[]);
     }
     // Behind a lane, where the snapshot's length and hash include it.
