@@ -46,7 +46,7 @@ Examples:
 )]
 struct Cli {
     /// Start the clock at this instant (RFC 3339) and let it run on from there: for rehearsals
-    #[arg(long, global = true, value_name = "RFC3339")]
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = mulberry_shared::instant::read_option)]
     clock_start: Option<Timestamp>,
     /// How the log on standard error is written
     #[arg(

@@ -26,7 +26,7 @@ pub use run::{InTheClear, OperatorsTransport, RunArgs};
 )]
 pub struct Cli {
     /// Starts the clock at this instant and lets it run: for rehearsals
-    #[arg(long, global = true, value_name = "RFC3339")]
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = mulberry_shared::instant::read_option)]
     pub clock_start: Option<Timestamp>,
     /// Form of the log on standard error
     #[arg(long, global = true, value_enum, default_value = "text", env = "MULBERRY_SERVER_LOG_FORMAT")]

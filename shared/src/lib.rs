@@ -25,6 +25,7 @@
 //! | [`ceremony`] | a change of keys, thresholds or expiries while people sign it: what it changes, and what it must never do |
 //! | [`live`] | the live stream on which a server announces editions |
 //! | [`operators`] | the messages of the operators' HTTP interface |
+//! | [`instant`] | instants as people write them |
 //! | [`nearest`] | the known word that a mistyped one was meant to be |
 //! | [`outside`] | text from outside in what people read before they sign |
 //! | [`explain`] | what each stable name means and what to do about it |
@@ -45,6 +46,7 @@ pub mod explain;
 pub mod gates;
 #[cfg(test)]
 mod hostile;
+pub mod instant;
 pub mod json;
 pub mod ledger;
 pub mod limits;

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use mulberry_shared::answer::Lenient;
 use mulberry_shared::exit::Exit;
+use mulberry_shared::instant;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{
     Anchors, Certificate, CertificateError, Distrust, EndEntityTime, Pool, Purpose, SignatureMemo,
@@ -33,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub certificate: Vec<PathBuf>,
     /// Verify as of this time instead of now
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = instant::read_option)]
     pub time: Option<Timestamp>,
     /// Named set of rules
     #[arg(long, default_value = "firefox", value_parser = one_of(["firefox", "strict"], Policy::named))]

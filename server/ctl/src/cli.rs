@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use mulberry_shared::{
     answer::plain,
     exit::Exit,
+    instant,
     recipe::{ActionKind, RecipeName},
 };
 use std::{ffi::OsString, path::PathBuf};
@@ -74,7 +75,7 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
     /// Rehearsals only: start the clock at this instant and let it run
-    #[arg(long, global = true, value_name = "RFC3339", value_parser = parse_instant, help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = instant::read_option, help_heading = "Everywhere")]
     pub clock_start: Option<Timestamp>,
 }
 
@@ -134,7 +135,7 @@ pub enum Command {
     Status,
     /// When each metadata file expires, who signs it, and the command that renews it; exit code 1 when any is due
     #[command(
-        after_help = "Due: what people sign 30 days before it expires, the server's at half its life. Needs no token.\n\n\
+        after_help = "Due: what people sign 14 days before it expires, the server's at half its life. Needs no token.\n\n\
                       Example:\n  mulberryctl expiries\n  mulberryctl expiries --json"
     )]
     Expiries,
@@ -338,13 +339,7 @@ impl When {
 }
 
 pub(crate) fn parse_when(text: &str) -> Result<When, String> {
-    if text == "now" { Ok(When::Now) } else { parse_instant(text).map(When::At) }
-}
-
-pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| {
-        format!("`{text}` is no instant: write date, time and zone, such as 2019-05-05T00:00:00Z; now is \"$(date -u +%FT%TZ)\"")
-    })
+    if text == "now" { Ok(When::Now) } else { instant::read_option(text).map(When::At) }
 }
 
 /// A percentage as people write it (`25`, `12.5`, `0.05`), in basis points. Not by floating point: `0.29` must be 29.
@@ -409,11 +404,12 @@ mod tests {
 
     #[test]
     fn an_instant_in_another_form_is_answered_with_the_right_one() {
-        assert_eq!(parse_instant("1970-01-01T00:00:00Z"), Ok(Timestamp::UNIX_EPOCH));
         assert_eq!(parse_when("now").map(|when| when.at(Timestamp::UNIX_EPOCH)), Ok(Timestamp::UNIX_EPOCH));
-        assert!(parse_when("tomorrow").is_err());
-        for text in ["2019-05-05", "now", "", "1557014400"] {
-            assert!(parse_instant(text).unwrap_err().contains("such as 2019-05-05T00:00:00Z"), "{text}");
+        for (text, why) in
+            [("tomorrow", "is not a time"), ("10000-01-01T00:00:00Z", "after the last there is")]
+        {
+            let refused = parse_when(text).unwrap_err();
+            assert!(refused.contains(why) && refused.contains("such as 2019-05-05T00:00:00Z"), "{refused}");
         }
     }
 

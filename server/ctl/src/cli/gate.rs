@@ -1,10 +1,9 @@
 //! `gate …`
 
-use super::parse_instant;
 use super::parse_percent;
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::Timestamp;
-use mulberry_shared::recipe::RecipeName;
+use mulberry_shared::{instant, recipe::RecipeName};
 use std::path::PathBuf;
 
 /// `gate …`
@@ -56,7 +55,7 @@ pub struct Open {
     pub revision: Option<u64>,
     /// Until when it opens, where only people may open the recipe: clients take nothing new after it, whoever holds the server's
     /// keys; signed with the opening [default: the recipe's own end]
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant, requires = "signed")]
+    #[arg(long, value_name = "RFC3339", value_parser = instant::read_option, requires = "signed")]
     pub open_until: Option<Timestamp>,
     /// Let it last until the recipe's own end, though people signed an earlier time before
     #[arg(long, requires = "signed", conflicts_with = "open_until")]

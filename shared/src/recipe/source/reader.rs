@@ -8,6 +8,7 @@ use toml_edit::{Item, Table, TableLike, Value};
 
 use super::kind::SourceProblemKind as Kind;
 use super::problem::{Problem, SourceErrors};
+use crate::instant;
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
 use crate::recipe::text::{one_line, several_lines};
@@ -17,12 +18,6 @@ use crate::version::{VersionRange, Whose};
 
 mod plan;
 mod words;
-
-/// Whether a text is a time that is too late: of a year of five digits, or one of the last hours of 9999.
-fn is_beyond(text: &str) -> bool {
-    let digits = text.trim_start_matches('+').bytes().take_while(u8::is_ascii_digit).count();
-    digits > 4 && text.contains('-') || text.starts_with("9999-12-3")
-}
 
 /// Where a place in the file is: byte offsets.
 type Span = Option<Range<usize>>;
@@ -286,19 +281,11 @@ impl<'a> Section<'a> {
                 return None;
             }
         };
-        if let Ok(time) = text.parse::<Timestamp>() {
-            return Some(time);
-        }
-        let without_offset = text.parse::<jiff::civil::DateTime>().is_ok();
-        let what = if is_beyond(&text) {
-            "the time is after the last there is here, 9999-12-30T22:00:00Z"
-        } else if without_offset {
-            "the time has no offset"
-        } else {
-            "is not a time"
-        };
-        self.problem(reader, key, Kind::BadValue, &format!("{what}: {}", quoted(&text)), remedy);
-        None
+        instant::read(&text)
+            .map_err(|why| {
+                self.problem(reader, key, Kind::BadValue, &format!("{why}: {}", quoted(&text)), remedy);
+            })
+            .ok()
     }
 
     /// A percentage.
