@@ -165,15 +165,19 @@ fn doubts(facts: &ClientFacts) -> Vec<String> {
 /// nothing but what the host reads.
 fn claim(folder: &Path) -> Result<StateFolder, Failure> {
     let named = |problem: String| Failure::usage(format!("state folder {}: {problem}", folder.display()));
-    let foreign = |entry: std::io::Result<fs::DirEntry>| {
-        let name = entry.map(|entry| entry.file_name());
-        !name.is_ok_and(|name| name == projections::ADDONS || name == projections::CERTIFICATES)
+    let foreign = |entry: std::io::Result<fs::DirEntry>| match entry {
+        Ok(entry) => Some(entry.file_name())
+            .filter(|name| name != projections::ADDONS && name != projections::CERTIFICATES)
+            .map(|name| name.to_string_lossy().into_owned()),
+        Err(error) => Some(error.to_string()),
     };
     if let Ok(mut entries) = fs::read_dir(folder)
         && !folder.join(LOCK).exists()
-        && entries.any(foreign)
+        && let Some(foreign) = entries.find_map(foreign)
     {
-        return Err(named("it holds other things; name a new or empty folder with --state".into()));
+        let sentence =
+            format!("it holds other things, such as {foreign}; name a new or empty folder with --state");
+        return Err(named(sentence));
     }
     StateFolder::create(folder).map_err(|error| named(error.to_string()))
 }

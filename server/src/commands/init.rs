@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use mulberry_shared::ceremony::rules::{self, Names};
+use mulberry_shared::json;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
-use serde_json::json;
 
 use super::{CommandError, Layout, answer};
 use crate::clock::Clock;
@@ -66,9 +67,23 @@ fn claim(folder: &Path) -> Result<(), CommandError> {
     if let Some(parent) = folder.parent() {
         std::fs::create_dir_all(parent).map_err(fault)?;
     }
-    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty {
+    let names: Vec<_> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+    .map_err(fault)?;
+    if names.is_empty() && folder.exists() {
         std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(fault)?;
+    }
+    // An earlier `init` makes the lock and then the ledger, before anything else.
+    let is_ours = names.iter().any(|name| name == "ledger");
+    if let Some(foreign) = names.iter().find(|name| !is_ours && *name != "lock") {
+        return Err(CommandError::usage(format!(
+            "{} holds other things, such as {}; name a new or empty folder with --state",
+            folder.display(),
+            foreign.to_string_lossy()
+        )));
     }
     Ok(files::private_folder(folder)?)
 }
@@ -80,7 +95,7 @@ fn report(args: &InitArgs, layout: &Layout, state: &State) -> Result<(), Command
             state.lanes.iter().map(|(lane, content)| (lane.as_str(), content.metadata.version)).collect();
         let root = state.root.version;
         let targets = state.targets.version;
-        let told = json!({"state": folder.to_string(), "root": root, "targets": targets, "lanes": lanes});
+        let told = serde_json::json!({"state": folder.to_string(), "root": root, "targets": targets, "lanes": lanes});
         return answer(&format!("{told}\n"));
     }
     answer(&format!(
@@ -104,14 +119,15 @@ pub(super) fn next_steps(folder: &Path) -> String {
 fn read_metadata(folder: &Path, limits: &Limits) -> Result<Event, CommandError> {
     let mut roots = Vec::new();
     for version in 1..=limits.trust.rotations {
-        match files::read(&folder.join(format!("{version}.root.json")), limits.trust.root_bytes) {
+        let path = folder.join(format!("{version}.root.json"));
+        match files::read(&path, limits.trust.root_bytes) {
             Err(error) if error.is_absent() && version > 1 => break,
             Err(error) if error.is_absent() => {
                 return Err(CommandError::usage(format!(
                     "{error}; give the folder `server` that `mulberryctl init` made"
                 )));
             }
-            other => roots.push(Base64(other?)),
+            other => roots.push(metadata(&path, other?, limits)?),
         }
     }
     let mut lanes = BTreeMap::new();
@@ -135,7 +151,16 @@ fn read_highest(folder: &Path, role: &str, limits: &Limits) -> Result<Base64, Co
             folder.display()
         )));
     };
-    Ok(Base64(files::read(&folder.join(format!("{version}.{role}.json")), limits.trust.targets_bytes)?))
+    let path = folder.join(format!("{version}.{role}.json"));
+    metadata(&path, files::read(&path, limits.trust.targets_bytes)?, limits)
+}
+
+/// What cannot be metadata is refused here, where its file is known; everything else about it is judged with the rest.
+fn metadata(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<Base64, CommandError> {
+    match json::parse(&bytes, &limits.json) {
+        Ok(_) => Ok(Base64(bytes)),
+        Err(error) => Err(CommandError::refused(format!("{}: {error}", path.display()))),
+    }
 }
 
 fn check_unexpired(state: &State, clock: &dyn Clock) -> Result<(), CommandError> {
@@ -233,12 +258,28 @@ mod tests {
         std::fs::set_permissions(handed.state(), Permissions::from_mode(0o755)).unwrap();
         handed.init(start()).await.unwrap();
         assert_eq!(std::fs::metadata(handed.state()).unwrap().permissions().mode() & 0o777, 0o700);
-        // Not one with something in it that others may enter.
-        let handed = Handed::new();
-        std::fs::create_dir(handed.state()).unwrap();
-        std::fs::write(handed.state().join("mine"), "").unwrap();
-        std::fs::set_permissions(handed.state(), Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(handed.init(start()).await.unwrap_err().exit, Exit::Usage);
+        // Not one with something in it, whoever may enter it.
+        for (mode, name) in [(0o755, "mine"), (0o700, "mine"), (0o700, "keys"), (0o700, "tokens.json")] {
+            let handed = Handed::new();
+            std::fs::create_dir(handed.state()).unwrap();
+            std::fs::write(handed.state().join(name), "").unwrap();
+            std::fs::set_permissions(handed.state(), Permissions::from_mode(mode)).unwrap();
+            let refused = handed.init(start()).await.unwrap_err();
+            assert_eq!(refused.exit, Exit::Usage);
+            assert!(refused.sentence.contains(&format!("such as {name};")), "{refused}");
+            assert_eq!(std::fs::read_dir(handed.state()).unwrap().count(), 1, "nothing is added");
+        }
+    }
+
+    #[tokio::test]
+    async fn metadata_that_does_not_read_is_named_by_its_file() {
+        for name in ["1.root.json", "1.targets.json", "1.emergency.json"] {
+            let handed = Handed::new();
+            handed.metadata(name, b"<html>");
+            let refused = handed.init(start()).await.unwrap_err();
+            assert_eq!(refused.exit, Exit::TrustRefused, "{refused}");
+            assert!(refused.sentence.contains(&format!("server/metadata/{name}: this is HTML")), "{refused}");
+        }
     }
 
     #[tokio::test]

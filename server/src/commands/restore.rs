@@ -87,8 +87,9 @@ fn is_there(target: &Path, keys: Option<&Path>) -> Result<Existed, CommandError>
         let expected = name == "keys" && keys.is_none_or(|given| keys::are_same(given, &target.join("keys")));
         if !expected && name != "lock" && !name.to_string_lossy().starts_with(BUILDING) {
             return Err(CommandError::usage(format!(
-                "{} is not empty and is left as it is; restore into a new folder, or move this one away first",
-                target.display()
+                "{} is not empty and is left as it is: it holds {}; restore into a new folder, or move this one away first",
+                target.display(),
+                name.to_string_lossy()
             )));
         }
     }

@@ -153,13 +153,17 @@ pub(super) fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
-            Some(_) => Err(Failure::usage(
-                FailureKind::NotEmpty,
-                format!(
-                    "{}: is not empty. Name a folder that does not exist yet; keys are never overwritten.",
-                    folder.display()
-                ),
-            )),
+            Some(found) => {
+                let found = found.map(|found| format!(": it holds {}", found.file_name().to_string_lossy()));
+                Err(Failure::usage(
+                    FailureKind::NotEmpty,
+                    format!(
+                        "{}: is not empty{}. Name a folder that does not exist yet; keys are never overwritten.",
+                        folder.display(),
+                        found.unwrap_or_default()
+                    ),
+                ))
+            }
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::usage(
