@@ -62,7 +62,11 @@ pub fn decide(
     if let Some(ended) = current.filter(|old| old.state == GateState::Ended && gate.state != old.state) {
         let detail =
             format!("revision {} of {path} has ended since {}; an end is final", gate.revision, ended.since);
-        return Err(Refusal::new(ProblemKind::GateEnded, detail, "publish a new revision and open that"));
+        return Err(Refusal::new(
+            ProblemKind::GateEnded,
+            detail,
+            "publish a new revision and open that; where old agents are in the field, under another slug",
+        ));
     }
     let stands = current.is_some_and(|old| wanted::is_so(old, state.reason(path), &gate, request));
     if stands && differs.is_none() && !ahead {

@@ -37,7 +37,7 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         });
     }
     if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Ended) {
-        text = format!("{text}\n{}{}", super::end::does(recipe), earlier(gate, &recipe.slug));
+        text = format!("{text}\n{}{}\n{AFTER_AN_END}", super::end::does(recipe), earlier(gate, &recipe.slug));
     }
     let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
     if let Some(gate) = open.filter(|gate| gate.percent > recipe.max_percent) {
@@ -65,6 +65,10 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
     }
     text
 }
+
+/// How it goes on, as in the runbook.
+const AFTER_AN_END: &str = "The fix is a new revision: raise `revision` in its recipe.toml, publish it and open its gate. Where old \
+                            agents are in the field, give it another slug.";
 
 /// What the end of a revision leaves to those that have an earlier one.
 fn earlier(gate: &GateStatus, slug: &str) -> String {
@@ -202,6 +206,7 @@ pub(super) mod tests {
             "{reverts}"
         );
         assert!(reverts.contains("Clients that have an earlier revision keep it"), "{reverts}");
+        assert!(reverts.ends_with("Where old agents are in the field, give it another slug."), "{reverts}");
         let mut all = response(GateState::Ended, 5000, 2500, 0);
         all.recipe.gate.as_mut().unwrap().ended = vec![1];
         assert!(!words(&all, "r").contains("earlier revision"), "{}", words(&all, "r"));
