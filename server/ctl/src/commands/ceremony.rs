@@ -4,6 +4,7 @@
 
 mod failures;
 pub(super) mod signers;
+mod steps;
 pub(super) mod view;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     sign::check_unaltered,
 };
 use crate::{
-    cli::{self, LanesCommand, OnlineKeysCommand, RoleName, RootCommand},
+    cli::{self, LanesCommand, OnlineKeysCommand, RootCommand},
     config::Settings,
     failure::{Failure, FailureKind},
     files::{self, Existing},
@@ -26,7 +27,6 @@ use mulberry_shared::{
     ceremony::{
         Ceremony, Demanded, Live, Lone, Step, Unfit,
         plan::{self, Kept},
-        public::PublicKeys,
         words::{heading, unmet},
     },
     exit::Exit,
@@ -38,6 +38,8 @@ use mulberry_shared::{
 use std::{collections::BTreeSet, path::Path};
 
 use failures::{not_planned, trust, unfit, unreadable, unwritable};
+pub(super) use steps::person;
+use steps::{add, public_keys, rename, revoke, roles, rotate, threshold};
 use view::View;
 
 /// What a command has to do with.
@@ -115,93 +117,6 @@ pub async fn online_keys(
         return Err(Failure::usage(FailureKind::PublicKeysUnreadable, sentence));
     }
     propose(&[Step::Online { keys: public.keys }], held, around, passphrases).await
-}
-
-fn roles(named: &[RoleName], usual: &[Role]) -> BTreeSet<Role> {
-    if named.is_empty() {
-        usual.iter().copied().collect()
-    } else {
-        named.iter().map(|role| (*role).into()).collect()
-    }
-}
-
-fn add(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<Vec<Step>, Failure> {
-    let public = of_person(&command.file, around)?;
-    let step = |role: Role| match public.keys.get(role.as_str()) {
-        Some(key) => Ok(Step::Add { role, key: key.clone() }),
-        None => Err(Failure::usage(
-            FailureKind::PublicKeysUnreadable,
-            format!(
-                "{}: has no key for the {role} role. Have it made: mulberryctl key new DIR --person NAME --role {role}",
-                command.file.display()
-            ),
-        )),
-    };
-    roles(&command.role, usual).into_iter().map(step).collect()
-}
-
-fn rotate(command: &cli::AddKey, usual: &[Role], around: &Around<'_>) -> Result<Vec<Step>, Failure> {
-    let who = of_person(&command.file, around)?.person.map(|person| person.to_string()).unwrap_or_default();
-    let old = roles(&command.role, usual).into_iter().map(|role| Step::Revoke { role, who: who.clone() });
-    Ok(old.chain(add(command, usual, around)?).collect())
-}
-
-fn revoke(command: &cli::RevokeKey, usual: &[Role]) -> Vec<Step> {
-    let all = roles(&command.role, usual).into_iter();
-    all.map(|role| Step::Revoke { role, who: command.who.clone() }).collect()
-}
-
-fn rename(command: &cli::Rename) -> Result<Vec<Step>, Failure> {
-    let step = |text: &String| {
-        // A new name has no `=` in it; an old one may have anything.
-        let (who, to) = text.rsplit_once('=').ok_or_else(|| {
-            Failure::usage(
-                FailureKind::PersonName,
-                format!("{text:?}: give WHO=NAME, such as 'Mei Lin=mei-lin'."),
-            )
-        })?;
-        Ok(Step::Rename { who: who.to_owned(), to: person(to)? })
-    };
-    command.names.iter().map(step).collect()
-}
-
-/// A person's name from the command line.
-///
-/// # Errors
-/// It is none.
-pub(super) fn person(text: &str) -> Result<Person, Failure> {
-    text.parse().map_err(|why| {
-        Failure::usage(FailureKind::PersonName, format!("{text:?} is no name of a person: {why}."))
-    })
-}
-
-fn threshold(command: &cli::Threshold, usual: &[Role]) -> Vec<Step> {
-    let all = roles(&command.role, usual).into_iter();
-    all.map(|role| Step::Threshold { role, threshold: command.threshold }).collect()
-}
-
-fn public_keys(file: &Path, around: &Around<'_>) -> Result<PublicKeys, Failure> {
-    let fault = |why: String| {
-        Failure::usage(FailureKind::PublicKeysUnreadable, format!("{}: {why}.", file.display()))
-    };
-    let bytes = files::read_bounded(file, 64 << 10).map_err(|error| fault(error.to_string()))?;
-    if bytes.starts_with(b"-----BEGIN") && bytes.windows(11).any(|part| part == b"PRIVATE KEY") {
-        let what = "this is a private key, which stays with its owner. Give the file that ends in .public";
-        return Err(fault(what.to_owned()));
-    }
-    PublicKeys::read(&bytes, around.limits).map_err(|error| fault(error.to_string()))
-}
-
-fn of_person(file: &Path, around: &Around<'_>) -> Result<PublicKeys, Failure> {
-    let public = public_keys(file, around)?;
-    if public.person.is_some() {
-        return Ok(public);
-    }
-    let sentence = format!(
-        "{}: these are a server's keys, which go in with `mulberryctl online-keys rotate`.",
-        file.display()
-    );
-    Err(Failure::usage(FailureKind::PublicKeysUnreadable, sentence))
 }
 
 /// Makes the ceremony, shows it, asks, signs it where keys are given, and hands it on.
