@@ -184,9 +184,10 @@ pub fn advance(
             next.lanes.insert(*lane, published);
             next.proposals.publish(*lane, &metadata.0, limits);
         }
-        Event::ProposalMade { role, metadata, recipes, withdraw, replaces } => {
+        Event::ProposalMade { role, metadata, recipes, withdraw, failed_preflights, replaces } => {
             let proposal = proposals::read(*role, metadata, recipes, withdraw, limits)
-                .map_err(|error| cannot(error.to_string()))?;
+                .map_err(|error| cannot(error.to_string()))?
+                .despite(failed_preflights.clone());
             proposals::check_signatures(&proposal, &next.targets, limits)
                 .map_err(|error| cannot(error.to_string()))?;
             if let Some(id) = replaces {

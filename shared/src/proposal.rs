@@ -8,6 +8,7 @@
 //! | [`document`] | the form on the wire and in files |
 //! | [`signing`] | who has signed, who is missing, and the union of two copies |
 //! | [`change`] | what signing would change, as a value and in words |
+//! | [`preflight`] | that a preflight failed, for whoever signs next |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,10 +24,12 @@ use crate::trust::{Targets, verify};
 
 pub mod change;
 pub mod document;
+pub mod preflight;
 pub mod signing;
 
 pub use change::{Change, Changes, Examined, Live, Unfit, examine};
 pub use document::{Document, FORMAT, Role};
+pub use preflight::FailedPreflight;
 pub use signing::{KeyHolder, Signing};
 
 /// Hex digits of an id that are shown to people.
@@ -46,6 +49,7 @@ pub struct Proposal {
     recipes: BTreeMap<RecipePath, Vec<u8>>,
     withdraw: BTreeSet<Slug>,
     base: Option<Vec<u8>>,
+    failed_preflights: Vec<FailedPreflight>,
 }
 
 impl Eq for Proposal {}
@@ -135,7 +139,17 @@ impl Proposal {
                 return Err(ProposalError::Malformed(format!("key id {} stands twice in it", twice.keyid)));
             }
         }
-        Ok(Self { lane, signed, canonical, body, signatures: by_key, recipes, withdraw, base: None })
+        Ok(Self {
+            lane,
+            signed,
+            canonical,
+            body,
+            signatures: by_key,
+            recipes,
+            withdraw,
+            base: None,
+            failed_preflights: Vec::new(),
+        })
     }
 
     /// The same with the edition it was made on, as the bytes of a [`bundle`](crate::bundle).
@@ -150,6 +164,19 @@ impl Proposal {
     pub fn without_base(mut self) -> Self {
         self.base = None;
         self
+    }
+
+    /// The same with what its maker says of preflights that failed.
+    #[must_use]
+    pub fn despite(mut self, failed_preflights: Vec<FailedPreflight>) -> Self {
+        self.failed_preflights = failed_preflights;
+        self
+    }
+
+    /// The preflights that failed, as its maker says. Nothing vouches for it.
+    #[must_use]
+    pub fn failed_preflights(&self) -> &[FailedPreflight] {
+        &self.failed_preflights
     }
 
     /// Its name: the SHA-256 of the canonical bytes that are signed. Signatures do not change it; anything else does.

@@ -418,8 +418,22 @@ fn a_failed_preflight_stops_a_publish_whatever_was_edited_since() {
     stage.ctl(&proposed).unwrap().expect_code(1).unwrap();
     assert_eq!(stage.ctl(&["status", "--json"]).unwrap().json().unwrap()["recipes"], serde_json::json!([]));
 
-    let told = publish(&["--despite-preflight"]).expect_code(0).unwrap();
-    assert!(told.stderr.contains("failed, and it is signed all the same"), "{told:?}");
+    // Whoever signs next reads of it, who has not the folder.
+    let despite = ["--despite-preflight", "the bench has the old add-ons"];
+    let proposed = [&proposed[..], &despite].concat();
+    let made =
+        stage.ctl(&[&proposed[..], &["--json"]].concat()).unwrap().expect_code(0).unwrap().json().unwrap();
+    let id = made["id"].as_str().unwrap();
+    let sign = ["sign", id, "--key", &key(2)];
+    let read = stage.ctl(&sign).unwrap().expect_code(2).unwrap();
+    for part in
+        ["PREFLIGHT FAILED", "nobody signed it", "emergency/fix.json", "\"the bench has the old add-ons\""]
+    {
+        assert!(read.stdout.contains(part), "{part}: {read:?}");
+    }
+    stage.ctl(&["proposals", "drop", id, "--reason", "seen"]).unwrap().expect_code(0).unwrap();
+    let told = publish(&despite).expect_code(0).unwrap();
+    assert!(told.stderr.contains("failed, and it is signed all the same: \"the bench"), "{told:?}");
     // A preflight that passes settles it.
     install(stage.folder(), &bench().incident.replacement.pem());
     on_the_bench(&fix, DAY_AFTER, &[]).expect_code(0).unwrap();

@@ -272,9 +272,9 @@ pub struct Publish {
     /// Sign a lane anew though nothing in it changes: its metadata is about to expire
     #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
     pub renew: Option<LaneName>,
-    /// Go on although the last preflight failed and none has passed since
-    #[arg(long)]
-    pub despite_preflight: bool,
+    /// Go on although the last preflight failed and none has passed since; say why
+    #[arg(long, value_name = "TEXT")]
+    pub despite_preflight: Option<String>,
     /// Do not ask before publishing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,

@@ -67,13 +67,12 @@ pub enum Last {
 }
 
 impl Last {
-    /// Whether the last one failed: then nobody publishes unless they say so.
+    /// When the last one failed, if it did: then nobody publishes unless they say why.
     #[must_use]
-    pub fn failed(&self) -> bool {
+    pub fn failed(&self) -> Option<Timestamp> {
         match self {
-            Self::None | Self::OfOtherBytes => false,
-            Self::FailedBefore(_) => true,
-            Self::Of(record) => !record.passed,
+            Self::None | Self::OfOtherBytes => None,
+            Self::FailedBefore(record) | Self::Of(record) => (!record.passed).then_some(record.ran),
         }
     }
 }
@@ -198,14 +197,14 @@ mod tests {
             said(&last(1)),
             "FAILED 3 hours ago on 0 add-ons\n           as of 1970-01-01 00:00:00Z: 0 better, 0 worse, 0 disabled as declared"
         );
-        assert!(last(1).failed() && last(2).failed(), "whatever was edited since");
+        assert!(last(1).failed().is_some() && last(2).failed().is_some(), "whatever was edited since");
         assert_eq!(
             said(&last(2)).split(" Run: ").next(),
             Some("FAILED 3 hours ago. The recipe has changed since, and no preflight shows that this helps.")
         );
         write(&file, &Report { passed: true, ..empty_report(&recipe(2)) }, now).unwrap();
         assert!(matches!(last(2), Last::Of(_)) && last(1) == Last::OfOtherBytes);
-        assert!(!last(1).failed() && !last(2).failed());
+        assert!(last(1).failed().or(last(2).failed()).is_none());
         let other = Recipe { slug: "b".parse().unwrap(), ..recipe(2) };
         assert_eq!(super::last(&file, &other, &limits), Last::None, "another recipe in this folder");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing temporary is left");

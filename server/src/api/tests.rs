@@ -278,7 +278,15 @@ async fn proposals_are_made_listed_signed_and_given_up_over_http() {
     let mut made = lab.proposal(1);
     made.keys = vec![21];
     let PublishRequest { metadata, recipes, withdraw } = made.request();
-    let proposal = Document { format: 1, role: Role::Emergency, metadata, recipes, withdraw, base: None };
+    let proposal = Document {
+        format: 1,
+        role: Role::Emergency,
+        metadata,
+        recipes,
+        withdraw,
+        failed_preflights: vec![],
+        base: None,
+    };
     let ask = || {
         let request = ProposalRequest { proposal: proposal.clone(), replaces: None };
         TestRequest::post().uri("/api/v1/proposals").set_json(request)

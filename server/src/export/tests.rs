@@ -39,7 +39,15 @@ pub(crate) async fn lived_in() -> Arc<MemoryStore> {
         let mut made = Proposal::new(&core.served().state, Lane::Routine, &[(path, 1)], &[]);
         made.keys = keys;
         let PublishRequest { metadata, recipes, withdraw } = made.request();
-        let proposal = Document { format: 1, role: Role::Routine, metadata, recipes, withdraw, base: None };
+        let proposal = Document {
+            format: 1,
+            role: Role::Routine,
+            metadata,
+            recipes,
+            withdraw,
+            failed_preflights: vec![],
+            base: None,
+        };
         let request = ProposalRequest { proposal, replaces: None };
         ids.push(core.propose("mei".to_owned(), request).await.unwrap().id);
     }

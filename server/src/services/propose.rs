@@ -99,6 +99,7 @@ pub fn make(
                 metadata: Base64(merged.metadata()),
                 recipes,
                 withdraw: merged.withdraw().iter().cloned().collect(),
+                failed_preflights: merged.failed_preflights().to_vec(),
                 replaces: replaced,
             });
             check_room(state, &events, limits)?;

@@ -11,15 +11,18 @@ use crate::ceremony::signing::Signatures;
 use crate::digest::Sha256Digest;
 use crate::gates::{Gate, GateState};
 use crate::operators::Base64;
-use crate::proposal::{self, Role};
+use crate::proposal::{self, FailedPreflight, Role};
 use crate::recipe::{Lane, RecipePath, Slug};
 use crate::sampling::BasisPoints;
 use crate::trust::KeyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The newest format of records that this program reads. Those of format 1 have no salt.
-pub const FORMAT: u64 = 3;
+/// The newest format of records that this program reads: that of failed preflights. Those of format 1 have no salt.
+pub const FORMAT: u64 = 4;
+
+/// The format of public notes, and of openings that end.
+const NOTED: u64 = 3;
 
 /// The format of events that earlier programs read, too.
 const SALTED: u64 = 2;
@@ -100,6 +103,9 @@ pub enum Event {
         recipes: BTreeMap<RecipePath, Base64>,
         /// Slugs that leave the lane.
         withdraw: Vec<Slug>,
+        /// Recipes that are proposed although their preflight failed, as whoever proposed them said.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed_preflights: Vec<FailedPreflight>,
         /// The id of the proposal whose place it takes, which is dropped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Sha256Digest>,
@@ -194,14 +200,16 @@ impl Event {
     /// what is new.
     #[must_use]
     pub fn format(&self) -> u64 {
-        let newest = match self {
-            Self::GateSet { gate, .. } => !gate.note.is_empty(),
-            Self::GateApproved { gate, approval, .. } => {
-                !gate.note.is_empty() || approval.open_until.is_some()
+        match self {
+            Self::ProposalMade { failed_preflights, .. } if !failed_preflights.is_empty() => FORMAT,
+            Self::GateSet { gate, .. } if !gate.note.is_empty() => NOTED,
+            Self::GateApproved { gate, approval, .. }
+                if !gate.note.is_empty() || approval.open_until.is_some() =>
+            {
+                NOTED
             }
-            _ => false,
-        };
-        if newest { FORMAT } else { SALTED }
+            _ => SALTED,
+        }
     }
 
     /// The event in a few words, for the log.
@@ -301,8 +309,8 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named_even_when_nothing_else_fits() {
-        let newer = br#"{"format":4,"what":"ever"}"#;
-        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(4)));
+        let newer = br#"{"format":5,"what":"ever"}"#;
+        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(5)));
         assert!(matches!(Record::from_bytes(b"{}"), Err(UnreadableRecord::Malformed(_))));
     }
 
@@ -314,8 +322,10 @@ mod tests {
             metadata: Base64(b"{}".to_vec()),
             recipes: BTreeMap::new(),
             withdraw: vec!["b".parse().unwrap()],
+            failed_preflights: vec![],
             replaces: None,
         };
+        assert_eq!(made.format(), 2, "earlier programs read it");
         let signed = Event::ProposalSigned { id, keyid: KeyId("k".into()), sig: "00".into() };
         let dropped = Event::ProposalDropped { id, reason: "typo".into() };
         let hex = "ab".repeat(32);

@@ -1,18 +1,21 @@
-//! A proposal on the wire and in files: JSON of format 1, described in `shared/docs/formats.md`.
+//! A proposal on the wire and in files: JSON, described in `shared/docs/formats.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Proposal, ProposalError};
+use super::{FailedPreflight, Proposal, ProposalError};
 use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
 use crate::operators::Base64;
-use crate::recipe::{Lane, RecipePath, Slug};
+use crate::recipe::{Lane, RecipePath, Slug, one_line};
 
-/// The newest format this code reads, and the one it writes.
-pub const FORMAT: u64 = 1;
+/// The format without failed preflights, written where there is none: earlier programs read it.
+const PLAIN: u64 = 1;
+
+/// The newest format this code reads.
+pub const FORMAT: u64 = 2;
 
 /// Whose next metadata it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,7 +78,7 @@ impl fmt::Display for Role {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Document {
-    /// Format number: 1.
+    /// Format number: 1; 2 with `failed_preflights`.
     pub format: u64,
     /// Whose next metadata it is.
     pub role: Role,
@@ -87,6 +90,9 @@ pub struct Document {
     pub recipes: BTreeMap<String, Base64>,
     /// Slugs that are meant to disappear from the lane.
     pub withdraw: Vec<String>,
+    /// Recipes that are proposed although their preflight failed, each once. Not signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_preflights: Vec<FailedPreflight>,
     /// A bundle of the edition that it was made on. In files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Byte))]
@@ -109,7 +115,7 @@ impl Proposal {
                 }
             })?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(FORMAT) => {}
+            Some(PLAIN..=FORMAT) => {}
             Some(found) if found > FORMAT => return Err(ProposalError::Newer { found }),
             _ => return Err(ProposalError::Malformed("it names no format".to_owned())),
         }
@@ -123,10 +129,11 @@ impl Proposal {
     /// # Errors
     /// [`ProposalError`].
     pub fn from_document(document: Document, limits: &Limits) -> Result<Self, ProposalError> {
-        let Document { format, role, metadata, recipes, withdraw, base } = document;
-        if format != FORMAT {
+        let Document { format, role, metadata, recipes, withdraw, failed_preflights, base } = document;
+        if !(PLAIN..=FORMAT).contains(&format) {
             return Err(ProposalError::Newer { found: format });
         }
+        check_failed(format, &failed_preflights, recipes.len(), limits)?;
         let lane = role.lane().ok_or(ProposalError::OtherRole { role })?;
         let named = |text: &str, error: &dyn fmt::Display| {
             let text: String = text.chars().take(80).collect();
@@ -152,7 +159,7 @@ impl Proposal {
         if let Some(base) = base.as_ref().filter(|base| base.0.len() > limits.bundle.bytes) {
             return Err(ProposalError::TooLarge { found: base.0.len(), limit: limits.bundle.bytes });
         }
-        let proposal = Self::of_parts(lane, &metadata.0, by_path, slugs, limits)?;
+        let proposal = Self::of_parts(lane, &metadata.0, by_path, slugs, limits)?.despite(failed_preflights);
         Ok(match base {
             Some(base) => proposal.on(base.0),
             None => proposal,
@@ -164,11 +171,12 @@ impl Proposal {
     pub fn document(&self) -> Document {
         let recipes = self.recipes.iter().map(|(path, bytes)| (path.to_string(), Base64(bytes.clone())));
         Document {
-            format: FORMAT,
+            format: if self.failed_preflights.is_empty() { PLAIN } else { FORMAT },
             role: self.lane.into(),
             metadata: Base64(self.metadata()),
             recipes: recipes.collect(),
             withdraw: self.withdraw.iter().map(ToString::to_string).collect(),
+            failed_preflights: self.failed_preflights.clone(),
             base: self.base.clone().map(Base64),
         }
     }
@@ -194,4 +202,26 @@ impl Proposal {
         let base = self.base.as_ref().map_or(0, Vec::len);
         self.canonical.len().saturating_mul(2).saturating_add(recipes).saturating_add(base)
     }
+}
+
+/// As many as there are recipes at most, each with a reason that fits one line.
+fn check_failed(
+    format: u64,
+    failed: &[FailedPreflight],
+    recipes: usize,
+    limits: &Limits,
+) -> Result<(), ProposalError> {
+    let malformed = |why: String| Err(ProposalError::Malformed(why));
+    if format < FORMAT && !failed.is_empty() {
+        return malformed(format!("format {format} has no failed preflights"));
+    }
+    if failed.len() > recipes {
+        return malformed("it has more failed preflights than recipes".to_owned());
+    }
+    for one in failed {
+        if let Err(why) = one_line(&one.reason, limits.proposal.reason) {
+            return malformed(format!("the reason beside a failed preflight: {why}"));
+        }
+    }
+    Ok(())
 }

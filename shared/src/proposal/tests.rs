@@ -177,7 +177,7 @@ fn documents_are_strict_bounded_and_of_a_known_role() {
 
     let text = String::from_utf8(file).unwrap();
     let read = |text: &str| Proposal::read(text.as_bytes(), &limits()).unwrap_err();
-    assert_eq!(read(&text.replacen("\"format\":1", "\"format\":2", 1)), ProposalError::Newer { found: 2 });
+    assert_eq!(read(&text.replacen("\"format\":1", "\"format\":3", 1)), ProposalError::Newer { found: 3 });
     for role in ["root", "targets"] {
         let refused = read(&text.replacen("\"emergency\"", &format!("{role:?}"), 1));
         assert!(matches!(refused, ProposalError::OtherRole { .. }), "{refused}");
@@ -187,6 +187,7 @@ fn documents_are_strict_bounded_and_of_a_known_role() {
         ("\"format\":1,", ""),
         ("\"format\":1", "\"format\":1,\"format\":1"),
         ("\"format\":1", "\"format\":1,\"more\":1"),
+        ("\"format\":1", "\"format\":0,\"failed_preflights\":[{}]"),
         ("\"emergency\"", "\"gates\""),
         ("emergency/b.json", "emergency/B.json"),
         ("\"withdraw\":[]", "\"withdraw\":[\"x\",\"x\"]"),
@@ -213,6 +214,30 @@ fn documents_are_strict_bounded_and_of_a_known_role() {
     let one = &metadata["{\"signatures\":[".len()..end];
     twice.metadata = Base64(metadata.replacen(one, &format!("{one},{one}"), 1).into_bytes());
     assert!(Proposal::from_document(twice, &limits()).unwrap_err().to_string().contains("stands twice"));
+}
+
+#[test]
+fn a_failed_preflight_goes_with_the_proposal_and_makes_no_other() {
+    let plain = WORLD.signed(&[21]);
+    let one = |reason: &str| FailedPreflight {
+        path: "emergency/b.json".parse().unwrap(),
+        failed: "2026-11-22T12:00:00Z".parse().unwrap(),
+        reason: reason.to_owned(),
+    };
+    let failed = plain.clone().despite(vec![one("the bench lacks them")]);
+    assert_eq!(failed.id(), plain.id(), "it is not signed");
+    assert_eq!((plain.document().format, failed.document().format), (1, 2));
+    let read = Proposal::read(&failed.write().unwrap(), &limits()).unwrap();
+    assert_eq!(read.failed_preflights(), failed.failed_preflights());
+    let merged = failed.merged(&plain, WORLD.authority(), &limits()).unwrap();
+    assert_eq!(merged.failed_preflights(), failed.failed_preflights());
+    for bad in [vec![one("a\nb")], vec![one("")], vec![one("x"); 9]] {
+        let written = plain.clone().despite(bad).write().unwrap();
+        assert!(matches!(Proposal::read(&written, &limits()), Err(ProposalError::Malformed(_))));
+    }
+    let as_before =
+        String::from_utf8(failed.write().unwrap()).unwrap().replacen("\"format\":2", "\"format\":1", 1);
+    assert!(matches!(Proposal::read(as_before.as_bytes(), &limits()), Err(ProposalError::Malformed(_))));
 }
 
 /// Copies of one proposal with some genuine signatures and some that are not.

@@ -37,9 +37,9 @@ pub struct Propose {
     /// Rebuild a proposal that was overtaken on what is live now: its id, or its file
     #[arg(long, value_name = "PROPOSAL", conflicts_with_all = ["recipes", "withdraw", "renew", "replace"])]
     pub rebase: Option<String>,
-    /// Go on although the last preflight failed and none has passed since
-    #[arg(long)]
-    pub despite_preflight: bool,
+    /// Go on although the last preflight failed and none has passed since; say why: whoever signs next reads it
+    #[arg(long, value_name = "TEXT")]
+    pub despite_preflight: Option<String>,
     /// With --key: do not ask before signing; needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,

@@ -21,7 +21,7 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::{ProblemKind, ProposalOutcome, ProposalRequest, ProposalStatus, ProposeResponse},
-    proposal::{self, Changes, Proposal, Signing, signing::names},
+    proposal::{self, Changes, FailedPreflight, Proposal, Signing, signing::names},
     recipe::{Lane, Recipe, Slug, published},
 };
 use std::{
@@ -89,10 +89,17 @@ pub async fn run(
     let mut proposal = publish::draft(lane, &base, &plan, &withdraw, now, limits)?;
     let examined = publish::examine(&proposal, &base, now, limits)?;
     publish::say(format, &examined.describe(base.live(), now))?;
-    if command.rebase.is_none() {
-        publish::say(format, &publish::preflights(&wishes.recipes, &plan, now, limits))?;
-        publish::check_preflights(&wishes.recipes, &plan, command.despite_preflight, limits)?;
-    }
+    let failed = match &wishes.old {
+        // On a new base it is what it was.
+        Some(old) if command.rebase.is_some() => old.failed_preflights().to_vec(),
+        _ => {
+            publish::say(format, &publish::preflights(&wishes.recipes, &plan, now, limits))?;
+            let despite = command.despite_preflight.as_deref();
+            publish::check_preflights(&wishes.recipes, &plan, despite, limits)?
+        }
+    };
+    publish::say(format, &failed_preflights(&failed, now))?;
+    proposal = proposal.despite(failed);
     let authority = signers::authority(&base.targets, lane)?;
     if let Some(old) = &wishes.old {
         let signed = old.signing(authority, limits).map(|signing| signing.signed).unwrap_or_default();
@@ -190,6 +197,21 @@ fn voided(old: &Proposal, whose: &str, nobody: bool) -> String {
     }
     format!(
         "It takes the place of proposal {id}. VOID: the signatures of {whose}, which were for other bytes; they must sign anew."
+    )
+}
+
+/// The preflights that failed, for whoever signs.
+pub(super) fn failed_preflights(failed: &[FailedPreflight], now: Timestamp) -> String {
+    if failed.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = failed
+        .iter()
+        .map(|one| format!("\n  {} {}: {:?}", one.path, output::distance(one.failed, now), one.reason))
+        .collect();
+    format!(
+        "PREFLIGHT FAILED, and it was proposed all the same. So says whoever made the proposal; nobody signed it, so ask them:{}",
+        lines.concat()
     )
 }
 

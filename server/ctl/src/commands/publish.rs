@@ -24,8 +24,8 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::{ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
-    proposal::{self, Change, Changes, Examined, Proposal, Unfit},
-    recipe::{Lane, Recipe, RecipeName, Slug, published},
+    proposal::{self, Change, Changes, Examined, FailedPreflight, Proposal, Unfit},
+    recipe::{Lane, Recipe, RecipeName, Slug, one_line, published},
     targeting::KnownWords,
     trust::{
         Signer, TrustError, TrustState,
@@ -70,7 +70,7 @@ pub async fn run(
     let examined = examine(&proposal, &base, now, limits)?;
     say(format, &examined.describe(base.live(), now))?;
     say(format, &preflights(&wishes, &plan, now, limits))?;
-    check_preflights(&wishes, &plan, command.despite_preflight, limits)?;
+    check_preflights(&wishes, &plan, command.despite_preflight.as_deref(), limits)?;
 
     let signers = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
     sign(&mut proposal, &signers, &base)?;
@@ -279,34 +279,40 @@ fn signed<'a>(
     wishes.iter().filter(|(_, recipe)| plan.get(&recipe.path()) != Some(&Change::Unchanged))
 }
 
-/// Nobody signs a recipe whose last preflight failed, unless they say that they mean it.
+/// Nobody signs a recipe whose last preflight failed, unless they say why. Gives those that are signed all the same.
 ///
 /// # Errors
 /// One failed.
 pub(super) fn check_preflights(
     wishes: &[(PathBuf, Recipe)],
     plan: &Changes,
-    despite: bool,
+    despite: Option<&str>,
     limits: &Limits,
-) -> Result<(), Failure> {
-    let failed = |(file, recipe): &&(PathBuf, Recipe)| record::last(file, recipe, limits).failed();
-    let Some((file, recipe)) = signed(wishes, plan).find(failed) else { return Ok(()) };
-    if despite {
+) -> Result<Vec<FailedPreflight>, Failure> {
+    let failed = |(file, recipe): &(PathBuf, Recipe)| record::last(file, recipe, limits).failed();
+    let mut all = Vec::new();
+    for (wish, failed) in signed(wishes, plan).filter_map(|wish| Some((wish, failed(wish)?))) {
+        let (file, recipe) = wish;
+        let path = recipe.path();
+        let Some(reason) = despite else {
+            return Err(Failure::no(
+                FailureKind::PreflightFailed,
+                format!(
+                    "The last preflight of {path} FAILED. Nothing was signed. Correct the recipe and prove it:\n  {}\n\
+                     Only where you know better than the preflight: the same again with --despite-preflight TEXT, which says why.",
+                    record::command(file)
+                ),
+            ));
+        };
+        let reason = one_line(reason, limits.proposal.reason).map_err(|why| {
+            Failure::usage(FailureKind::NoReason, format!("--despite-preflight: {why}. Nothing was signed."))
+        })?;
         output::warn(&format!(
-            "the last preflight of {} failed, and it is signed all the same.",
-            recipe.path()
+            "the last preflight of {path} failed, and it is signed all the same: {reason:?}"
         ));
-        return Ok(());
+        all.push(FailedPreflight { path, failed, reason: reason.to_owned() });
     }
-    Err(Failure::no(
-        FailureKind::PreflightFailed,
-        format!(
-            "The last preflight of {} FAILED. Nothing was signed. Correct the recipe and prove it:\n  {}\n\
-             Only where you know better than the preflight: the same again with --despite-preflight.",
-            recipe.path(),
-            record::command(file)
-        ),
-    ))
+    Ok(all)
 }
 
 /// Words before the answer: on standard output for people, aside when a script waits for JSON.

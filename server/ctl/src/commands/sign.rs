@@ -116,6 +116,7 @@ pub async fn run(
     let authority = signers::authority(&base.targets, lane)?;
     check_unaltered(proposal.broken(authority, limits))?;
     publish::say(format, &examined.describe(base.live(), now))?;
+    publish::say(format, &propose::failed_preflights(proposal.failed_preflights(), now))?;
 
     // Signatures of keys that do not count are left out here, whoever put them there.
     let mut proposal = proposal.merged(&proposal, authority, limits).map_err(|error| {

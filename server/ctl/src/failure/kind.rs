@@ -195,7 +195,7 @@ kinds! {
     TooManyAddons "too-many-addons": "there are more add-ons than one preflight takes",
         "name a part of them with `--addons`";
     PreflightFailed "preflight-failed": "the last preflight of a recipe failed, and none has passed since",
-        "correct the recipe and run `mulberryctl preflight`; `--despite-preflight` where you know better";
+        "correct the recipe and run `mulberryctl preflight`; `--despite-preflight TEXT` where you know better";
     TooManyTimes "too-many-times": "more times are named than one preflight judges at",
         "run it again for the others";
     ExpectDisabled "expect-disabled": "`--expect-disabled` is given for a recipe that may disable nothing",

@@ -20,6 +20,7 @@ fn request(made: &Made) -> ProposalRequest {
         metadata: publish.metadata,
         recipes: publish.recipes,
         withdraw: publish.withdraw,
+        failed_preflights: vec![],
         base: None,
     };
     ProposalRequest { proposal: document, replaces: None }
@@ -156,7 +157,8 @@ fn what_could_not_be_published_is_refused_when_it_is_made() {
         kind(make(&state, asked, start(), &Limits::default()))
     };
     assert_eq!(asked(&|asked| asked.proposal.role = Role::Root), ProblemKind::ProposalRefused);
-    assert_eq!(asked(&|asked| asked.proposal.format = 2), ProblemKind::ProposalRefused);
+    assert_eq!(asked(&|asked| asked.proposal.format = 3), ProblemKind::ProposalRefused);
+    assert_eq!(asked(&|asked| asked.proposal.format = 0), ProblemKind::ProposalRefused);
     assert_eq!(asked(&|asked| asked.proposal.base = Some(Base64(vec![]))), ProblemKind::MalformedRequest);
     assert_eq!(asked(&|asked| asked.proposal.metadata.0.push(b'x')), ProblemKind::TrustRefused);
     assert_eq!(asked(&|asked| asked.replaces = Some("00".repeat(32))), ProblemKind::UnknownProposal);

@@ -34,7 +34,8 @@ async fn hand_in(core: &Arc<Core>, request: CeremonyRequest) -> Result<CeremonyR
 fn proposed(lane: &Proposal) -> ProposalRequest {
     let PublishRequest { metadata, recipes, withdraw } = lane.request();
     let role = Role::from(lane.lane);
-    let proposal = Document { format: 1, role, metadata, recipes, withdraw, base: None };
+    let proposal =
+        Document { format: 1, role, metadata, recipes, withdraw, failed_preflights: vec![], base: None };
     ProposalRequest { proposal, replaces: None }
 }
 
