@@ -13,6 +13,7 @@ use tokio_util::either::Either;
 use crate::connections::seat::Seat;
 use crate::services::Core;
 
+mod access;
 pub mod ceremonies;
 pub mod dockerflow;
 pub mod ledger;
@@ -22,15 +23,11 @@ pub mod operators;
 pub mod problem;
 pub mod proposals;
 pub mod public;
+pub mod routes;
 
 /// Any address that nothing else answers.
 pub async fn not_found(request: HttpRequest) -> problem::ProblemAnswer {
     problem::not_found(request.path())
-}
-
-/// Any method that an address does not take.
-pub async fn method_not_allowed(request: HttpRequest) -> problem::ProblemAnswer {
-    problem::method_not_allowed(request.method().as_str())
 }
 
 /// Middleware that refuses bodies where none belongs, counts each request once it is answered, by what it was for, and logs it:

@@ -12,61 +12,42 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use mulberry_shared::operators::{Address, address};
+
 use crate::capacity::Capacity;
 use crate::connections::bounds::Cut;
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What a request was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Endpoint {
-    Timestamp,
-    Metadata,
-    Targets,
-    Live,
-    Health,
-    Status,
-    Lanes,
-    Proposals,
-    Gates,
-    Ledger,
-    Metrics,
-    Other,
-}
+/// What requests are counted as: those of the public listener, the commonest first, those of the operators', and all others.
+const ENDPOINTS: [&str; 14] = [
+    "timestamp",
+    "metadata",
+    "targets",
+    "live",
+    "health",
+    address::STATUS.label,
+    address::LANE.label,
+    address::PROPOSALS.label,
+    address::CEREMONIES.label,
+    address::GATE.label,
+    address::LEDGER.label,
+    address::METRICS.label,
+    address::OPENAPI.label,
+    OTHER,
+];
 
-impl Endpoint {
-    /// Each at its own number.
-    const ALL: [(Self, &'static str); 12] = [
-        (Self::Timestamp, "timestamp"),
-        (Self::Metadata, "metadata"),
-        (Self::Targets, "targets"),
-        (Self::Live, "live"),
-        (Self::Health, "health"),
-        (Self::Status, "status"),
-        (Self::Lanes, "lanes"),
-        (Self::Proposals, "proposals"),
-        (Self::Gates, "gates"),
-        (Self::Ledger, "ledger"),
-        (Self::Metrics, "metrics"),
-        (Self::Other, "other"),
-    ];
+const OTHER: &str = "other";
 
-    fn of(path: &str) -> Self {
-        match path {
-            "/metadata/timestamp.json" => Self::Timestamp,
-            "/api/v1/live" => Self::Live,
-            "/api/v1/status" => Self::Status,
-            "/api/v1/ledger" => Self::Ledger,
-            "/metrics" => Self::Metrics,
-            _ if path.starts_with("/metadata/") => Self::Metadata,
-            _ if path.starts_with("/targets/") => Self::Targets,
-            _ if path.starts_with("/__") => Self::Health,
-            _ if path.starts_with("/api/v1/lanes/") => Self::Lanes,
-            _ if path.starts_with("/api/v1/proposals") => Self::Proposals,
-            _ if path.starts_with("/api/v1/gates/") => Self::Gates,
-            _ => Self::Other,
-        }
+fn endpoint(path: &str) -> &'static str {
+    match path {
+        "/metadata/timestamp.json" => "timestamp",
+        "/api/v1/live" => "live",
+        _ if path.starts_with("/metadata/") => "metadata",
+        _ if path.starts_with("/targets/") => "targets",
+        _ if path.starts_with("/__") => "health",
+        _ => Address::label_of(path).unwrap_or(OTHER),
     }
 }
 
@@ -184,7 +165,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("mulberry");
         let requests = Family::<RequestLabels, Counter>::default();
         let of = |endpoint, status| requests.get_or_create(&RequestLabels { endpoint, status }).clone();
-        let by_class = Endpoint::ALL.map(|(_, endpoint)| CLASSES.map(|status| of(endpoint, status))).to_vec();
+        let by_class = ENDPOINTS.map(|endpoint| CLASSES.map(|status| of(endpoint, status))).to_vec();
         registry.register("http_requests", "Requests answered, on both listeners", requests);
         let build = Info::new(vec![
             ("version", env!("CARGO_PKG_VERSION")),
@@ -248,7 +229,9 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a request for `path` that was answered with this status code.
     pub fn count_request(&self, path: &str, status: u16) {
-        let endpoint = self.requests.get(Endpoint::of(path) as usize);
+        let counted_as = endpoint(path);
+        let place = ENDPOINTS.iter().position(|known| *known == counted_as);
+        let endpoint = place.and_then(|place| self.requests.get(place));
         let class = usize::from(status / 100).saturating_sub(1);
         if let Some(counter) = endpoint.and_then(|classes| classes.get(class)) {
             counter.inc();
@@ -327,8 +310,8 @@ mod tests {
         for (number, (cut, _)) in Cut::ALL.into_iter().enumerate() {
             assert_eq!(cut as usize, number);
         }
-        for (number, (endpoint, _)) in Endpoint::ALL.into_iter().enumerate() {
-            assert_eq!(endpoint as usize, number);
+        for address in Address::ALL {
+            assert!(ENDPOINTS.contains(&address.label), "{}", address.path);
         }
     }
 

@@ -14,11 +14,13 @@ use crate::digest::Sha256Digest;
 pub use crate::gates::GateState;
 use crate::recipe::Opens;
 
+pub mod address;
 mod ceremonies;
 mod gates;
 mod problem;
 mod proposals;
 
+pub use address::Address;
 pub use ceremonies::{
     CeremoniesResponse, CeremonyPart, CeremonyRequest, CeremonyResponse, CeremonyStatus, DroppedCeremony,
     ShownCeremony,
@@ -33,24 +35,6 @@ pub use proposals::{
 
 /// Media type of every error answer (RFC 9457 section 3).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
-
-/// Where the ledger is exported.
-pub const LEDGER_PATH: &str = "/api/v1/ledger";
-
-/// Path of `GET` status.
-pub const STATUS_PATH: &str = "/api/v1/status";
-
-/// Path prefix of `POST` lane metadata: `/api/v1/lanes/{lane}`.
-pub const LANES_PATH: &str = "/api/v1/lanes";
-
-/// Path of `GET` and `POST` proposals, and prefix of one: `/api/v1/proposals/{id}`.
-pub const PROPOSALS_PATH: &str = "/api/v1/proposals";
-
-/// Path of `GET` and `POST` ceremonies, and prefix of one: `/api/v1/ceremonies/{id}`.
-pub const CEREMONIES_PATH: &str = "/api/v1/ceremonies";
-
-/// Path prefix of `PUT` gate: `/api/v1/gates/{lane}/{slug}`.
-pub const GATES_PATH: &str = "/api/v1/gates";
 
 /// Bytes that travel as standard base64 text with padding.
 #[derive(Clone, PartialEq, Eq)]

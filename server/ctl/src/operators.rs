@@ -10,10 +10,10 @@ use mulberry_shared::{
     ceremony::Ceremony,
     limits::Limits,
     operators::{
-        CEREMONIES_PATH, CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DropResponse,
-        DroppedCeremony, GATES_PATH, GateRequest, GateResponse, LANES_PATH, LEDGER_PATH, PROPOSALS_PATH,
-        Problem, ProblemKind, ProposalRequest, ProposalResponse, ProposalsResponse, ProposeResponse,
-        PublishRequest, PublishResponse, STATUS_PATH, ShownCeremony, SignatureRequest, StatusResponse,
+        Address, CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DropResponse,
+        DroppedCeremony, GateRequest, GateResponse, Problem, ProblemKind, ProposalRequest, ProposalResponse,
+        ProposalsResponse, ProposeResponse, PublishRequest, PublishResponse, ShownCeremony, SignatureRequest,
+        StatusResponse, address,
     },
     proposal::{self, Proposal},
     recipe::RecipePath,
@@ -49,7 +49,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn status(&self) -> Result<StatusResponse, Failure> {
-        self.call(Method::GET, STATUS_PATH, None::<&()>).await
+        self.call(Method::GET, address::STATUS.path, None::<&()>).await
     }
 
     /// Hands over signed lane metadata. The answer means that it is durable and served.
@@ -57,7 +57,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn publish(&self, lane: &str, request: &PublishRequest) -> Result<PublishResponse, Failure> {
-        self.call(Method::POST, &format!("{LANES_PATH}/{lane}"), Some(request)).await
+        self.call(Method::POST, &address::LANE.with(&[&lane]), Some(request)).await
     }
 
     /// Sets a gate. The answer means that it is durable and served.
@@ -65,16 +65,16 @@ impl Operators {
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn gate(&self, recipe: &RecipePath, request: &GateRequest) -> Result<GateResponse, Failure> {
-        let path = format!("{GATES_PATH}/{}/{}", recipe.lane, recipe.slug);
+        let path = address::GATE.with(&[&recipe.lane, &recipe.slug]);
         self.call(Method::PUT, &path, Some(request)).await
     }
 
-    /// Hands in a proposal, or more signatures of one.
+    /// Submits a proposal, or more signatures of one.
     ///
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn propose(&self, request: &ProposalRequest) -> Result<ProposeResponse, Failure> {
-        self.call(Method::POST, PROPOSALS_PATH, Some(request)).await
+        self.call(Method::POST, address::PROPOSALS.path, Some(request)).await
     }
 
     /// What waits for whom, as the server describes it.
@@ -82,7 +82,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn proposals(&self) -> Result<ProposalsResponse, Failure> {
-        self.call(Method::GET, PROPOSALS_PATH, None::<&()>).await
+        self.call(Method::GET, address::PROPOSALS.path, None::<&()>).await
     }
 
     /// One proposal, which must have the id that was asked for: nothing else is believed of it.
@@ -90,7 +90,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, a problem document, or another proposal than was asked for.
     pub async fn proposal(&self, id: &str, limits: &Limits) -> Result<Proposal, Failure> {
-        let path = place(id)?;
+        let path = place(&address::PROPOSAL, id)?;
         let answer: ProposalResponse = self.call(Method::GET, &path, None::<&()>).await?;
         let refused = |what: String| {
             Failure::refused(
@@ -107,12 +107,12 @@ impl Operators {
         Err(refused(format!("what it sent is {found}, another one, so the server is not to be believed")))
     }
 
-    /// Hands in one person's signature.
+    /// Submits one person's signature.
     ///
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn sign(&self, id: &str, request: &SignatureRequest) -> Result<ProposeResponse, Failure> {
-        self.call(Method::POST, &format!("{}/signatures", place(id)?), Some(request)).await
+        self.call(Method::POST, &place(&address::PROPOSAL_SIGNATURES, id)?, Some(request)).await
     }
 
     /// Gives a proposal up.
@@ -120,7 +120,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn drop_proposal(&self, id: &str, request: &DropRequest) -> Result<DropResponse, Failure> {
-        self.call(Method::POST, &format!("{}/drop", place(id)?), Some(request)).await
+        self.call(Method::POST, &place(&address::PROPOSAL_DROP, id)?, Some(request)).await
     }
 
     /// An export of the ledger, of at most `most` bytes.
@@ -128,7 +128,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, too long, or a problem document.
     pub async fn ledger(&self, most: u64) -> Result<Vec<u8>, Failure> {
-        let url = self.endpoint.join(LEDGER_PATH)?;
+        let url = self.endpoint.join(address::LEDGER.path)?;
         let request = self.endpoint.client().get(url).bearer_auth(&self.token);
         let answer = self.endpoint.send(request, most).await.map_err(|why| {
             let base = self.endpoint.base();
@@ -143,12 +143,12 @@ impl Operators {
         if answer.status.is_success() { Ok(answer.body) } else { Err(problem(answer.status, &answer.body)) }
     }
 
-    /// Hands in a ceremony, or more signatures of one.
+    /// Submits a ceremony, or more signatures of one.
     ///
     /// # Errors
     /// Unreachable, or a problem document.
-    pub async fn hand_in_ceremony(&self, request: &CeremonyRequest) -> Result<CeremonyResponse, Failure> {
-        self.call(Method::POST, CEREMONIES_PATH, Some(request)).await
+    pub async fn submit_ceremony(&self, request: &CeremonyRequest) -> Result<CeremonyResponse, Failure> {
+        self.call(Method::POST, address::CEREMONIES.path, Some(request)).await
     }
 
     /// The ceremonies that wait, as the server describes them.
@@ -156,7 +156,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, or a problem document.
     pub async fn ceremonies(&self) -> Result<CeremoniesResponse, Failure> {
-        self.call(Method::GET, CEREMONIES_PATH, None::<&()>).await
+        self.call(Method::GET, address::CEREMONIES.path, None::<&()>).await
     }
 
     /// One ceremony, which must have the id that was asked for: nothing else is believed of it. `None` when there is none.
@@ -164,8 +164,7 @@ impl Operators {
     /// # Errors
     /// Unreachable, a problem document, or another one than was asked for.
     pub async fn shown_ceremony(&self, id: &str, limits: &Limits) -> Result<Option<Ceremony>, Failure> {
-        place(id)?;
-        let path = format!("{CEREMONIES_PATH}/{id}");
+        let path = place(&address::CEREMONY, id)?;
         let answer: ShownCeremony = match self.call(Method::GET, &path, None::<&()>).await {
             Err(failure) if failure.kind == Kind::from(ProblemKind::UnknownProposal) => return Ok(None),
             other => other?,
@@ -194,8 +193,7 @@ impl Operators {
         id: &str,
         request: &DropRequest,
     ) -> Result<Option<DroppedCeremony>, Failure> {
-        place(id)?;
-        match self.call(Method::POST, &format!("{CEREMONIES_PATH}/{id}/drop"), Some(request)).await {
+        match self.call(Method::POST, &place(&address::CEREMONY_DROP, id)?, Some(request)).await {
             Err(failure) if failure.kind == Kind::from(ProblemKind::UnknownProposal) => Ok(None),
             other => other.map(Some),
         }
@@ -248,10 +246,10 @@ impl Operators {
     }
 }
 
-/// Where a proposal lies, by the first digits of its id.
-fn place(id: &str) -> Result<String, Failure> {
+/// The address of a proposal or ceremony, by the first digits of its id.
+fn place(address: &Address, id: &str) -> Result<String, Failure> {
     if proposal::is_prefix(id) {
-        return Ok(format!("{PROPOSALS_PATH}/{id}"));
+        return Ok(address.with(&[&id]));
     }
     let sentence = format!("{id:?} is no id of a proposal: give at least 6 of its hexadecimal digits.");
     Err(Failure::usage(FailureKind::NoSuchProposal, sentence))

@@ -7,31 +7,30 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use mulberry_shared::operators::{Problem, Scope};
+use mulberry_shared::operators::{Problem, address};
 use tokio::sync::mpsc;
 
-use super::operators::authorise;
+use super::access::{By, Read};
 use super::problem::ProblemAnswer;
 use crate::connections::seat::Seat;
 use crate::export::socket::STALLED;
 use crate::ledger::LedgerError;
 use crate::services::Core;
-use crate::tokens::LiveTokens;
 
 /// JSON Lines have no registered type; this one is in common use.
 const MEDIA_TYPE: &str = "application/jsonl";
 
 /// Export every event of the ledger, as JSON Lines. Any token may.
-#[utoipa::path(get, path = "/api/v1/ledger", security(("token" = [])), responses(
+#[utoipa::path(get, path = address::LEDGER.path, responses(
     (status = 200, description = "a header line, then one event a line", body = String, content_type = "application/jsonl"),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ledger(
+    by: By<Read>,
     request: HttpRequest,
     core: Data<Core>,
-    tokens: Data<LiveTokens>,
 ) -> Result<HttpResponse, ProblemAnswer> {
-    let actor = authorise(&request, &tokens, Scope::Read)?;
+    let actor = by.actor;
     let mut export = core.export_remotely()?;
     if let Some(seat) = request.conn_data::<Seat>() {
         seat.excuse();

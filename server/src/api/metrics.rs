@@ -1,27 +1,21 @@
 //! `GET /metrics` on the operators' listener. Needs a token as everything there does: any will do.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use mulberry_shared::operators::{Problem, ProblemKind, Scope};
+use mulberry_shared::operators::{Problem, ProblemKind, address};
 
-use super::operators::authorise;
+use super::access::{By, Read};
 use super::problem::ProblemAnswer;
 use crate::metrics::MEDIA_TYPE;
 use crate::services::Core;
-use crate::tokens::LiveTokens;
 
 /// Figures for a monitoring system, as OpenMetrics text. Any token may.
-#[utoipa::path(get, path = "/metrics", security(("token" = [])), responses(
+#[utoipa::path(get, path = address::METRICS.path, responses(
     (status = 200, body = String, content_type = "application/openmetrics-text"),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn metrics(
-    request: HttpRequest,
-    core: Data<Core>,
-    tokens: Data<LiveTokens>,
-) -> Result<HttpResponse, ProblemAnswer> {
-    authorise(&request, &tokens, Scope::Read)?;
+pub(super) async fn metrics(_by: By<Read>, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
     let text = core.metrics().encode(&core.reading()).map_err(|error| {
         ProblemAnswer::new(ProblemKind::Internal, error.to_string(), "look at the server's log")
     })?;

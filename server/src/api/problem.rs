@@ -74,16 +74,12 @@ pub fn not_found(path: &str) -> ProblemAnswer {
     ProblemAnswer::new(ProblemKind::NotFound, format!("there is nothing at {path}"), "check the address")
 }
 
-/// The address does not take this method.
+/// The address takes other methods than this.
 #[must_use]
-pub fn method_not_allowed(method: &str) -> ProblemAnswer {
+pub fn method_not_allowed(method: &str, allow: &str) -> ProblemAnswer {
     let method: String = method.chars().take(20).collect();
     let detail = format!("this address does not take {method}");
-    ProblemAnswer::new(
-        ProblemKind::MethodNotAllowed,
-        detail,
-        "see /api/v1/openapi.json on the operators' listener",
-    )
+    ProblemAnswer::new(ProblemKind::MethodNotAllowed, detail, format!("it takes {allow}"))
 }
 
 /// A request of this method came with a body.

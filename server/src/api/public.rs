@@ -10,7 +10,8 @@ use actix_web::{HttpResponse, Resource, ResponseError as _};
 
 use mulberry_shared::trust::location;
 
-use super::{dockerflow, live, method_not_allowed, problem};
+use super::routes::{not_allowed, resource};
+use super::{dockerflow, live, problem};
 use crate::served::{Caching, ServedFile};
 use crate::services::Core;
 
@@ -35,11 +36,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// which takes longer than all the rest of its answer.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(
-            web::resource("/api/v1/live")
-                .route(web::get().to(live::stream))
-                .default_service(web::to(method_not_allowed)),
-        )
+        .service(resource("/api/v1/live", vec![(Method::GET, web::get().to(live::stream))]))
         .service(readable("/__heartbeat__", dockerflow::heartbeat))
         .service(readable("/__lbheartbeat__", dockerflow::lbheartbeat))
         .service(readable("/__version__", dockerflow::version))
@@ -53,10 +50,7 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: actix_web::Responder + 'static,
 {
-    web::resource(path)
-        .route(web::get().to(handler))
-        .route(web::head().to(handler))
-        .default_service(web::to(method_not_allowed))
+    resource(path, vec![(Method::GET, web::get().to(handler)), (Method::HEAD, web::head().to(handler))])
 }
 
 /// What is at all other addresses.
@@ -69,7 +63,7 @@ fn file_or_nothing(request: ServiceRequest) -> Ready<Result<ServiceResponse, act
     let answer = match request.app_data::<Data<Core>>() {
         _ if !is_file => problem::not_found(path).error_response(),
         _ if !matches!(*request.method(), Method::GET | Method::HEAD) => {
-            problem::method_not_allowed(request.method().as_str()).error_response()
+            not_allowed(request.method(), "GET, HEAD")
         }
         Some(core) => file(name, request.headers(), core),
         None => HttpResponse::InternalServerError().finish(),

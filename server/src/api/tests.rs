@@ -57,7 +57,7 @@ impl Lab {
             .app_data(Data::from(self.core.clone()))
             .app_data(Data::new(LiveTokens::at(self.folder.path().join("tokens.json"))))
             .wrap_fn(super::observe)
-            .configure(super::operators::configure);
+            .configure(super::routes::configure);
         call_service(&init_service(app).await, request.to_request()).await
     }
 
@@ -196,10 +196,11 @@ async fn a_token_is_needed_and_must_cover_what_is_asked() {
         assert_eq!(problem(lab.operators(request).await).await, (403, ProblemKind::Forbidden));
     }
     assert!(lab.core.served().state.recipes().next().is_none());
-    for token in [&reader, &gates, &publisher] {
+    for (token, name) in [(&reader, "reader"), (&gates, "gates"), (&publisher, "publisher")] {
         let answer = lab.operators(with(status(), token)).await;
         assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
-        assert_eq!(body::<StatusResponse>(answer).await, lab.core.status());
+        let expected = StatusResponse { asked_by: Some(name.to_owned()), ..lab.core.status() };
+        assert_eq!(body::<StatusResponse>(answer).await, expected);
     }
     tokens::revoke(&lab.folder.path().join("tokens.json"), "publisher", start()).unwrap();
     let answer = lab.operators(with(publish(), &publisher)).await;
@@ -328,6 +329,26 @@ async fn proposals_are_made_listed_signed_and_given_up_over_http() {
     let dropped: DropResponse = body(lab.operators(with(dropping(&id), &mei)).await).await;
     assert_eq!(dropped.dropped.id, answer.id);
     assert_eq!(lab.core.status().proposals_waiting, 0);
+}
+
+#[actix_web::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let lab = Lab::new().await;
+    for (path, allow) in [
+        ("/api/v1/status", "GET"),
+        ("/api/v1/proposals", "GET, POST"),
+        ("/api/v1/gates/emergency/a", "PUT"),
+        ("/api/v1/openapi.json", "GET"),
+    ] {
+        let answer = lab.operators(TestRequest::delete().uri(path)).await;
+        assert_eq!(text(&answer, header::ALLOW), allow, "{path}");
+    }
+    for (path, allow) in
+        [("/api/v1/live", "GET"), ("/__heartbeat__", "GET, HEAD"), ("/metadata/timestamp.json", "GET, HEAD")]
+    {
+        let answer = lab.public(TestRequest::delete().uri(path)).await;
+        assert_eq!(text(&answer, header::ALLOW), allow, "{path}");
+    }
 }
 
 #[actix_web::test]

@@ -205,7 +205,7 @@ fn operators_server(
                 .app_data(data.clone())
                 .app_data(tokens.clone())
                 .wrap_fn(api::observe)
-                .configure(api::operators::configure)
+                .configure(api::routes::configure)
         })
         .map_err(|error| cannot_listen(at, &error))
 }

@@ -262,7 +262,7 @@ async fn hand_in(
     around: &Around<'_>,
 ) -> Result<Exit, Failure> {
     let request = CeremonyRequest { ceremony: ceremony.clone().without_base().document() };
-    let response = server.hand_in_ceremony(&request).await?;
+    let response = server.submit_ceremony(&request).await?;
     around.format.print(
         || words(&response, ceremony) + &of_tokens(leaving),
         || {

@@ -160,7 +160,7 @@ async fn a_flood_of_idle_sockets_from_one_address_keeps_neither_operators_nor_po
     let (data, tokens) = (Data::from(core.clone()), Data::new(LiveTokens::at(tokens)));
     let app = move || {
         let app = App::new().app_data(data.clone()).app_data(tokens.clone()).wrap_fn(api::observe);
-        app.configure(api::operators::configure)
+        app.configure(api::routes::configure)
     };
     let (operators_server, operators_at) = listener("operators", operators.clone()).serve(app).unwrap();
     let data = Data::from(core.clone());
