@@ -38,10 +38,11 @@ use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::clock::ClockStanding;
 use mulberry_shared::decide::{Consent, EditionView, Input, decide};
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::{Edition, OnlineRole, TrustState, Waiver};
 use mulberry_shared::enrolment;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::Verifies;
-use mulberry_shared::trust::{Edition, OnlineRole, TrustError, TrustState, Waiver};
+use mulberry_shared::tuf::TrustError;
 
 use crate::apply::apply;
 use crate::config::Facts;

@@ -4,7 +4,7 @@
 //! refused leaves no trace on disk.
 
 use mulberry_shared::bundle::{Bundle, Unfit};
-use mulberry_shared::trust::{Edition, OnlineRole, Waiver};
+use mulberry_shared::edition::{Edition, OnlineRole, Waiver};
 
 use crate::driver::{Agent, Begun, RunError, load_trust};
 use crate::refresh::sentence;

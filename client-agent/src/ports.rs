@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mulberry_shared::trust::Reply;
+use mulberry_shared::tuf::Reply;
 use mulberry_shared::xpi::ReadAt;
 use serde::{Deserialize, Serialize};
 

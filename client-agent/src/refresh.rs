@@ -11,8 +11,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::edition::{Refresh, TrustState};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{Next, Outcome, Refresh, RefreshReport, Reply, TrustState};
+use mulberry_shared::tuf::{Next, Outcome, RefreshReport, Reply};
 
 use crate::backoff::Dice;
 use crate::ports::{Clock, Fetched, Transport};

@@ -7,8 +7,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use mulberry_shared::answer::plain;
 use mulberry_shared::clock::{self, ClockStanding};
+use mulberry_shared::edition::Edition;
 use mulberry_shared::exit::Exit;
-use mulberry_shared::trust::Edition;
 use serde::Serialize;
 
 use crate::passes::{Pass, Records};

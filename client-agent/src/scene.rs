@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::decide::Consent;
+use mulberry_shared::edition::TrustState;
 use mulberry_shared::gates::{Gate, GateState, Gates};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{
@@ -15,7 +16,6 @@ use mulberry_shared::recipe::{
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::status::Status;
 use mulberry_shared::targeting::Targeting;
-use mulberry_shared::trust::TrustState;
 use mulberry_shared::x509::Certificate;
 
 use crate::backoff::Dice;

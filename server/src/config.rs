@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use mulberry_shared::edition::OnlineRole;
 use mulberry_shared::operators::Scope;
-use mulberry_shared::trust::OnlineRole;
 
 pub use connections::ConnectionArgs;
 pub use run::{InTheClear, OperatorsTransport, RunArgs};

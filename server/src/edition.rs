@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::profile;
+use mulberry_shared::edition::write::{self, Life};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, LedgerHead};
-use mulberry_shared::trust::metadata::{self, Snapshot, TargetFile, Targets};
-use mulberry_shared::trust::write::{self, Life};
-use mulberry_shared::trust::{TrustError, TrustErrorKind, Verified, profile, verify};
+use mulberry_shared::tuf::metadata::{self, Snapshot, TargetFile, Targets};
+use mulberry_shared::tuf::{TrustError, TrustErrorKind, Verified, verify};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::watch::Doubt;

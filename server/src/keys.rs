@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mulberry_shared::trust::metadata::{Root, Targets};
-use mulberry_shared::trust::threshold::Authority;
-use mulberry_shared::trust::{Ed25519Signer, Key, Signer, TrustError, Verified, profile};
+use mulberry_shared::edition::profile;
+use mulberry_shared::tuf::metadata::{Root, Targets};
+use mulberry_shared::tuf::threshold::Authority;
+use mulberry_shared::tuf::{Ed25519Signer, Key, Signer, TrustError, Verified};
 
 use crate::files::{self, FileError};
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::profile;
 use mulberry_shared::ledger::{continuation, links};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{location, profile};
+use mulberry_shared::tuf::location;
 
 use crate::edition::Edition;
 use crate::services::clients::Clients;

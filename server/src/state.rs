@@ -9,14 +9,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mulberry_shared::ceremony::Live;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::profile;
 use mulberry_shared::gates::Gates;
 use mulberry_shared::ledger::continuation::Continuations;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, LedgerHead};
 use mulberry_shared::recipe::{Lane, Recipe, RecipePath, published};
-use mulberry_shared::trust::metadata::{Root, TargetFile, Targets};
-use mulberry_shared::trust::{TrustError, Verified, profile, verify};
+use mulberry_shared::tuf::metadata::{Root, TargetFile, Targets};
+use mulberry_shared::tuf::{TrustError, Verified, verify};
 
 use crate::event::Event;
 use crate::ledger::{self, LedgerError};

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::edition::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, Scope};
 use mulberry_shared::recipe::{
@@ -13,8 +14,7 @@ use mulberry_shared::recipe::{
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
-use mulberry_shared::trust::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, Root, Signer, Targets, Verified};
+use mulberry_shared::tuf::{Ed25519Signer, Root, Signer, Targets, Verified};
 
 use crate::clock::SetClock;
 use crate::edition::store::MemoryEdition;
@@ -69,7 +69,7 @@ pub(crate) fn usual_keys() -> Arc<dyn KeySource> {
     Arc::new(Keys([101, 102, 103]))
 }
 
-fn sign<T: mulberry_shared::trust::metadata::Body>(body: &T, numbers: &[u8]) -> Base64 {
+fn sign<T: mulberry_shared::tuf::metadata::Body>(body: &T, numbers: &[u8]) -> Base64 {
     let signers: Vec<_> = numbers.iter().map(|number| key(*number)).collect();
     let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
     Base64(write::sign(body, &signers).unwrap())

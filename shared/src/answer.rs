@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::recipe::shows;
+use crate::text::shows;
 
 /// Standard output took no more of an answer.
 #[derive(Debug, thiserror::Error)]

@@ -19,8 +19,8 @@ use crate::json;
 use crate::limits::{Limits, TrustLimits};
 use crate::recipe::RecipePath;
 use crate::sampling::BasisPoints;
-use crate::trust::threshold::{self, Authority, Signature};
-use crate::trust::{KeyId, Signer, Targets, TrustError, write};
+use crate::tuf::threshold::{self, Authority, Signature};
+use crate::tuf::{KeyId, Signer, Targets, TrustError, write};
 
 pub mod file;
 
@@ -177,8 +177,8 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::error::TrustErrorKind;
-    use crate::trust::test_repository::{Repository, signer};
+    use crate::edition::test_repository::{Repository, signer};
+    use crate::tuf::error::TrustErrorKind;
 
     pub(super) fn opening() -> Opening {
         Opening {

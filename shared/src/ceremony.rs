@@ -24,10 +24,10 @@ use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::recipe::Lane;
-use crate::trust::error::TrustError;
-use crate::trust::metadata::Body;
-use crate::trust::threshold::Signature;
-use crate::trust::{KeyId, Root, Targets, Verified, verify};
+use crate::tuf::error::TrustError;
+use crate::tuf::metadata::Body;
+use crate::tuf::threshold::Signature;
+use crate::tuf::{KeyId, Root, Targets, Verified, verify};
 
 pub mod check;
 pub mod document;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::trust::Edition;
+use crate::edition::Edition;
 
 /// How far ahead of a client an honest signer's clock may be.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
@@ -91,7 +91,7 @@ impl fmt::Display for ClockStanding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::RoleExpiry;
+    use crate::edition::RoleExpiry;
     use proptest::prelude::*;
 
     fn at(seconds: i64) -> Timestamp {

@@ -10,7 +10,8 @@
 //! | [`digest`] | SHA-256 as a type |
 //! | [`x509`] | certificates, distrust and path building for add-on signatures |
 //! | [`xpi`] | inspection of one signed add-on, and its verdict |
-//! | [`trust`] | The Update Framework: keys, thresholds, the client workflow, editions, and the writing side |
+//! | [`tuf`] | The Update Framework: keys, thresholds, the client workflow and signing; knows nothing of recipes |
+//! | [`edition`] | what Mulberry publishes by it: lanes and gates, what a client keeps and refreshes, and how they are written |
 //! | [`bundle`] | one edition in one file: for machines without a network, and for what a host ships |
 //! | [`recipe`] | what to do, for whom, how widely, until when: source form and published form |
 //! | [`version`], [`targeting`], [`sampling`] | whom a recipe reaches |
@@ -27,6 +28,7 @@
 //! | [`operators`] | the messages of the operators' HTTP interface |
 //! | [`instant`] | instants as people write them |
 //! | [`nearest`] | the known word that a mistyped one was meant to be |
+//! | [`text`] | which texts people are shown |
 //! | [`outside`] | text from outside in what people read before they sign |
 //! | [`explain`] | what each stable name means and what to do about it |
 //! | [`proxy`] | which proxy of the environment leads to a host, and what its answers mean |
@@ -39,6 +41,7 @@ pub mod ceremony;
 pub mod clock;
 pub mod decide;
 pub mod digest;
+pub mod edition;
 pub mod effects;
 pub mod enrolment;
 pub mod exit;
@@ -65,7 +68,8 @@ pub mod rehearsal;
 pub mod sampling;
 pub mod status;
 pub mod targeting;
-pub mod trust;
+pub mod text;
+pub mod tuf;
 pub mod version;
 pub mod x509;
 pub mod xpi;

@@ -17,10 +17,10 @@ use serde_json::Value;
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::recipe::{Lane, RecipePath, Slug};
-use crate::trust::error::TrustError;
-use crate::trust::key::KeyId;
-use crate::trust::threshold::Signature;
-use crate::trust::{Targets, verify};
+use crate::tuf::error::TrustError;
+use crate::tuf::key::KeyId;
+use crate::tuf::threshold::Signature;
+use crate::tuf::{Targets, verify};
 
 pub mod change;
 pub mod document;

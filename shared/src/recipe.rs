@@ -20,7 +20,6 @@ pub mod published;
 mod rollout;
 pub mod rules;
 pub mod source;
-mod text;
 pub mod words;
 
 pub use action::{
@@ -32,8 +31,6 @@ pub use named::{NotAName, NotOne, RecipeName};
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
 pub use page::Page;
 pub use rollout::{Health, Rollout, Step};
-pub use text::one_line;
-pub(crate) use text::{is_comment, shows};
 
 /// The only `schema_version` there is.
 pub const SCHEMA_VERSION: u64 = 1;

@@ -10,12 +10,12 @@ mod recipes;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::edition::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
 use mulberry_shared::gates::{Gate, GateState, Gates};
 use mulberry_shared::recipe::{Lane, Recipe, RecipePath, published};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::metadata::Body;
-use mulberry_shared::trust::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
-use mulberry_shared::trust::{
+use mulberry_shared::tuf::metadata::Body;
+use mulberry_shared::tuf::{
     Ed25519Signer, KeyId, Root, Signer, Targets, Timestamp as TimestampRole, TrustError, location,
 };
 

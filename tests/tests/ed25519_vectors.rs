@@ -6,7 +6,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use mulberry_lab::real;
-use mulberry_shared::trust::PublicKey;
+use mulberry_shared::tuf::PublicKey;
 use serde_json::Value;
 
 fn vectors(name: &str) -> Option<Value> {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use mulberry_shared::answer::plain;
 use mulberry_shared::bundle::{Bundle, BundleError, Unfit};
+use mulberry_shared::edition::{OnlineRole, Waiver};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{OnlineRole, Waiver};
 
 use super::settings::StateArg;
 use super::{Failure, OutputArgs, show};

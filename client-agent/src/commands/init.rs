@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use mulberry_shared::edition::TrustState;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::targeting::{ClientFacts, KnownWords};
-use mulberry_shared::trust::TrustState;
 use mulberry_shared::x509::Certificate;
 use serde::Serialize;
 

@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mulberry_shared::answer::plain;
+use mulberry_shared::edition::TrustState;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::updater::Target;
-use mulberry_shared::trust::{Next, Reply, TrustState, Updater, location};
+use mulberry_shared::tuf::updater::Target;
+use mulberry_shared::tuf::{Next, Reply, Updater, location};
 use serde::Serialize;
 
 use super::{Failure, Output, OutputArgs, show};

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mulberry_shared::edition::TrustState;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::TrustState;
 
 use super::RunError;
 use crate::ports::Disk;

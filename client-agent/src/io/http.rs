@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::proxy::{Proxy, UnusableProxy};
-use mulberry_shared::trust::location;
+use mulberry_shared::tuf::location;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, StatusCode, Url};

@@ -2,15 +2,16 @@
 
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::TrustState;
+use mulberry_shared::edition::write::{
+    Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
+};
 use mulberry_shared::ledger::continuation::{Continuation, Continuations, Statement};
 use mulberry_shared::ledger::links::WitnessHead;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Lane, RecipePath};
-use mulberry_shared::trust::metadata::LedgerHead;
-use mulberry_shared::trust::write::{
-    Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
-};
-use mulberry_shared::trust::{Ed25519Signer, Signer, TrustState, location};
+use mulberry_shared::tuf::metadata::LedgerHead;
+use mulberry_shared::tuf::{Ed25519Signer, Signer, location};
 
 use crate::ports::doubles::MemoryOrigin;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mulberry_shared::answer::plain;
 use mulberry_shared::recipe::RecipePath;
 use mulberry_shared::status::Status;
-use mulberry_shared::trust::Outcome;
+use mulberry_shared::tuf::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Gap, Gaps};

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::edition::TrustState;
 use mulberry_shared::ledger::continuation::{self, Continuations, Unexplained};
 use mulberry_shared::ledger::links::{self, Page, WitnessHead};
 use mulberry_shared::ledger::witness::{Check, Verdict};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::{Reply, TrustState};
+use mulberry_shared::tuf::Reply;
 
 use super::{Continued, Rewritten, Unchecked, Waiting, Witness};
 use crate::ports::{Clock, Fetched, Transport};

@@ -5,11 +5,12 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::{Refresh, TrustState};
 use mulberry_shared::ledger::continuation;
 use mulberry_shared::ledger::links::{self, Links};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::metadata::LedgerHead;
-use mulberry_shared::trust::{Next, Refresh, Reply, TrustState};
+use mulberry_shared::tuf::metadata::LedgerHead;
+use mulberry_shared::tuf::{Next, Reply};
 
 use super::judge::AGAIN;
 use super::*;

@@ -8,7 +8,7 @@ use crate::{
     passphrase::Passphrases,
     token::{TokenSigner, uri},
 };
-use mulberry_shared::trust::{Ed25519Signer, P256Signer, Signer, TrustError};
+use mulberry_shared::tuf::{Ed25519Signer, P256Signer, Signer, TrustError};
 use pkcs8::{
     EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument,
     der::pem::PemLabel,
@@ -206,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::passphrase::Prompt;
-    use mulberry_shared::trust::Key;
+    use mulberry_shared::tuf::Key;
 
     fn known(passphrases: &[&str]) -> Passphrases {
         let mut all = Passphrases::gather(&[] as &[&Path], None, Prompt::Never).unwrap();

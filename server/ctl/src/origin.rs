@@ -9,10 +9,9 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::{
     bundle::Bundle,
+    edition::{Refresh, TrustState, Waiver},
     limits::Limits,
-    trust::{
-        Fetch, Next, Outcome, Refresh, RefreshReport, Reply, TrustError, TrustState, Waiver, location, report,
-    },
+    tuf::{Fetch, Next, Outcome, RefreshReport, Reply, TrustError, location, report},
 };
 use reqwest::StatusCode;
 use std::{
@@ -155,7 +154,7 @@ impl Source<'_> {
         waiver: Waiver,
         limits: &Limits,
     ) -> (TrustState, RefreshReport) {
-        let mut refresh = Refresh::start(state, now, limits).waiving(waiver);
+        let mut refresh = Refresh::start(state, now, limits).waiving(&waiver);
         while let Next::Fetch(wanted) = refresh.next() {
             refresh.supply(self.fetch(&wanted).await);
         }

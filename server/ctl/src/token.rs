@@ -12,7 +12,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::trust::{Key, Signer, TrustError, TrustErrorKind, p256_signature_of};
+use mulberry_shared::tuf::{Key, Signer, TrustError, TrustErrorKind, p256_signature_of};
 
 use self::uri::TokenUri;
 use crate::failure::{Failure, FailureKind};

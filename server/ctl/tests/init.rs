@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use mulberry_shared::{
+    edition::TrustState,
     limits::Limits,
-    trust::{Targets, TrustState, Verified, metadata::Body, verify},
+    tuf::{Targets, Verified, metadata::Body, verify},
 };
 use std::{
     collections::BTreeSet,

@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Resource, ResponseError as _};
 
-use mulberry_shared::trust::location;
+use mulberry_shared::tuf::location;
 
 use super::routes::{not_allowed, resource};
 use super::{dockerflow, live, problem};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::approval::AHEAD;
-use mulberry_shared::trust::write::Life;
+use mulberry_shared::edition::write::Life;
 use serde::{Deserialize, Serialize};
 
 /// How far the wall clock may move otherwise than the steady one within [`WINDOW`], at once or little by little.

@@ -165,7 +165,7 @@ fn metadata(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<Base64, Comm
 
 fn check_unexpired(state: &State, clock: &dyn Clock) -> Result<(), CommandError> {
     let now = clock.now();
-    let refused = |error: mulberry_shared::trust::TrustError| CommandError::refused(error.to_string());
+    let refused = |error: mulberry_shared::tuf::TrustError| CommandError::refused(error.to_string());
     state.root.check_unexpired("root", now).map_err(refused)?;
     state.targets.check_unexpired("targets", now).map_err(refused)?;
     for (lane, content) in &state.lanes {

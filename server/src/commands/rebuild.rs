@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mulberry_shared::bundle::{self, Bundle};
+use mulberry_shared::edition::{Edition, OnlineRole, Refresh, TrustState, Waiver};
 use mulberry_shared::gates::{Gate, GateState, Gates, ReadGates};
 use mulberry_shared::ledger::continuation::{self, Continuation, ContinuationFile, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::{
-    Edition, Fetch, Next, OnlineRole, Refresh, Reply, TrustErrorKind, TrustState, Waiver, location,
-};
+use mulberry_shared::tuf::{Fetch, Next, Reply, TrustErrorKind, location};
 use serde_json::json;
 
 use super::init::next_steps;
@@ -82,7 +81,7 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
     let pinned = TrustState::pinned(&files::read(&args.root, limits.trust.root_bytes)?, limits)
         .map_err(|error| CommandError::refused(format!("{}: {error}", args.root.display())))?;
     let waiver = Waiver::of(args.waive_expiry.iter().copied());
-    let mut refresh = Refresh::start(pinned.clone(), now, limits).waiving(waiver);
+    let mut refresh = Refresh::start(pinned.clone(), now, limits).waiving(&waiver);
     while let Next::Fetch(fetch) = refresh.next() {
         refresh.supply(source.get(&fetch));
     }

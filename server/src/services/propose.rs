@@ -10,8 +10,8 @@ use mulberry_shared::operators::{
 };
 use mulberry_shared::proposal::{self, Proposal, ProposalError};
 use mulberry_shared::recipe::{Lane, RecipePath};
-use mulberry_shared::trust::key::{Key, KeyId};
-use mulberry_shared::trust::threshold::Authority;
+use mulberry_shared::tuf::key::{Key, KeyId};
+use mulberry_shared::tuf::threshold::Authority;
 
 use super::{Refusal, publish};
 use crate::event::Event;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use mulberry_shared::edition::write::{self, LaneDifference};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, ProblemKind, PublishRequest};
 use mulberry_shared::proposal::Proposal;
 use mulberry_shared::recipe::{Lane, RecipePath, Slug};
-use mulberry_shared::trust::write::{self, LaneDifference};
-use mulberry_shared::trust::{Targets, TrustError, TrustErrorKind};
+use mulberry_shared::tuf::{Targets, TrustError, TrustErrorKind};
 
 use super::Refusal;
 use crate::event::Event;

@@ -1,13 +1,13 @@
 //! What is published, how far it is open, and what is due.
 
 use jiff::Timestamp;
+use mulberry_shared::edition::{profile, write};
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::operators::{
     ExpiryStatus, GateStatus, RecipeStatus, SetBy, SignedBy, StatusResponse, Stop,
 };
 use mulberry_shared::recipe::{Lane, Recipe, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::{profile, write};
 
 use super::gate;
 use crate::clock::watch::Time;

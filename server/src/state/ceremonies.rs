@@ -9,7 +9,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::proposal::{self, Role};
-use mulberry_shared::trust::Root;
+use mulberry_shared::tuf::Root;
 
 use super::{LaneState, Stamp, State};
 use crate::event::Event;

@@ -8,8 +8,8 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::proposal::{self, Proposal, ProposalError, Role};
 use mulberry_shared::recipe::{Lane, RecipePath, Slug};
-use mulberry_shared::trust::threshold::Signature;
-use mulberry_shared::trust::{KeyId, Targets};
+use mulberry_shared::tuf::threshold::Signature;
+use mulberry_shared::tuf::{KeyId, Targets};
 
 use super::Stamp;
 

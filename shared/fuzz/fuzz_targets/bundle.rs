@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use mulberry_shared::bundle::Bundle;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::write::{self, Holders, RootHolders};
+use mulberry_shared::edition::{OnlineRole, TrustState, Waiver};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::write::{self, Holders, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, OnlineRole, Signer, TrustState, Waiver};
+use mulberry_shared::tuf::{Ed25519Signer, Signer};
 
 static PINNED: LazyLock<TrustState> = LazyLock::new(|| {
     let signer = Ed25519Signer::from_seed(&[9; 32]).expect("a key");

@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use mulberry_shared::ceremony::public::PublicKeys;
 use mulberry_shared::ceremony::{Ceremony, Live};
+use mulberry_shared::edition::write::{self, Holders, LaneHolders, RootHolders};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::write::{self, Holders, LaneHolders, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, Root, Signer, Targets, Verified, verify};
+use mulberry_shared::tuf::{Ed25519Signer, Root, Signer, Targets, Verified, verify};
 
 /// What is live, under keys that no seed was signed with: nine of them, one for each role and a person.
 static LIVE: LazyLock<(Verified<Root>, Verified<Targets>)> = LazyLock::new(|| {

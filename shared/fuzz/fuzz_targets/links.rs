@@ -8,7 +8,7 @@ use mulberry_shared::ledger::export::ExportReader;
 use mulberry_shared::ledger::links::{Page, WitnessHead};
 use mulberry_shared::ledger::witness::Check;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::Reply;
+use mulberry_shared::tuf::Reply;
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits::default();

@@ -5,9 +5,10 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use mulberry_shared::edition::write::{self, Holders, RootHolders};
+use mulberry_shared::edition::{Refresh, TrustState};
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::write::{self, Holders, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, Next, Refresh, Reply, Signer, TrustState};
+use mulberry_shared::tuf::{Ed25519Signer, Next, Reply, Signer};
 
 static PINNED: LazyLock<TrustState> = LazyLock::new(|| {
     let signer = Ed25519Signer::from_seed(&[7; 32]).expect("a key");

@@ -9,11 +9,11 @@ use libfuzzer_sys::fuzz_target;
 use mulberry_shared::answer::plain;
 use mulberry_shared::ceremony::{Ceremony, Live, plan};
 use mulberry_shared::ceremony::{Lone, Step};
+use mulberry_shared::edition::write::{self, Holders, LaneHolders, RootHolders};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::outside::{behind, listed};
 use mulberry_shared::proposal::Role;
-use mulberry_shared::trust::write::{self, Holders, LaneHolders, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, Person, Root, Signer, Targets, Verified, verify};
+use mulberry_shared::tuf::{Ed25519Signer, Person, Root, Signer, Targets, Verified, verify};
 use serde_json::Value;
 
 const LABEL: &str = "name       ";

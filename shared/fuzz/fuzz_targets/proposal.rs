@@ -4,11 +4,11 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use mulberry_shared::edition::write::{self, Holders, LaneHolders};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::proposal::Proposal;
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::write::{self, Holders, LaneHolders};
-use mulberry_shared::trust::{Ed25519Signer, Signer, Targets};
+use mulberry_shared::tuf::{Ed25519Signer, Signer, Targets};
 
 /// Targets whose lanes need a key that no seed was signed with.
 static TARGETS: LazyLock<Targets> = LazyLock::new(|| {

@@ -12,9 +12,10 @@ use crate::digest::Sha256Digest;
 use crate::json;
 use crate::limits::{JsonLimits, Limits};
 use crate::operators::{Base64, Stop};
-use crate::recipe::{RecipePath, one_line};
+use crate::recipe::RecipePath;
 use crate::sampling::BasisPoints;
-use crate::trust::threshold::Signature;
+use crate::text::one_line;
+use crate::tuf::threshold::Signature;
 
 /// The format without `open_until`, `note` and `stops`, written where there is none: earlier programs read it.
 const PLAIN: u64 = 1;
@@ -184,7 +185,7 @@ mod tests {
     use super::super::tests::opening;
     use super::*;
     use crate::operators::StopKind;
-    use crate::trust::KeyId;
+    use crate::tuf::KeyId;
 
     fn signature(keyid: &str, sig: &str) -> Signature {
         Signature { keyid: KeyId(keyid.into()), sig: sig.into(), other: BTreeMap::new() }

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 
 use super::Bundle;
+use crate::edition::RoleExpiry;
+use crate::edition::{OnlineRole, Refresh, TrustState, Waiver};
 use crate::limits::Limits;
-use crate::trust::edition::RoleExpiry;
-use crate::trust::{
-    Next, OnlineRole, Refresh, RefreshReport, Reply, TrustError, TrustErrorKind, TrustState, Waiver,
-};
+use crate::tuf::{Next, RefreshReport, Reply, TrustError, TrustErrorKind};
 
 /// Roles without which there is no edition.
 const EDITION: [&str; 5] = ["root", "timestamp", "snapshot", "targets", "gates"];
@@ -59,7 +58,7 @@ impl Bundle {
         waiver: &Waiver,
         limits: &Limits,
     ) -> (TrustState, RefreshReport) {
-        let mut refresh = Refresh::start(state.clone(), now, limits).waiving(waiver.clone());
+        let mut refresh = Refresh::start(state.clone(), now, limits).waiving(waiver);
         while let Next::Fetch(fetch) = refresh.next() {
             refresh.supply(match self.get(&fetch.path) {
                 None => Reply::Absent,

@@ -5,11 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decide::Freshness;
+use crate::edition::test_repository::Repository;
+use crate::edition::{OnlineRole, TrustState, Waiver};
 use crate::gates::GateState;
 use crate::limits::Limits;
 use crate::recipe::Lane;
-use crate::trust::test_repository::Repository;
-use crate::trust::{OnlineRole, Outcome, TrustErrorKind as Kind, TrustState, Waiver};
+use crate::tuf::{Outcome, TrustErrorKind as Kind};
 
 const GATES: &[u8] = br#"{"gates":{"emergency/fix.json":{"percent":10000,"reason":"go","revision":1,"since":"2026-05-04T00:00:00Z","state":"open"}},"schema_version":1}"#;
 
@@ -276,7 +277,7 @@ fn what_is_missing_or_changed_is_refused_whole_and_one_lane_s_own_fault_is_not()
     let whole = bundle(&repository);
     let mut asked = Vec::new();
     repository.refresh_with(&repository.pinned(), &limits(), |path, reply| {
-        asked.extend((reply != crate::trust::Reply::Absent).then(|| path.to_owned()));
+        asked.extend((reply != crate::tuf::Reply::Absent).then(|| path.to_owned()));
         reply
     });
     assert_eq!(asked.len(), 9, "{asked:?}");

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use super::rules::{self, Names, RuleError};
 use super::{Ceremony, Live};
+use crate::edition::profile;
 use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::recipe::Lane;
-use crate::trust::{Key, KeyId, Root, Targets, TrustError, Verified, profile, verify};
+use crate::tuf::{Key, KeyId, Root, Targets, TrustError, Verified, verify};
 
 /// Why a ceremony cannot be signed or published on what is live.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,7 @@ use crate::limits::{JsonLimits, Limits};
 use crate::operators::Base64;
 use crate::proposal::Role;
 use crate::quoted::quoted;
-use crate::trust::error::TrustError;
+use crate::tuf::error::TrustError;
 
 /// The newest format this code reads, and the one it writes.
 pub const FORMAT: u64 = 1;

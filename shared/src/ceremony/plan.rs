@@ -9,15 +9,16 @@ use jiff::Timestamp;
 
 use super::rules::{self, Names, RuleError};
 use super::{Ceremony, CeremonyError, Live, Part, check};
+use crate::edition::profile;
+use crate::edition::write::{LaneDraft, Life};
 use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::proposal::signing::holder;
 use crate::quoted::quoted;
 use crate::recipe::Lane;
-use crate::trust::metadata::Delegations;
-use crate::trust::threshold::RoleKeys;
-use crate::trust::write::{LaneDraft, Life};
-use crate::trust::{Holder, Key, KeyId, Person, Root, Targets, TrustError, profile};
+use crate::tuf::metadata::Delegations;
+use crate::tuf::threshold::RoleKeys;
+use crate::tuf::{Holder, Key, KeyId, Person, Root, Targets, TrustError};
 
 /// The fewest hex digits of a fingerprint that name a key.
 const FEWEST_DIGITS: usize = 8;

@@ -10,8 +10,8 @@ use super::rules::RuleError;
 use super::tests::{World, add, limits, revoke};
 use super::*;
 use crate::hostile;
-use crate::recipe::shows;
-use crate::trust::key::PERSON;
+use crate::text::shows;
+use crate::tuf::key::PERSON;
 
 /// The ceremony with other names in the place of those that its keys have.
 fn renamed(ceremony: &Ceremony, name: &mut dyn FnMut(&str) -> String) -> Ceremony {

@@ -10,7 +10,7 @@ use crate::json;
 use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::quoted::quoted;
-use crate::trust::{Holder, Key, Person};
+use crate::tuf::{Holder, Key, Person};
 
 /// The newest format this code reads, and the one it writes.
 pub const FORMAT: u64 = 1;

@@ -3,17 +3,18 @@
 //! Roles that people sign: each key has a person, no person has two keys of a role, and the people are as many as must sign at
 //! least. Roles that the server signs: one key alone suffices. No key serves two roles, and none is named that serves no role.
 //!
-//! A person's name is a [`Person`](crate::trust::Person), and two that look alike are one person. Repositories whose metadata has other names were
+//! A person's name is a [`Person`](crate::tuf::Person), and two that look alike are one person. Repositories whose metadata has other names were
 //! published before that was checked. Agents count keys and read no names, so they go on; a ceremony is refused until it gives
 //! those people other names ([`Step::Rename`](super::Step::Rename)), and a ledger that records such metadata still reads
 //! ([`Names::AsRecorded`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::edition::profile;
 use crate::proposal::Role;
 use crate::quoted::quoted;
-use crate::trust::threshold::{Authority, RoleKeys};
-use crate::trust::{Holder, Key, KeyId, PublicKey, Root, Targets, TrustError, profile};
+use crate::tuf::threshold::{Authority, RoleKeys};
+use crate::tuf::{Holder, Key, KeyId, PublicKey, Root, Targets, TrustError};
 
 /// The roles whose keys the server holds.
 pub const ONLINE: [&str; 3] = ["snapshot", "timestamp", profile::GATES];
@@ -21,7 +22,7 @@ pub const ONLINE: [&str; 3] = ["snapshot", "timestamp", profile::GATES];
 /// How names of people are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
-    /// Each must be a [`Person`](crate::trust::Person), and no two of a role may look alike: whatever people are yet to sign.
+    /// Each must be a [`Person`](crate::tuf::Person), and no two of a role may look alike: whatever people are yet to sign.
     Checked,
     /// As they were judged when names might be any text: what a ledger recorded happened, and reads for ever.
     AsRecorded,
@@ -53,7 +54,7 @@ pub enum RuleError {
     #[error(
         "a key of the {role} role is held by {name}, which is no name of a person: {}. Give that person another name first: \
          mulberryctl root rename {digits}=NAME",
-        crate::trust::NotAPerson
+        crate::tuf::NotAPerson
     )]
     NotAPerson {
         /// The role.

@@ -8,8 +8,8 @@ use super::{Ceremony, CeremonyError, Live, Part};
 use crate::limits::Limits;
 use crate::proposal::signing::holders;
 use crate::proposal::{KeyHolder, Role, Signing, shown};
-use crate::trust::threshold::{self, Authority, Signature, Tally};
-use crate::trust::{Key, KeyId, Signer, TrustError, TrustErrorKind};
+use crate::tuf::threshold::{self, Authority, Signature, Tally};
+use crate::tuf::{Key, KeyId, Signer, TrustError, TrustErrorKind};
 
 /// Which keys of the root: a new root is signed by both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

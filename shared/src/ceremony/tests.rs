@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use super::plan::make;
 use super::public::PublicKeys;
 use super::*;
-use crate::trust::key::PERSON;
-use crate::trust::test_repository::{Repository, signer};
-use crate::trust::{Key, Signer, TrustErrorKind};
+use crate::edition::test_repository::{Repository, signer};
+use crate::tuf::key::PERSON;
+use crate::tuf::{Key, Signer, TrustErrorKind};
 
 pub(super) fn limits() -> Limits {
     Limits::default()
@@ -32,12 +32,9 @@ impl World {
     /// The same with other names, which need not be a person's.
     pub(super) fn with_names(name: &dyn Fn(&str) -> String) -> Self {
         let mut repository = Repository::new();
-        for key in repository
-            .root
-            .keys
-            .values_mut()
-            .chain(repository.targets.delegations.as_mut().unwrap().keys.values_mut())
-        {
+        let (root, targets) = repository.top_level();
+        let delegations = targets.delegations.as_mut().unwrap();
+        for key in root.keys.values_mut().chain(delegations.keys.values_mut()) {
             let number = (1..40).find(|number| signer(*number).key().public() == key.public());
             if let Some(number) = number {
                 let person = held(number).person().unwrap().to_string();

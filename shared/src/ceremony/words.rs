@@ -10,8 +10,8 @@ use crate::limits::Limits;
 use crate::proposal::Role;
 use crate::quoted::quoted;
 use crate::recipe::words;
-use crate::trust::threshold::Authority;
-use crate::trust::{Holder, Key, Person, PublicKey, TrustError};
+use crate::tuf::threshold::Authority;
+use crate::tuf::{Holder, Key, Person, PublicKey, TrustError};
 
 /// Hex digits of a fingerprint that are shown to people.
 const DIGITS: usize = 16;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::limits::Limits;
 use crate::recipe::arbitrary::{day, lane, share, slug};
-use crate::trust::KeyId;
-use crate::trust::threshold::Signature;
+use crate::tuf::KeyId;
+use crate::tuf::threshold::Signature;
 
 fn path() -> impl Strategy<Value = RecipePath> {
     (lane(), slug()).prop_map(|(lane, slug)| RecipePath { lane, slug })

@@ -10,7 +10,8 @@ use crate::answer::plain;
 use crate::json;
 use crate::limits::{Limits, RecipeLimits};
 use crate::quoted::quoted;
-use crate::recipe::{RecipePath, is_comment};
+use crate::recipe::RecipePath;
+use crate::text::is_comment;
 
 /// The members of a gate that this code knows.
 const MEMBERS: [&str; 8] = ["revision", "state", "percent", "reason", "note", "since", "ended", "approval"];

@@ -14,8 +14,8 @@ use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
 use crate::outside::behind;
 use crate::proposal::signing::{KeyHolder, Signing, holders};
-use crate::trust::threshold::{self, Authority, Signature};
-use crate::trust::{KeyId, Root, Signer, TrustError, write};
+use crate::tuf::threshold::{self, Authority, Signature};
+use crate::tuf::{KeyId, Root, Signer, TrustError, write};
 
 pub mod file;
 pub mod list;

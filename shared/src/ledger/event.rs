@@ -14,7 +14,7 @@ use crate::operators::Base64;
 use crate::proposal::{self, FailedPreflight, Role};
 use crate::recipe::{Lane, RecipePath, Slug};
 use crate::sampling::BasisPoints;
-use crate::trust::KeyId;
+use crate::tuf::KeyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -330,7 +330,7 @@ mod tests {
         let dropped = Event::ProposalDropped { id, reason: "typo".into() };
         let hex = "ab".repeat(32);
         let parts = BTreeMap::from([(Role::Root, Base64(b"{}".to_vec()))]);
-        let signature = crate::trust::threshold::Signature {
+        let signature = crate::tuf::threshold::Signature {
             keyid: KeyId("k".into()),
             sig: "00".into(),
             other: BTreeMap::new(),

@@ -20,7 +20,8 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError};
 use crate::limits::Limits;
-use crate::trust::location::LEDGER;
+use crate::tuf::LedgerHead;
+use crate::tuf::location::LEDGER;
 
 /// Hashes on a full page.
 pub const PAGE: u64 = 256;
@@ -52,6 +53,15 @@ pub struct WitnessHead {
     pub sequence: u64,
     /// The link after it.
     pub link: Sha256Digest,
+}
+
+impl LedgerHead {
+    /// What a witness remembers of it; `None` where the server names no link.
+    #[must_use]
+    pub fn witness(&self) -> Option<WitnessHead> {
+        let (ledger, link) = (self.id?, self.link?);
+        (self.sequence > 0).then_some(WitnessHead { ledger, sequence: self.sequence, link })
+    }
 }
 
 /// `SEQUENCE:LINK`, as people copy it.

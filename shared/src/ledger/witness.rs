@@ -7,7 +7,7 @@
 use super::links::{self, Page, WitnessHead};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
-use crate::trust::{Fetch, Reply};
+use crate::tuf::{Fetch, Reply};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]

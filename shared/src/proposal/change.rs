@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Proposal;
+use crate::edition::write::{self, Published};
 use crate::gates::{Gate, GateState};
 use crate::limits::Limits;
 use crate::recipe::{Lane, Leaves, OnEnd, Recipe, RecipePath, published, words};
-use crate::trust::write::{self, Published};
-use crate::trust::{Targets, TrustError, Verified, trusted};
+use crate::tuf::{Targets, TrustError, Verified, trusted};
 
 /// What happens to one recipe of the lane.
 #[derive(Clone, Debug, PartialEq, Eq)]

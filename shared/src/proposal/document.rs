@@ -9,7 +9,8 @@ use super::{FailedPreflight, Proposal, ProposalError};
 use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
 use crate::operators::Base64;
-use crate::recipe::{Lane, RecipePath, Slug, one_line};
+use crate::recipe::{Lane, RecipePath, Slug};
+use crate::text::one_line;
 
 /// The format without failed preflights, written where there is none: earlier programs read it.
 const PLAIN: u64 = 1;

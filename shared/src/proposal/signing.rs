@@ -5,10 +5,10 @@
 use super::{Proposal, ProposalError, shown};
 use crate::limits::Limits;
 use crate::quoted::quoted;
-use crate::trust::key::{Holder, Key, KeyId};
-use crate::trust::signer::Signer;
-use crate::trust::threshold::{self, Authority, Signature, Tally};
-use crate::trust::{PublicKey, TrustError, write};
+use crate::tuf::key::{Holder, Key, KeyId};
+use crate::tuf::signer::Signer;
+use crate::tuf::threshold::{self, Authority, Signature, Tally};
+use crate::tuf::{PublicKey, TrustError, write};
 
 /// A key of a role, and who holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::edition::test_repository::{Repository, signer};
+use crate::edition::write::LaneDraft;
 use crate::operators::Base64;
 use crate::recipe::{Recipe, published, source};
-use crate::trust::test_repository::{Repository, signer};
-use crate::trust::write::LaneDraft;
-use crate::trust::{TrustErrorKind, Verified};
+use crate::tuf::{TrustErrorKind, Verified};
 
 fn limits() -> Limits {
     Limits::default()
@@ -56,7 +56,7 @@ impl World {
         Live { targets, lane, other, recipes: &self.recipes, gates: &self.gates }
     }
 
-    fn authority(&self) -> crate::trust::threshold::Authority<'_> {
+    fn authority(&self) -> crate::tuf::threshold::Authority<'_> {
         self.targets.authority("emergency", "targets").unwrap()
     }
 
@@ -102,14 +102,14 @@ fn signatures_change_nothing_that_is_signed_and_are_counted_by_distinct_keys() {
     let refused = foreign.sign(WORLD.authority(), &signer(31)).unwrap_err();
     assert_eq!(refused.kind, TrustErrorKind::Key);
 
-    let published = crate::trust::write::Published {
+    let published = crate::edition::write::Published {
         targets: &WORLD.targets,
         current: Some(&WORLD.lane),
         other_lanes: &[&*WORLD.other],
     };
     let verify = |proposal: &Proposal| {
         let bytes = proposal.metadata();
-        crate::trust::write::verify_lane(published, Lane::Emergency, &bytes, &[], WORLD.now, &limits())
+        crate::edition::write::verify_lane(published, Lane::Emergency, &bytes, &[], WORLD.now, &limits())
             .map(|change| change.metadata.signed_by().len())
             .map_err(|error| error.kind)
     };

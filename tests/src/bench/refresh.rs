@@ -24,8 +24,8 @@ use mulberry_agent::io::tls::Tls;
 use mulberry_agent::ports::Disk;
 use mulberry_agent::refresh::{Origins, refresh};
 use mulberry_agent::state::RefreshOutcome;
+use mulberry_shared::edition::TrustState;
 use mulberry_shared::limits::Limits;
-use mulberry_shared::trust::TrustState;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 

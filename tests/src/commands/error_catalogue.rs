@@ -10,7 +10,7 @@ use mulberry_shared::pass::Why;
 use mulberry_shared::preflight::FindingKind;
 use mulberry_shared::recipe::source::SourceProblemKind;
 use mulberry_shared::status::Status;
-use mulberry_shared::trust::{Outcome, TrustErrorKind};
+use mulberry_shared::tuf::{Outcome, TrustErrorKind};
 use mulberry_shared::xpi::VerdictKind;
 use mulberryctl::failure::FailureKind;
 use serde::Serialize;

@@ -10,6 +10,9 @@ use mulberry_shared::bundle::Bundle;
 use mulberry_shared::ceremony::Ceremony;
 use mulberry_shared::ceremony::public::PublicKeys;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::edition::write::{
+    Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
+};
 use mulberry_shared::gates::Gates;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::{BundleLimits, Limits};
@@ -17,11 +20,8 @@ use mulberry_shared::live::{HEARTBEAT, announcement};
 use mulberry_shared::proposal::{Proposal, Role};
 use mulberry_shared::recipe::{Lane, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::threshold::Signature;
-use mulberry_shared::trust::write::{
-    Holders, LaneDraft, LaneHolders, Life, RootHolders, gates, root, sign, snapshot, targets, timestamp,
-};
-use mulberry_shared::trust::{Ed25519Signer, Person, Signer, location};
+use mulberry_shared::tuf::threshold::Signature;
+use mulberry_shared::tuf::{Ed25519Signer, Person, Signer, location};
 
 use crate::LabError;
 use crate::binaries::workspace;
@@ -139,7 +139,7 @@ fn ceremony() -> Result<Vec<u8>, LabError> {
     let failed = || LabError::crypto("make a ceremony");
     let now: Timestamp = "2026-11-22T00:00:00Z".parse().map_err(LabError::crypto("read a date"))?;
     let forge = crate::forge::Forge::new(now).map_err(failed())?;
-    let next = mulberry_shared::trust::Root { version: 2, ..forge.root.clone() };
+    let next = mulberry_shared::tuf::Root { version: 2, ..forge.root.clone() };
     let metadata = crate::forge::signed(&next, &[1]).map_err(failed())?;
     let parts = BTreeMap::from([(Role::Root, metadata)]);
     let ceremony =

@@ -8,8 +8,8 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::{Gate, GateState};
 use mulberry_shared::recipe::{Recipe, published};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::threshold::Signature;
-use mulberry_shared::trust::{KeyId, Signer, TrustError};
+use mulberry_shared::tuf::threshold::Signature;
+use mulberry_shared::tuf::{KeyId, Signer, TrustError};
 
 use super::{Forge, key, key_id};
 

@@ -1,8 +1,8 @@
 //! Metadata files taken apart, for what no honest writer would write.
 
 use mulberry_shared::json;
-use mulberry_shared::trust::metadata::Body;
-use mulberry_shared::trust::{KeyId, Signer, TrustError};
+use mulberry_shared::tuf::metadata::Body;
+use mulberry_shared::tuf::{KeyId, Signer, TrustError};
 use serde_json::{Value, json};
 
 use super::key;

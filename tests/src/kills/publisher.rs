@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mulberry_shared::edition::write::{self, LaneDraft};
+use mulberry_shared::edition::{Edition, Refresh, TrustState};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, PublishResponse};
 use mulberry_shared::recipe::{
@@ -12,10 +14,7 @@ use mulberry_shared::recipe::{
 };
 use mulberry_shared::sampling::BasisPoints;
 use mulberry_shared::targeting::Targeting;
-use mulberry_shared::trust::write::{self, LaneDraft};
-use mulberry_shared::trust::{
-    Ed25519Signer, Edition, Next, Outcome, Refresh, Reply, Signer, Targets, TrustState,
-};
+use mulberry_shared::tuf::{Ed25519Signer, Next, Outcome, Reply, Signer, Targets};
 
 use crate::stage::{Stage, StageError, wait_for};
 

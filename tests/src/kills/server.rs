@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use mulberry_server::ledger;
 use mulberry_server::services::core::fold;
 use mulberry_server::store::sled::SledStore;
+use mulberry_shared::edition::Edition;
 use mulberry_shared::operators::{LedgerHead, PublishRequest};
 use mulberry_shared::recipe::{Action, RecipePath, ReverifyAddons, WhichAddons};
-use mulberry_shared::trust::Edition;
 use serde::Serialize;
 
 use super::aim::{median, moments, wait_until};

@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use mulberry_shared::edition::{Refresh, TrustState, write};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::metadata::{Body, MetaFile};
-use mulberry_shared::trust::report::Event;
-use mulberry_shared::trust::{
-    Next, Refresh, Reply, Root, Snapshot, Targets, TrustState, Verified, location, write,
-};
-use mulberry_shared::{json, trust};
+use mulberry_shared::tuf::metadata::{Body, MetaFile};
+use mulberry_shared::tuf::report::Event;
+use mulberry_shared::tuf::{Next, Reply, Root, Snapshot, Targets, Verified, location};
+use mulberry_shared::{json, tuf};
 use serde_json::{Value, json};
 
 use crate::LabError;
@@ -53,7 +52,7 @@ pub(super) fn trials() -> Result<Vec<Trial>, LabError> {
     make(now).map_err(|error| LabError::Impossible(error.to_string()))
 }
 
-fn make(now: Timestamp) -> Result<Vec<Trial>, trust::TrustError> {
+fn make(now: Timestamp) -> Result<Vec<Trial>, tuf::TrustError> {
     let limits = Limits::default();
     let mut forge = Forge::new(now)?;
     publish_bare(&mut forge)?;
@@ -78,7 +77,7 @@ fn make(now: Timestamp) -> Result<Vec<Trial>, trust::TrustError> {
     // The next root, with other people, keeps the other keys.
     let mut next = forge.clone();
     next.keys.insert("root", vec![1, 4, 5]);
-    next.root = mulberry_shared::trust::Root { other: forge.root.other.clone(), ..next.next_root()? };
+    next.root = mulberry_shared::tuf::Root { other: forge.root.other.clone(), ..next.next_root()? };
     let root = forge::signed(&next.root, &[1, 2, 4])?;
 
     ROLES
@@ -93,8 +92,8 @@ fn make(now: Timestamp) -> Result<Vec<Trial>, trust::TrustError> {
             let trial = Trial { role, good, signed, path, state, files, now, limits: limits.clone() };
             match trial.show(&trial.good) {
                 Reaction::Accepted => Ok(trial),
-                other => Err(trust::TrustError::new(
-                    trust::TrustErrorKind::Impossible,
+                other => Err(tuf::TrustError::new(
+                    tuf::TrustErrorKind::Impossible,
                     role,
                     format!("the genuine file should be accepted, and: {other:?}"),
                 )),
@@ -104,7 +103,7 @@ fn make(now: Timestamp) -> Result<Vec<Trial>, trust::TrustError> {
 }
 
 /// Signs snapshot and timestamp anew, without lengths and hashes.
-fn publish_bare(forge: &mut Forge) -> Result<(), trust::TrustError> {
+fn publish_bare(forge: &mut Forge) -> Result<(), tuf::TrustError> {
     forge.online += 1;
     let strip = |meta: &mut BTreeMap<String, MetaFile>| {
         for file in meta.values_mut() {
@@ -132,7 +131,7 @@ fn refresh(
     other: Option<(&str, &[u8])>,
     now: Timestamp,
     limits: &Limits,
-) -> (TrustState, trust::RefreshReport) {
+) -> (TrustState, tuf::RefreshReport) {
     let mut refresh = Refresh::start(state, now, limits);
     while let Next::Fetch(fetch) = refresh.next() {
         let bytes = match other {
@@ -214,7 +213,7 @@ impl Trial {
         let trusted = state.trusted();
         match self.role {
             "root" => of::<Root>(Some(trusted.root())),
-            "timestamp" => of::<trust::Timestamp>(trusted.timestamp()),
+            "timestamp" => of::<tuf::Timestamp>(trusted.timestamp()),
             "snapshot" => of::<Snapshot>(trusted.snapshot()),
             role => of::<Targets>(trusted.targets(role)),
         }

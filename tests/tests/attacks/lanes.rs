@@ -2,9 +2,9 @@
 
 use mulberry_lab::forge;
 use mulberry_shared::recipe::{Lane, published};
-use mulberry_shared::trust::Signer;
-use mulberry_shared::trust::metadata::{Delegation, Delegations};
-use mulberry_shared::trust::threshold::RoleKeys;
+use mulberry_shared::tuf::Signer;
+use mulberry_shared::tuf::metadata::{Delegation, Delegations};
+use mulberry_shared::tuf::threshold::RoleKeys;
 
 use super::scene::{CHORE, EVIL, REPAIR, Victim, evil, evil_bytes, good, seen};
 

@@ -4,7 +4,7 @@ use mulberry_lab::stage::Stage;
 use mulberry_shared::ceremony::{Ceremony, Document};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::proposal::Role;
-use mulberry_shared::trust::{Ed25519Signer, Signer};
+use mulberry_shared::tuf::{Ed25519Signer, Signer};
 use serde_json::{Value, json};
 
 const PERSON: &str = "x-mulberry-person";

@@ -6,7 +6,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::GateState;
 use mulberry_shared::recipe::{Lane, Opens, Recipe, published};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::threshold::Signature;
+use mulberry_shared::tuf::threshold::Signature;
 
 use super::scene::{REPAIR, Victim, good, seen};
 

@@ -2,9 +2,9 @@
 //! too few reaches the agent with true snapshots and timestamps.
 
 use mulberry_lab::forge::{self, Envelope, Forge, key_id};
+use mulberry_shared::edition::write;
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::KeyId;
-use mulberry_shared::trust::write;
+use mulberry_shared::tuf::KeyId;
 
 use super::scene::{EVIL, REPAIR, Victim, good, list_evil, seen};
 
@@ -49,7 +49,7 @@ fn relabelled(labels: &[(&str, u8)]) -> Forge {
     forge.targets.version += 1;
     let delegations = forge.targets.delegations.as_mut().unwrap();
     for (label, number) in labels {
-        let key = mulberry_shared::trust::Signer::key(&forge::key(*number).unwrap()).clone();
+        let key = mulberry_shared::tuf::Signer::key(&forge::key(*number).unwrap()).clone();
         delegations.keys.insert(KeyId((*label).into()), key);
     }
     delegations.roles[0].role_keys.keyids = labels.iter().map(|(label, _)| KeyId((*label).into())).collect();

@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 use mulberry_lab::forge::{self, Forge};
 use mulberry_lab::hostile_origin::Damage;
+use mulberry_shared::edition::write;
 use mulberry_shared::recipe::{Lane, published};
-use mulberry_shared::trust::location;
-use mulberry_shared::trust::write;
+use mulberry_shared::tuf::location;
 
 use super::scene::{CHORE, EVIL, REPAIR, Victim, evil, evil_bytes, good, list_evil, seen};
 

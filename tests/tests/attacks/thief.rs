@@ -10,7 +10,7 @@ use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::gates::GateState;
 use mulberry_shared::recipe::{Lane, OnEnd, Opens, Recipe, published};
 use mulberry_shared::sampling::{BasisPoints, in_sample};
-use mulberry_shared::trust::location;
+use mulberry_shared::tuf::location;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 

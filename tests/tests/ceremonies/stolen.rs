@@ -10,10 +10,11 @@ use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::Stage;
 use mulberry_shared::bundle::Bundle;
 use mulberry_shared::ceremony::{Ceremony, Document};
+use mulberry_shared::edition::write;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::proposal::Role;
-use mulberry_shared::trust::metadata::{Snapshot, Timestamp as TimestampRole};
-use mulberry_shared::trust::{Ed25519Signer, Signer, location, write};
+use mulberry_shared::tuf::metadata::{Snapshot, Timestamp as TimestampRole};
+use mulberry_shared::tuf::{Ed25519Signer, Signer, location};
 use serde_json::Value;
 
 /// Far beyond anything that a clock gives.

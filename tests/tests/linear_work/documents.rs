@@ -10,7 +10,7 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::live;
 use mulberry_shared::operators::LedgerHead;
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::Signer;
+use mulberry_shared::tuf::Signer;
 use serde_json::json;
 
 use crate::inputs::{filled, listed};

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use mulberry_lab::binaries::Binaries;
 use mulberry_lab::process::{Said, run};
 use mulberry_shared::digest::Sha256Digest;
-use mulberry_shared::trust::write;
+use mulberry_shared::edition::write;
 use serde_json::Value;
 
 use super::repository::Search::{Ends, GoesOn};

@@ -73,7 +73,7 @@ fn ours(stage: &Stage, origin: &str, target: &str) -> Vec<u8> {
     let bytes = fs::read(file).unwrap();
     // And as it lies at the origin, by its hash.
     let hash = Sha256Digest::of(&bytes);
-    let path = mulberry_shared::trust::location::file(target, Some(&hash));
+    let path = mulberry_shared::tuf::location::file(target, Some(&hash));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let served = runtime.block_on(async {
         reqwest::get(format!("{origin}/{path}"))

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use jiff::{SignedDuration, Timestamp};
-use mulberry_shared::trust::metadata::{Delegation, Delegations, Other, TargetFile, Targets};
-use mulberry_shared::trust::threshold::RoleKeys;
-use mulberry_shared::trust::write::{self, Holders, RootHolders};
-use mulberry_shared::trust::{Ed25519Signer, Signer, location};
+use mulberry_shared::edition::write::{self, Holders, RootHolders};
+use mulberry_shared::tuf::metadata::{Delegation, Delegations, Other, TargetFile, Targets};
+use mulberry_shared::tuf::threshold::RoleKeys;
+use mulberry_shared::tuf::{Ed25519Signer, Signer, location};
 
 #[derive(Default)]
 struct Served {

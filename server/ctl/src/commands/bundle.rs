@@ -14,12 +14,13 @@ use jiff::Timestamp;
 use mulberry_shared::{
     bundle::{self, Bundle},
     digest::Sha256Digest,
+    edition::{Edition, OnlineRole, Refresh, TrustState, Waiver},
     exit::Exit,
     gates::GateState,
     limits::Limits,
     recipe::published,
     sampling::BasisPoints,
-    trust::{Edition, Next, OnlineRole, Refresh, Reply, TrustError, TrustState, Waiver, location},
+    tuf::{Next, Reply, TrustError, location},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};

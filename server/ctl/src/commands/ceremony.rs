@@ -33,7 +33,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProposalOutcome},
     proposal::{self, Role},
-    trust::Person,
+    tuf::Person,
 };
 use std::{collections::BTreeSet, path::Path};
 

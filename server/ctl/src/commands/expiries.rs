@@ -7,9 +7,10 @@ use crate::{failure::Failure, output};
 use jiff::Timestamp;
 use mulberry_shared::{
     ceremony::rules,
+    edition::{RoleExpiry, write},
     exit::Exit,
     proposal::signing::holder,
-    trust::{RoleExpiry, threshold::Authority, write},
+    tuf::threshold::Authority,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -115,7 +116,7 @@ fn words(rows: &[Row], due: &[&Row], now: Timestamp) -> String {
 mod tests {
     use super::*;
     use jiff::SignedDuration;
-    use mulberry_shared::trust::{Ed25519Signer, Signer, threshold::RoleKeys};
+    use mulberry_shared::tuf::{Ed25519Signer, Signer, threshold::RoleKeys};
 
     #[test]
     fn people_are_warned_two_weeks_ahead_with_the_command_and_the_server_at_half_its_life() {

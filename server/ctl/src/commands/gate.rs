@@ -28,7 +28,8 @@ use mulberry_shared::{
     exit::Exit,
     limits::Limits,
     operators::{GateRequest, GateResponse, GateState, GateStatus, ProblemKind, RecipeStatus},
-    recipe::{RecipeName, RecipePath, one_line},
+    recipe::{RecipeName, RecipePath},
+    text::one_line,
 };
 
 /// Finds the published revision, sets its gate, says what holds now.

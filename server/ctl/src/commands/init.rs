@@ -17,13 +17,11 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::{
     digest::Sha256Digest,
+    edition::write::{self, Holders, LaneDraft, LaneHolders, Life, Published, RootHolders},
     exit::Exit,
     limits::Limits,
     recipe::Lane,
-    trust::{
-        Ed25519Signer, Person, Signer, TrustError, Verified, metadata, verify,
-        write::{self, Holders, LaneDraft, LaneHolders, Life, Published, RootHolders},
-    },
+    tuf::{Ed25519Signer, Person, Signer, TrustError, Verified, metadata, verify},
 };
 use std::{
     io,

@@ -21,17 +21,18 @@ use base::Base;
 use jiff::Timestamp;
 use mulberry_shared::{
     answer::sentence,
+    edition::{
+        TrustState,
+        write::{self, LaneDraft, Published},
+    },
     exit::Exit,
     limits::Limits,
     operators::{ProblemKind, PublishRequest, PublishResponse, RecipeStatus},
     proposal::{self, Change, Changes, Examined, FailedPreflight, Proposal, Unfit},
-    recipe::{Lane, Recipe, RecipeName, Slug, one_line, published},
+    recipe::{Lane, Recipe, RecipeName, Slug, published},
     targeting::KnownWords,
-    trust::{
-        Signer, TrustError, TrustState,
-        threshold::Signature,
-        write::{self, LaneDraft, Published},
-    },
+    text::one_line,
+    tuf::{Signer, TrustError, threshold::Signature},
 };
 use std::{collections::BTreeMap, path::PathBuf};
 

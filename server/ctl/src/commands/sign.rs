@@ -25,12 +25,13 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::{
     bundle::Bundle,
+    edition::{OnlineRole, TrustState, Waiver},
     exit::Exit,
     limits::Limits,
     operators::{ProblemKind, ProposalOutcome, SignatureRequest},
     proposal::{self, FEWEST_DIGITS, KeyHolder, Proposal, signing},
     recipe::Lane,
-    trust::{OnlineRole, TrustError, TrustState, Waiver},
+    tuf::TrustError,
 };
 use std::path::PathBuf;
 

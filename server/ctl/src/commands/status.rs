@@ -10,9 +10,9 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::{
     answer::plain,
+    edition::write,
     exit::Exit,
     operators::{ExpiryStatus, GateState, RecipeStatus, SignedBy, StatusResponse},
-    trust::write,
 };
 
 /// Clocks further apart than this are worth a word.

@@ -5,7 +5,7 @@ use mulberry_shared::{
     exit::Exit,
     explain::{Explain, Explanation},
     operators::ProblemKind,
-    trust::TrustErrorKind,
+    tuf::TrustErrorKind,
 };
 use std::fmt;
 

@@ -8,13 +8,14 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use mulberry_shared::bundle::fault;
+use mulberry_shared::edition::{Refresh, TrustState};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
     Base64, CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DroppedCeremony, ProblemKind,
     ProposalOutcome, ShownCeremony,
 };
 use mulberry_shared::proposal::Role;
-use mulberry_shared::trust::{Next, Refresh, Reply, Root, Targets, TrustError, TrustState};
+use mulberry_shared::tuf::{Next, Reply, Root, Targets, TrustError};
 
 use super::{Core, Done, Writer, internal, settle};
 use crate::edition::{self, Edition, Work};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::recipe::RecipePath;
-use mulberry_shared::trust::TrustError;
+use mulberry_shared::tuf::TrustError;
 
 use super::{Core, Done, internal};
 use crate::clock::watch::{Doubt, Time};

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use mulberry_shared::edition::RoleExpiry;
+use mulberry_shared::edition::{Edition as ReadEdition, Refresh, TrustState};
 use mulberry_shared::operators::{GateState, ProblemKind};
-use mulberry_shared::trust::edition::RoleExpiry;
-use mulberry_shared::trust::{Edition as ReadEdition, Next, Outcome, Refresh, Reply, TrustState};
+use mulberry_shared::tuf::{Next, Outcome, Reply};
 
 use super::*;
 use crate::edition::Work;

@@ -8,8 +8,8 @@ use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::proposal::{Signing, signing::names};
 use mulberry_shared::recipe::Opens;
-use mulberry_shared::trust::threshold::Signature;
-use mulberry_shared::trust::{Key, KeyId, Person};
+use mulberry_shared::tuf::threshold::Signature;
+use mulberry_shared::tuf::{Key, KeyId, Person};
 
 use super::Change;
 use crate::services::Refusal;

@@ -15,7 +15,7 @@ use mulberry_shared::approval::{LIFE, Opening};
 use mulberry_shared::gates::ReadGates;
 use mulberry_shared::recipe::{Lane, Recipe};
 use mulberry_shared::sampling::BasisPoints;
-use mulberry_shared::trust::Signer;
+use mulberry_shared::tuf::Signer;
 
 fn published(revision: u64, before: &State) -> State {
     publishes("a", revision, before)

@@ -9,7 +9,7 @@ use crate::state;
 use crate::store::doubles::{Failure, Flaky};
 use crate::store::memory::MemoryStore;
 use crate::test_support::{Parts, Proposal as Made, hours, initial_state, key, start};
-use mulberry_shared::trust::Signer as _;
+use mulberry_shared::tuf::Signer as _;
 
 /// The request to propose `made`, signed with its keys.
 fn request(made: &Made) -> ProposalRequest {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::recipe::{Lane, RecipePath};
-use mulberry_shared::trust::Targets;
-use mulberry_shared::trust::metadata::TargetFile;
+use mulberry_shared::tuf::Targets;
+use mulberry_shared::tuf::metadata::TargetFile;
 
 use crate::services::Refusal;
 use crate::state::{Published, State};

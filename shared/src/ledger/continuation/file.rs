@@ -9,7 +9,7 @@ use super::{BadContinuation, Continuation};
 use crate::json::{self, JsonError};
 use crate::limits::{JsonLimits, Limits};
 use crate::operators::Base64;
-use crate::trust::{Root, TrustError, TrustErrorKind, Verified, verify};
+use crate::tuf::{Root, TrustError, TrustErrorKind, Verified, verify};
 
 /// The member that only the file has.
 const ROOTS: &str = "roots";
@@ -91,9 +91,9 @@ impl ContinuationFile {
 mod tests {
     use super::*;
     use crate::digest::Sha256Digest;
+    use crate::edition::test_repository::{Repository, signer};
     use crate::ledger::continuation::{ROLE, Statement};
     use crate::ledger::links::WitnessHead;
-    use crate::trust::test_repository::{Repository, signer};
 
     /// A file with these roots of a repository whose targets keys changed twice: 12 and 13 went, 14 and 15 came.
     fn file(versions: std::ops::RangeInclusive<u64>) -> (ContinuationFile, [Verified<Root>; 3]) {

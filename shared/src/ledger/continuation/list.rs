@@ -7,7 +7,7 @@ use super::{BadContinuation, Continuation, FORMAT};
 use crate::json::{self, JsonError};
 use crate::ledger::links::WitnessHead;
 use crate::limits::{JsonLimits, Limits};
-use crate::trust::{Root, TrustError};
+use crate::tuf::{Root, TrustError};
 
 /// Why no continuation explains another ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,11 +100,11 @@ impl Continuations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edition::test_repository::{Repository, signer};
     use crate::ledger::continuation::tests::{continuation, head};
     use crate::ledger::continuation::{ROLE, Statement};
-    use crate::trust::Signer;
-    use crate::trust::error::TrustErrorKind;
-    use crate::trust::test_repository::{Repository, signer};
+    use crate::tuf::Signer;
+    use crate::tuf::error::TrustErrorKind;
 
     #[test]
     fn a_witness_takes_it_when_enough_people_signed_and_it_fits_what_was_seen() {

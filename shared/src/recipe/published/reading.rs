@@ -11,10 +11,10 @@ use super::super::{
 use super::Unreadable;
 use crate::limits::{Limits, RecipeLimits};
 use crate::quoted::quoted;
-use crate::recipe::text::{is_comment, is_word};
 use crate::sampling::BasisPoints;
 use crate::status::Status;
 use crate::targeting::Targeting;
+use crate::text::{is_comment, is_word};
 use crate::version::VersionRange;
 
 /// Reads a recipe, wherever it stands.

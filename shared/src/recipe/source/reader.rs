@@ -11,9 +11,9 @@ use super::problem::{Problem, SourceErrors};
 use crate::instant;
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::text::{one_line, several_lines};
 use crate::sampling::BasisPoints;
 use crate::targeting::Doubt;
+use crate::text::{one_line, several_lines};
 use crate::version::{VersionRange, Whose};
 
 mod plan;

@@ -10,8 +10,8 @@ use super::*;
 use crate::hostile;
 use crate::limits::X509Limits;
 use crate::outside::FURTHER;
-use crate::recipe::text::shows;
 use crate::recipe::{Action, DistrustCertificates, DistrustEntry, InstallCertificates};
+use crate::text::shows;
 use crate::x509::Certificate;
 
 /// Blanks in the place of a label.

@@ -5,7 +5,7 @@ use std::path::Path;
 use mulberry_shared::ceremony::rules::RuleError;
 use mulberry_shared::ceremony::{CeremonyError, PlanError, Unfit};
 use mulberry_shared::operators::ProblemKind;
-use mulberry_shared::trust::TrustError;
+use mulberry_shared::tuf::TrustError;
 
 use crate::failure::{Failure, FailureKind, Kind};
 

@@ -11,7 +11,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::ProblemKind,
     proposal::signing::holder,
-    trust::Key,
+    tuf::Key,
 };
 use std::path::{Path, PathBuf};
 

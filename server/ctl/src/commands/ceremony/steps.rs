@@ -9,7 +9,7 @@ use crate::{
 use mulberry_shared::{
     ceremony::{Step, public::PublicKeys},
     proposal::Role,
-    trust::Person,
+    tuf::Person,
 };
 use std::{collections::BTreeSet, path::Path};
 

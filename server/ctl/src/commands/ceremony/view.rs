@@ -17,8 +17,9 @@ use jiff::Timestamp;
 use mulberry_shared::{
     bundle::Bundle,
     ceremony::Live,
+    edition::{TrustState, Waiver},
     recipe::Lane,
-    trust::{TrustState, Verified, Waiver},
+    tuf::Verified,
 };
 use std::{collections::BTreeMap, path::Path};
 

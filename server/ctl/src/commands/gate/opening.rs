@@ -38,6 +38,7 @@ use mulberry_shared::{
     answer::sentence,
     approval::{AHEAD, LIFE, Opening, OpeningFile},
     digest::Sha256Digest,
+    edition::TrustState,
     exit::Exit,
     gates::{Gate, ReadGates},
     limits::Limits,
@@ -48,7 +49,6 @@ use mulberry_shared::{
     },
     recipe::{Opens, Recipe, RecipePath},
     sampling::BasisPoints,
-    trust::TrustState,
 };
 use std::path::Path;
 

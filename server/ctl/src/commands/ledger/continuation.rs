@@ -14,11 +14,12 @@ use crate::{
 use jiff::{Timestamp, Unit};
 use mulberry_shared::{
     bundle,
+    edition::{OnlineRole, Waiver},
     exit::Exit,
     ledger::continuation::{Continuation, ContinuationFile, ROLE, Statement},
     limits::Limits,
     operators::{Base64, ProblemKind},
-    trust::{OnlineRole, Root, TrustError, Waiver},
+    tuf::{Root, TrustError},
 };
 use serde_json::json;
 use std::path::Path;
@@ -106,7 +107,7 @@ pub(super) fn sign(
     let authority = root.authority(ROLE).map_err(refused)?;
     let signer = keys::open(key, passphrases)?;
     let public = signer.key().public();
-    let own = |keyid: &mulberry_shared::trust::KeyId| {
+    let own = |keyid: &mulberry_shared::tuf::KeyId| {
         authority.keys.get(keyid).is_some_and(|key| key.public() == public)
     };
     if signing.signed.iter().any(|signed| own(&signed.keyid)) {

@@ -12,7 +12,7 @@ use mulberry_shared::{
     nearest::nearest,
     proposal::signing::holder,
     recipe::Slug,
-    trust::{Key, KeyId},
+    tuf::{Key, KeyId},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

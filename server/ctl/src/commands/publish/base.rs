@@ -8,13 +8,14 @@ use crate::{
 };
 use jiff::Timestamp;
 use mulberry_shared::{
+    edition::{TrustState, profile},
     gates::Gate,
     limits::Limits,
     proposal::Live,
     recipe::{Lane, Recipe, RecipePath, published},
-    trust::{
-        Fetch, Reply, Targets, TrustError, TrustErrorKind, TrustState, Verified, location,
-        metadata::MetaFile, profile, trusted, verify,
+    tuf::{
+        Fetch, Reply, Targets, TrustError, TrustErrorKind, Verified, location, metadata::MetaFile, trusted,
+        verify,
     },
 };
 use std::collections::BTreeMap;

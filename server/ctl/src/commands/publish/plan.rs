@@ -104,14 +104,12 @@ fn boxed(live: &Result<Recipe, String>) -> Option<Box<Recipe>> {
 mod tests {
     use super::*;
     use mulberry_shared::{
+        edition::write::{self, Holders, LaneDraft, LaneHolders, RootHolders},
         gates::{Gate, GateState},
         limits::Limits,
         recipe::source,
         sampling::BasisPoints,
-        trust::{
-            Ed25519Signer, Signer, Targets, Verified, verify,
-            write::{self, Holders, LaneDraft, LaneHolders, RootHolders},
-        },
+        tuf::{Ed25519Signer, Signer, Targets, Verified, verify},
     };
     use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use mulberry_shared::{
         signing::{holder, names},
     },
     recipe::Lane,
-    trust::{Key, Person, Root, Targets, TrustError, TrustErrorKind, threshold::Authority},
+    tuf::{Key, Person, Root, Targets, TrustError, TrustErrorKind, threshold::Authority},
 };
 use std::{
     collections::BTreeSet,

@@ -5,7 +5,7 @@ use mulberry_shared::ceremony::{Ceremony, Lone, Step, plan};
 use mulberry_shared::operators::{GateRequest, GateState, ProposalRequest, PublishRequest, SignatureRequest};
 use mulberry_shared::proposal::{Document, Role};
 use mulberry_shared::recipe::Lane;
-use mulberry_shared::trust::Signer;
+use mulberry_shared::tuf::Signer;
 
 use super::*;
 use crate::keys::{KeyFolder, KeySource};

@@ -1,8 +1,8 @@
 //! What a second person's key lets happen.
 
 use super::*;
-use mulberry_shared::trust::KeyId;
-use mulberry_shared::trust::threshold::Signature;
+use mulberry_shared::tuf::KeyId;
+use mulberry_shared::tuf::threshold::Signature;
 
 #[test]
 fn a_second_persons_key_opens_it_once_and_for_what_was_signed() {

@@ -4,7 +4,7 @@ use super::{Kind, Need, Reader, Section, kind, value_kind};
 use crate::limits::RecipeLimits;
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::recipe::text::one_line;
+use crate::text::one_line;
 
 impl Section<'_> {
     /// One of a closed list.

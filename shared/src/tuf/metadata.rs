@@ -14,7 +14,6 @@ use super::key::{Key, KeyId};
 use super::pattern;
 use super::threshold::{Authority, RoleKeys};
 use crate::digest::Sha256Digest;
-use crate::ledger::links::WitnessHead;
 
 /// The version of the specification that our writing side states.
 pub const SPEC_VERSION: &str = "1.0.31";
@@ -139,21 +138,12 @@ pub struct LedgerHead {
     pub sequence: u64,
     /// Hash of the newest record.
     pub head: Sha256Digest,
-    /// The newest of the public links: [`crate::ledger::links`]. Timestamps of earlier servers have none.
+    /// The newest of its public links. Timestamps of earlier servers have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Sha256Digest>,
     /// Which ledger it is: the hash of its first record; absent where `link` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Sha256Digest>,
-}
-
-impl LedgerHead {
-    /// What a witness remembers of it; `None` where the server names no link.
-    #[must_use]
-    pub fn witness(&self) -> Option<WitnessHead> {
-        let (ledger, link) = (self.id?, self.link?);
-        (self.sequence > 0).then_some(WitnessHead { ledger, sequence: self.sequence, link })
-    }
 }
 
 /// Timestamp (specification 4.6).
@@ -170,7 +160,7 @@ pub struct Timestamp {
     pub expires: Instant,
     /// The one entry `snapshot.json`.
     pub meta: BTreeMap<String, MetaFile>,
-    /// When it was signed. For judging the clock (`crate::clock`); never a floor for what is refreshed.
+    /// When it was signed. For judging a clock; never a floor for what is refreshed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_at: Option<Instant>,
     /// Head of the server's ledger.

@@ -4,17 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp as Instant};
 
-use super::client::{Next, Refresh, Reply};
 use super::location;
-use super::metadata::{Body, Root, Targets};
-use super::report::RefreshReport;
+use super::metadata::{Body, Delegation, Delegations, Other, Root, Targets};
 use super::signer::{Ed25519Signer, Signer};
-use super::state::TrustState;
-use super::write::{self, Holders, LaneHolders, Life, RootHolders};
-use crate::limits::Limits;
-use crate::recipe::Lane;
-
-pub(crate) const EMPTY_GATES: &[u8] = br#"{"gates":{},"schema_version":1}"#;
+use super::threshold::RoleKeys;
+use super::write::{self, Holders, RootHolders};
 
 /// A signer from a small number: tests name keys.
 pub(crate) fn signer(number: u8) -> Ed25519Signer {
@@ -38,12 +32,14 @@ pub(crate) fn after_hours(now: Instant, hours: i64) -> Instant {
     now + SignedDuration::from_hours(hours)
 }
 
+const YEAR: i64 = 365 * 24;
+
 /// Keys by number: who signs for which role.
 #[derive(Clone)]
-pub(crate) struct Keys(pub(super) BTreeMap<&'static str, Vec<u8>>);
+pub(crate) struct Keys(pub(crate) BTreeMap<&'static str, Vec<u8>>);
 
 impl Keys {
-    fn holders(&self, role: &str) -> Holders {
+    pub(crate) fn holders(&self, role: &str) -> Holders {
         let numbers = &self.0[role];
         holders(numbers, if numbers.len() > 1 { 2 } else { 1 })
     }
@@ -56,10 +52,8 @@ pub(crate) struct Repository {
     pub(crate) keys: Keys,
     pub(crate) root: Root,
     pub(crate) targets: Targets,
-    pub(crate) lanes: BTreeMap<Lane, Targets>,
-    pub(crate) gates: Vec<u8>,
-    /// Versions of gates, snapshot, timestamp.
-    pub(crate) online: [u64; 3],
+    /// Versions of snapshot and timestamp.
+    pub(crate) online: [u64; 2],
     /// What the origin serves, by path.
     pub(crate) origin: BTreeMap<String, Vec<u8>>,
     /// Whole files of the roles that the snapshot lists.
@@ -67,40 +61,33 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Version 1 of everything, empty lanes, gates all closed.
+    /// Version 1 of everything; targets lists nothing and delegates to nobody.
     pub(crate) fn new() -> Self {
         let now: Instant = "2026-05-04T00:00:00Z".parse().unwrap();
+        let mut repository = Self::unpublished(now, write::files(1, after_hours(now, YEAR), BTreeMap::new()));
+        repository.publish();
+        repository
+    }
+
+    /// Version 1 of root, and of these targets; no snapshot lists them yet.
+    pub(crate) fn unpublished(now: Instant, targets: Targets) -> Self {
         let keys = Keys(BTreeMap::from([
             ("root", vec![1, 2, 3]),
             ("targets", vec![11, 12, 13]),
-            ("emergency", vec![21, 22, 23]),
-            ("routine", vec![31, 32, 33]),
-            ("gates", vec![41]),
             ("snapshot", vec![42]),
             ("timestamp", vec![43]),
         ]));
-        let empty = write::targets(1, now, &lane_holders(&keys));
-        let mut repository = Self {
-            now,
-            root: write::root(1, Life::Offline.from(now), &root_holders(&keys)),
-            targets: empty,
-            lanes: BTreeMap::new(),
-            gates: EMPTY_GATES.to_vec(),
-            online: [0; 3],
-            keys,
-            origin: BTreeMap::new(),
-            listed: BTreeMap::new(),
-        };
+        let root = write::root(1, after_hours(now, YEAR), &root_holders(&keys));
+        let (origin, listed) = (BTreeMap::new(), BTreeMap::new());
+        let mut repository = Self { now, keys, root, targets, online: [0; 2], origin, listed };
         repository.put_root();
-        repository.targets.expires = Life::Offline.from(now);
         repository.put_targets();
-        for lane in Lane::ALL {
-            let draft = write::LaneDraft::new(lane, None).build(now).unwrap();
-            repository.lanes.insert(lane, draft);
-            repository.put_lane(lane);
-        }
-        repository.publish();
         repository
+    }
+
+    /// The bodies that people sign.
+    pub(crate) fn top_level(&mut self) -> (&mut Root, &mut Targets) {
+        (&mut self.root, &mut self.targets)
     }
 
     /// Two of the role's keys, or its only one.
@@ -123,11 +110,6 @@ impl Repository {
         self.put_role("targets", &body);
     }
 
-    pub(crate) fn put_lane(&mut self, lane: Lane) {
-        let body = self.lanes[&lane].clone();
-        self.put_role(lane.as_str(), &body);
-    }
-
     /// Signs and serves a role; the next snapshot lists it.
     pub(crate) fn put_role(&mut self, role: &str, body: &Targets) {
         let bytes = self.sign(role, body);
@@ -139,44 +121,30 @@ impl Repository {
         self.listed.insert(role.to_owned(), (version, bytes));
     }
 
-    /// The lane's next version with one recipe more (or replaced), and its file.
-    pub(crate) fn add(&mut self, lane: Lane, slug: &str, bytes: &[u8]) {
-        let body = self.lanes.get_mut(&lane).unwrap();
-        body.version += 1;
-        let path = format!("{lane}/{slug}.json");
-        let file = write::target_file(bytes);
-        self.origin.insert(location::file(&path, Some(&file.sha256().unwrap())), bytes.to_vec());
-        body.targets.insert(path, file);
-        self.put_lane(lane);
+    /// Serves a file.
+    pub(crate) fn put_file(&mut self, path: &str, bytes: &[u8]) {
+        let sha256 = write::target_file(bytes).sha256().unwrap();
+        self.origin.insert(location::file(path, Some(&sha256)), bytes.to_vec());
     }
 
-    /// Re-signs everything online over what is listed.
+    /// Signs snapshot and timestamp over what is listed.
     pub(crate) fn publish(&mut self) {
         self.online[0] += 1;
-        let gates = write::gates(self.online[0], Life::Online.from(self.now), &self.gates);
-        let sha256 = gates.targets["gates.json"].sha256().unwrap();
-        self.origin.insert(location::file("gates.json", Some(&sha256)), self.gates.clone());
-        self.put_role("gates", &gates);
-        self.publish_snapshot();
-    }
-
-    pub(crate) fn publish_snapshot(&mut self) {
-        self.online[1] += 1;
         let roles: Vec<(&str, u64, &[u8])> = self
             .listed
             .iter()
             .map(|(role, (version, bytes))| (role.as_str(), *version, &bytes[..]))
             .collect();
-        let snapshot = write::snapshot(self.online[1], Life::Online.from(self.now), &roles);
+        let snapshot = write::snapshot(self.online[0], after_hours(self.now, 7 * 24), &roles);
         let bytes = self.sign("snapshot", &snapshot);
         self.origin.insert(format!("metadata/{}.snapshot.json", snapshot.version), bytes.clone());
         self.publish_timestamp(&bytes);
     }
 
     pub(crate) fn publish_timestamp(&mut self, snapshot: &[u8]) {
-        self.online[2] += 1;
-        let expires = Life::Timestamp.from(self.now);
-        let body = write::timestamp(self.online[2], expires, (self.online[1], snapshot), self.now, None);
+        self.online[1] += 1;
+        let expires = after_hours(self.now, 24);
+        let body = write::timestamp(self.online[1], expires, (self.online[0], snapshot), self.now, None);
         let bytes = self.sign("timestamp", &body);
         self.origin.insert("metadata/timestamp.json".into(), bytes);
     }
@@ -192,47 +160,29 @@ impl Repository {
                 all.push(signer);
             }
         }
-        let expires = Life::Offline.from(self.now);
+        let expires = after_hours(self.now, YEAR);
         self.root = write::root(self.root.version + 1, expires, &root_holders(&self.keys));
         let bytes = write::sign(&self.root, &dynamic(&all)).unwrap();
         self.origin.insert(format!("metadata/{}.root.json", self.root.version), bytes);
     }
+}
 
-    /// New keys for delegated roles: the next targets.
-    pub(crate) fn redelegate(&mut self, changes: &[(&'static str, &[u8])]) {
-        for (role, numbers) in changes {
-            self.keys.0.insert(role, numbers.to_vec());
-        }
-        let expires = Life::Offline.from(self.now);
-        self.targets = write::targets(self.targets.version + 1, expires, &lane_holders(&self.keys));
-        self.put_targets();
+/// A delegation to `role` with one key. `covers` is a pattern or, with `#`, the beginning of the path's hash.
+pub(crate) fn delegation(role: &str, key: u8, covers: &str, terminating: bool) -> Delegation {
+    Delegation {
+        name: role.to_owned(),
+        role_keys: RoleKeys { keyids: vec![signer(key).key_id()], threshold: 1 },
+        terminating,
+        paths: (!covers.starts_with('#')).then(|| vec![covers.to_owned()]),
+        path_hash_prefixes: covers.strip_prefix('#').map(|prefix| vec![prefix.to_owned()]),
+        other: Other::new(),
     }
+}
 
-    /// A client that trusts version 1 of the root.
-    pub(crate) fn pinned(&self) -> TrustState {
-        TrustState::pinned(&self.origin["metadata/1.root.json"], &Limits::default()).unwrap()
-    }
-
-    /// One refresh at the repository's time.
-    pub(crate) fn refresh(&self, state: &TrustState) -> (TrustState, RefreshReport) {
-        self.refresh_with(state, &Limits::default(), |_, reply| reply)
-    }
-
-    /// One refresh with replies changed on the way.
-    pub(crate) fn refresh_with(
-        &self,
-        state: &TrustState,
-        limits: &Limits,
-        mut change: impl FnMut(&str, Reply) -> Reply,
-    ) -> (TrustState, RefreshReport) {
-        let mut refresh = Refresh::start(state.clone(), self.now, limits);
-        while let Next::Fetch(fetch) = refresh.next() {
-            let reply =
-                self.origin.get(&fetch.path).map_or(Reply::Absent, |bytes| Reply::Bytes(bytes.clone()));
-            refresh.supply(change(&fetch.path, reply));
-        }
-        refresh.finish()
-    }
+/// These delegations, whose roles sign with these keys.
+pub(crate) fn delegations(keys: &[u8], roles: Vec<Delegation>) -> Option<Delegations> {
+    let keys = signers(keys).into_iter().map(|signer| (signer.key_id(), signer.key().clone())).collect();
+    Some(Delegations { keys, roles, other: Other::new() })
 }
 
 fn root_holders(keys: &Keys) -> RootHolders {
@@ -241,13 +191,5 @@ fn root_holders(keys: &Keys) -> RootHolders {
         targets: keys.holders("targets"),
         snapshot: keys.holders("snapshot"),
         timestamp: keys.holders("timestamp"),
-    }
-}
-
-fn lane_holders(keys: &Keys) -> LaneHolders {
-    LaneHolders {
-        emergency: keys.holders("emergency"),
-        routine: keys.holders("routine"),
-        gates: keys.holders("gates"),
     }
 }

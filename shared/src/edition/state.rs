@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::error::{TrustError, TrustErrorKind};
 use super::profile::{self, Listed, Listing};
-use super::trusted::{Trusted, check_content};
-use super::verify::{self, Verified};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::recipe::Lane;
+use crate::tuf::error::{TrustError, TrustErrorKind};
+use crate::tuf::trusted::{Trusted, check_content};
+use crate::tuf::verify::{self, Verified};
 
 /// The trusted metadata and the files it vouches for. Always whole: a step of a refresh enters it entirely or not at all.
 ///

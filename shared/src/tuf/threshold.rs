@@ -138,8 +138,8 @@ pub fn tally(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::signer::Signer;
-    use crate::trust::test_repository::signer;
+    use crate::tuf::signer::Signer;
+    use crate::tuf::test_repository::signer;
 
     const MESSAGE: &[u8] = b"message";
 

@@ -231,9 +231,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::trust::metadata::Timestamp;
-    use crate::trust::test_repository::{Repository, dynamic, signers};
-    use crate::trust::write;
+    use crate::tuf::metadata::Timestamp;
+    use crate::tuf::test_repository::{Repository, dynamic, signers};
+    use crate::tuf::write;
 
     struct Sample {
         root: Verified<Root>,

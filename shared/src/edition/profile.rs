@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{TrustError, TrustErrorKind};
-use super::key::PublicKey;
-use super::lookup::{Found, Lookup};
-use super::metadata::{Root, TargetFile, Targets};
-use super::threshold::Authority;
-use super::trusted::{RollbackFloor, Trusted};
 use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::recipe::{Lane, RecipePath};
+use crate::tuf::error::{TrustError, TrustErrorKind};
+use crate::tuf::key::PublicKey;
+use crate::tuf::lookup::{Found, Lookup};
+use crate::tuf::metadata::{Root, TargetFile, Targets};
+use crate::tuf::threshold::Authority;
+use crate::tuf::trusted::{RollbackFloor, Trusted};
 
 /// The role of the server's gates.
 pub const GATES: &str = "gates";

@@ -294,19 +294,19 @@ impl Trusted {
     ///
     /// # Errors
     /// As [`verify::check`].
-    pub(super) fn restore_timestamp(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), TrustError> {
+    pub(crate) fn restore_timestamp(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), TrustError> {
         self.timestamp = Some(verify::top_level(&self.root, bytes, limits)?);
         Ok(())
     }
 
     /// See [`Self::restore_timestamp`].
-    pub(super) fn restore_snapshot(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), TrustError> {
+    pub(crate) fn restore_snapshot(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), TrustError> {
         self.snapshot = Some(verify::top_level(&self.root, bytes, limits)?);
         Ok(())
     }
 
     /// See [`Self::restore_timestamp`]; the caller applies its profile and calls [`Self::accept_targets`].
-    pub(super) fn verify_targets_signatures(
+    pub(crate) fn verify_targets_signatures(
         &self,
         role: &str,
         delegator: &str,

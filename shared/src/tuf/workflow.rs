@@ -1,14 +1,14 @@
 //! The part of a refresh that every client of TUF does (specification 5.3 to 5.6): the four top-level roles in their order, and
 //! the steps for one delegated role. Sans-io: it names the file it needs.
 //!
-//! Which delegated roles matter, and which files, is for those above it: [`client`](super::client) refreshes a Mulberry edition,
+//! Which delegated roles matter, and which files, is for those above it: `edition::client` refreshes a Mulberry edition,
 //! [`updater`](super::updater) looks up paths in any repository.
 
 use jiff::Timestamp as Instant;
 
-use super::client::{Fetch, Reply};
 use super::error::{TrustError, TrustErrorKind};
 use super::expiry::FreezeCheck;
+use super::fetch::{Fetch, Reply};
 use super::location;
 use super::metadata::{Root, Targets};
 use super::report::{Event, RefreshReport};
@@ -20,14 +20,14 @@ use crate::limits::Limits;
 const TARGETS: &str = "targets";
 
 /// What a client asks of targets above TUF, given the root that vouches for it.
-pub(super) type TargetsRule = fn(&Targets, &Root) -> Result<(), TrustError>;
+pub(crate) type TargetsRule = fn(&Targets, &Root) -> Result<(), TrustError>;
 
 /// One pass through the top-level roles, with what holds for all of the refresh.
 #[derive(Clone, Debug)]
-pub(super) struct Workflow {
-    pub(super) freeze: FreezeCheck,
-    pub(super) limits: Limits,
-    pub(super) report: RefreshReport,
+pub(crate) struct Workflow {
+    pub(crate) freeze: FreezeCheck,
+    pub(crate) limits: Limits,
+    pub(crate) report: RefreshReport,
     rule: TargetsRule,
     phase: Phase,
 }
@@ -49,19 +49,19 @@ enum Phase {
 
 impl Workflow {
     /// Starts after the trusted root. `now` is the time for all of it (5.1). Targets that `rule` refuses ends it.
-    pub(super) fn start(trusted: &Trusted, now: Instant, rule: TargetsRule, limits: &Limits) -> Self {
+    pub(crate) fn start(trusted: &Trusted, now: Instant, rule: TargetsRule, limits: &Limits) -> Self {
         let phase = Phase::Root { from: trusted.root().version, rotations: 0 };
         let freeze = FreezeCheck::at(now);
         Self { freeze, limits: limits.clone(), report: RefreshReport::default(), rule, phase }
     }
 
     /// Whether targets was reached.
-    pub(super) fn is_through(&self) -> bool {
+    pub(crate) fn is_through(&self) -> bool {
         self.phase == Phase::Through
     }
 
     /// The file needed next; `None` when targets is reached or something has failed.
-    pub(super) fn next(&mut self, trusted: &Trusted) -> Option<Fetch> {
+    pub(crate) fn next(&mut self, trusted: &Trusted) -> Option<Fetch> {
         loop {
             let fetch = match self.phase {
                 Phase::Root { .. } => self.next_root(trusted),
@@ -79,7 +79,7 @@ impl Workflow {
     }
 
     /// Takes what came of the fetch that [`Self::next`] named.
-    pub(super) fn supply(&mut self, trusted: &mut Trusted, fetch: &Fetch, reply: Reply) {
+    pub(crate) fn supply(&mut self, trusted: &mut Trusted, fetch: &Fetch, reply: Reply) {
         let reply = received(self.subject(), fetch, reply);
         let step = match self.phase {
             Phase::Root { from, rotations } => self.supply_root(trusted, from, rotations, reply),
@@ -243,7 +243,7 @@ impl Workflow {
     }
 
     /// What to fetch for targets or a role that `delegator` delegates to; `None` when it is here and unexpired.
-    pub(super) fn role_fetch(
+    pub(crate) fn role_fetch(
         &self,
         trusted: &Trusted,
         role: &str,
@@ -269,7 +269,7 @@ impl Workflow {
     }
 
     /// Verifies targets or a delegated role, asks `profile` what it thinks of it, and enters it.
-    pub(super) fn enter_role(
+    pub(crate) fn enter_role(
         &self,
         trusted: &mut Trusted,
         role: &str,
@@ -301,7 +301,7 @@ impl Workflow {
 }
 
 /// What came of a fetch, as bytes that are no longer than allowed.
-pub(super) fn received(subject: &str, fetch: &Fetch, reply: Reply) -> Result<Vec<u8>, TrustError> {
+pub(crate) fn received(subject: &str, fetch: &Fetch, reply: Reply) -> Result<Vec<u8>, TrustError> {
     let failed = |kind, sentence| Err(TrustError::new(kind, subject, sentence));
     match reply {
         Reply::Bytes(bytes) => verify::too_large(subject, &bytes, fetch.max_bytes).map(|()| bytes),

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp as Instant;
 
-use super::{Life, exhausted, files, target_file};
+use super::{Life, files, target_file};
+use crate::edition::profile;
 use crate::limits::Limits;
 use crate::recipe::{Lane, RecipePath, Slug};
-use crate::trust::error::{TrustError, TrustErrorKind};
-use crate::trust::metadata::{TargetFile, Targets};
-use crate::trust::profile;
-use crate::trust::verify::{self, Verified};
+use crate::tuf::error::{TrustError, TrustErrorKind};
+use crate::tuf::metadata::{TargetFile, Targets};
+use crate::tuf::verify::{self, Verified};
+use crate::tuf::write::exhausted;
 
 /// The next version of a lane in the making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,8 +239,8 @@ fn not_listed(path: &str, lane: Lane) -> TrustError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::test_repository::{Repository, dynamic, signers};
-    use crate::trust::write;
+    use crate::edition::test_repository::{Repository, dynamic, signers};
+    use crate::edition::write;
 
     struct Case {
         repository: Repository,

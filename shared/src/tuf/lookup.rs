@@ -104,43 +104,31 @@ impl Lookup {
 mod tests {
     use super::*;
     use crate::limits::TrustLimits;
-    use crate::trust::metadata::{Delegation, Delegations, Other, Targets};
-    use crate::trust::signer::Signer;
-    use crate::trust::test_repository::{Repository, holders, signer};
-    use crate::trust::threshold::RoleKeys;
-    use crate::trust::write;
+    use crate::tuf::test_repository::{Repository, delegation, delegations, dynamic, signers};
+    use crate::tuf::trusted::RollbackFloor;
+    use crate::tuf::{verify, write};
 
     /// Name, files, and delegations (name, pattern, terminating).
     type Role<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str, bool)]);
 
-    /// A tree of roles. All sign with one key.
+    /// A tree of roles. All below targets sign with one key.
     fn trusted(tree: &[Role<'_>]) -> Trusted {
-        let repository = Repository::new();
-        let mut trusted = repository.refresh(&repository.pinned()).0.trusted().clone();
+        let (repository, limits) = (Repository::new(), Limits::default());
+        let root = verify::pinned_root(&repository.origin["metadata/1.root.json"], &limits).unwrap();
+        let mut trusted = Trusted::new(root, RollbackFloor::Snapshot);
         let mut delegators: Vec<(&str, &str)> = vec![("targets", "root")];
-        for (role, files, delegations) in tree {
-            let key = signer(41).key().clone();
-            let role_keys = RoleKeys { keyids: vec![key.key_id()], threshold: 1 };
-            let mut body: Targets = write::gates(7, repository.targets.expires, b"");
-            body.targets =
-                files.iter().map(|path| ((*path).to_owned(), write::target_file(role.as_bytes()))).collect();
-            let roles = delegations.iter().map(|(name, pattern, terminating)| Delegation {
-                name: (*name).to_owned(),
-                role_keys: role_keys.clone(),
-                terminating: *terminating,
-                paths: Some(vec![(*pattern).to_owned()]),
-                path_hash_prefixes: None,
-                other: Other::new(),
-            });
-            let keys = holders(&[41], 1).keys.into_iter().map(|key| (key.key_id(), key)).collect();
-            body.delegations = Some(Delegations { keys, roles: roles.collect(), other: Other::new() });
-            let signer_role = if *role == "targets" { "targets" } else { "gates" };
-            let bytes = repository.sign(signer_role, &body);
+        for (role, files, roles) in tree {
+            let listed = files.iter().map(|path| ((*path).to_owned(), write::target_file(role.as_bytes())));
+            let mut body = write::files(7, repository.targets.expires, listed.collect());
+            let each =
+                roles.iter().map(|(name, pattern, terminating)| delegation(name, 41, pattern, *terminating));
+            body.delegations = delegations(&[41], each.collect());
+            let signers = if *role == "targets" { repository.signers(role) } else { signers(&[41]) };
+            let bytes = write::sign(&body, &dynamic(&signers)).unwrap();
             let delegator = delegators.iter().find(|(name, _)| name == role).unwrap().1;
-            let limits = Limits::default();
             let verified = trusted.verify_targets_signatures(role, delegator, &bytes, &limits).unwrap();
             trusted.accept_targets(role, delegator, verified, &limits);
-            for (name, _, _) in *delegations {
+            for (name, _, _) in *roles {
                 if delegators.iter().all(|(known, _)| known != name) {
                     delegators.push((name, role));
                 }

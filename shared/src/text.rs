@@ -1,11 +1,12 @@
-//! Which texts a recipe may carry: they are shown on terminals to the people who sign.
+//! Which texts recipes, gates and their like may carry: they are shown on terminals to the people who sign.
 //!
 //! Two rules. Whatever is written now has only characters that show ([`shows`]). What is read from published documents may
 //! have those that earlier versions let pass ([`is_word`], [`is_comment`]): a published recipe goes on, and whoever shows it
 //! puts U+FFFD in the place of what does not show.
 
 /// A published word or line: not empty, at most `most` bytes, and nothing in it that terminals obey or that reorders text.
-pub(crate) fn is_word(text: &str, most: usize) -> bool {
+#[must_use]
+pub fn is_word(text: &str, most: usize) -> bool {
     !text.is_empty() && text.len() <= most && text.chars().all(is_harmless)
 }
 
@@ -29,7 +30,7 @@ pub fn one_line(text: &str, most: usize) -> Result<&str, String> {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(crate) fn several_lines(text: &str, most: usize) -> Result<&str, String> {
+pub fn several_lines(text: &str, most: usize) -> Result<&str, String> {
     match text.chars().find(|c| !shows(*c) && !matches!(c, '\n' | '\t')) {
         None if text.len() > most => Err(format!("it has {} bytes, and {most} are the most", text.len())),
         None => Ok(text),
@@ -45,7 +46,8 @@ fn does_not_show(c: char) -> String {
 }
 
 /// A published text of several lines: as [`is_word`], but it may be empty, and line feeds and tabs are allowed.
-pub(crate) fn is_comment(text: &str, most: usize) -> bool {
+#[must_use]
+pub fn is_comment(text: &str, most: usize) -> bool {
     text.len() <= most && text.chars().all(|c| is_harmless(c) || c == '\n' || c == '\t')
 }
 
@@ -58,7 +60,8 @@ fn is_harmless(c: char) -> bool {
 /// Whether people see the character, or at least the gap that it makes: what is signed must be what is seen. Not so control
 /// characters, what reorders text, line and paragraph separators, and whatever Unicode lists as `Default_Ignorable_Code_Point`,
 /// but for variation selectors, which only choose how the character before them looks.
-pub(crate) fn shows(c: char) -> bool {
+#[must_use]
+pub fn shows(c: char) -> bool {
     let ignorable = matches!(
         c,
         '\u{ad}'

@@ -1,50 +1,19 @@
 //! One refresh, sans-io: it names the file it needs, the caller fetches it from wherever, and so on until done.
 //!
 //! Which origin, how often, with what delays: the caller's. What is true: decided here and in
-//! [`trusted`](super::trusted), which checks each step of the specification's section 5. The top-level roles are those of any
-//! repository (`workflow`); the delegated roles and the files are Mulberry's.
+//! [`tuf::trusted`](crate::tuf::trusted), which checks each step of the specification's section 5. The top-level roles are those
+//! of any repository (`tuf::workflow`); the delegated roles and the files are Mulberry's.
 
 use jiff::Timestamp as Instant;
 
-use super::expiry::Waiver;
-use super::location;
-use super::metadata::Targets;
 use super::profile;
-use super::report::{Event, RefreshReport};
 use super::state::{TrustState, Wanted};
-use super::workflow::{self, Workflow};
+use super::waiver::Waiver;
 use crate::limits::Limits;
-
-/// A file to fetch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetch {
-    /// Path relative to the origin, such as `metadata/2.root.json`; already percent-encoded.
-    pub path: String,
-    /// No more than this many bytes need be read: a longer file is refused.
-    pub max_bytes: u64,
-}
-
-/// What a refresh needs next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// This file; then [`Refresh::supply`].
-    Fetch(Fetch),
-    /// Nothing; then [`Refresh::finish`].
-    Done,
-}
-
-/// What came of a fetch. Absent and failed are different things.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// The file, whole.
-    Bytes(Vec<u8>),
-    /// The origin has more than [`Fetch::max_bytes`], which is why it was read no further.
-    TooLong,
-    /// The origin says that there is no such file.
-    Absent,
-    /// The origin could not be asked, or did not finish in time; with the reason.
-    Failed(String),
-}
+use crate::tuf::metadata::Targets;
+use crate::tuf::report::{Event, RefreshReport};
+use crate::tuf::workflow::{self, Workflow};
+use crate::tuf::{Fetch, Next, Reply, location};
 
 /// One refresh in progress.
 ///
@@ -79,8 +48,8 @@ impl Refresh {
     /// Lets the expiry of what the server signs not count, as far as `waiver` names it. For a bundle that a person hands to
     /// this client, and for nothing that came over a network: freshness is all that expiry proves.
     #[must_use]
-    pub fn waiving(mut self, waiver: Waiver) -> Self {
-        self.workflow.freeze.waiver = waiver;
+    pub fn waiving(mut self, waiver: &Waiver) -> Self {
+        self.workflow.freeze = self.workflow.freeze.waiving(waiver.roles());
         self
     }
 

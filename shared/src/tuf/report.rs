@@ -98,7 +98,7 @@ impl RefreshReport {
         self.entries.iter().rev().find(|entry| entry.subject == subject).map(|entry| &entry.event)
     }
 
-    pub(super) fn add(&mut self, subject: &str, event: Event) {
+    pub(crate) fn add(&mut self, subject: &str, event: Event) {
         self.entries.push(Entry { subject: subject.to_owned(), event });
     }
 }

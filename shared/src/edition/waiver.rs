@@ -1,4 +1,4 @@
-//! Whose expiry counts.
+//! Whose expiry a person may let not count.
 //!
 //! Everything expires, and what has expired is refused. One exception has a name: whoever hands a bundle to a client may
 //! say that the expiry of what the *server* signs does not count, for that one refresh and the decision after it. What
@@ -7,12 +7,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-
-use jiff::Timestamp as Instant;
-
-use super::error::TrustError;
-use super::metadata::Body;
-use super::verify::Verified;
 
 /// A role that the server signs: the only ones whose expiry can be waived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,35 +75,15 @@ impl Waiver {
         self.0.iter().any(|waived| waived.as_str() == role)
     }
 
+    /// The names of the roles whose expiry does not count.
+    pub(super) fn roles(&self) -> BTreeSet<&'static str> {
+        self.0.iter().map(|role| role.as_str()).collect()
+    }
+
     /// Whether every expiry counts.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-/// The freeze check of one refresh: a time, and whose expiry does not count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FreezeCheck {
-    /// The time for all of the refresh (specification 5.1).
-    pub now: Instant,
-    /// Whose expiry does not count.
-    pub waiver: Waiver,
-}
-
-impl FreezeCheck {
-    /// Every expiry counts.
-    #[must_use]
-    pub fn at(now: Instant) -> Self {
-        Self { now, waiver: Waiver::NONE }
-    }
-
-    /// Checks one role's metadata (specification 5.3.10, 5.4.4, 5.5.6, 5.6.5).
-    ///
-    /// # Errors
-    /// `expired`, and not waived.
-    pub fn check<T: Body>(&self, role: &str, metadata: &Verified<T>) -> Result<(), TrustError> {
-        if self.waiver.covers(role) { Ok(()) } else { metadata.check_unexpired(role, self.now) }
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp as Instant;
 
-use super::client::{Fetch, Next, Reply};
 use super::error::{TrustError, TrustErrorKind};
+use super::fetch::{Fetch, Next, Reply};
 use super::location;
 use super::lookup::{Found, Lookup};
 use super::metadata::TargetFile;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Delegated, RollbackFloor, Trusted};
 use crate::limits::Limits;
-use crate::trust::error::TrustErrorKind;
-use crate::trust::metadata::{Body, Root};
-use crate::trust::verify::{self, Verified};
+use crate::tuf::error::TrustErrorKind;
+use crate::tuf::metadata::{Body, Root};
+use crate::tuf::verify::{self, Verified};
 
 /// A delegated role whose delegator has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub(super) struct Waiting {
 
 impl Trusted {
     /// The file of a role that waits for its delegator: to be stored, and trusted for nothing.
-    pub(in crate::trust) fn waiting(&self, role: &str) -> Option<&Arc<[u8]>> {
+    pub(crate) fn waiting(&self, role: &str) -> Option<&Arc<[u8]>> {
         self.waiting.get(role).map(|waiting| &waiting.file)
     }
 
     /// Remembers a stored role whose delegator is not here, if the role is under a floor.
-    pub(in crate::trust) fn wait_for_delegator(&mut self, role: &str, delegator: &str, file: Arc<[u8]>) {
+    pub(crate) fn wait_for_delegator(&mut self, role: &str, delegator: &str, file: Arc<[u8]>) {
         if matches!(&self.floor, RollbackFloor::UntilKeysRotate(roles) if roles.contains(&role)) {
             self.waiting.insert(role.to_owned(), Waiting { delegator: delegator.to_owned(), file });
         }

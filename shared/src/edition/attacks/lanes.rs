@@ -1,8 +1,8 @@
 //! Attacks by way of lanes and gates: each lane is judged alone, and lists nothing but its own recipes.
 
 use super::*;
-use crate::trust::KeyId;
-use crate::trust::metadata::Delegation;
+use crate::tuf::KeyId;
+use crate::tuf::metadata::Delegation;
 
 #[test]
 fn each_lane_expires_alone() {
@@ -73,7 +73,7 @@ fn an_older_lane_after_all_keys_but_its_own_have_rotated_is_not_a_withdrawal_eit
     let (after, report) = thief.refresh(&between);
     assert_eq!(failed(&report, "emergency"), Kind::Rollback);
     assert_eq!(recipes(&after), recipes(&state));
-    repository.online = thief.online;
+    (repository.online, repository.gates_version) = (thief.online, thief.gates_version);
     repository.publish();
     let (after, report) = repository.refresh(&after);
     assert_eq!((report.outcome(), recipes(&after)), (Outcome::Current, recipes(&state)));
@@ -154,7 +154,7 @@ fn one_slug_in_both_lanes_leaves_the_emergency_one() {
 fn gates_listing_a_recipe_and_lanes_delegating_further_are_refused_whole() {
     let (mut repository, state) = seen();
     let mut gates =
-        write::gates(9, Life::Online.from(repository.now), crate::trust::test_repository::EMPTY_GATES);
+        write::gates(9, Life::Online.from(repository.now), crate::edition::test_repository::EMPTY_GATES);
     gates.targets.insert(EMERGENCY.into(), write::target_file(b"evil"));
     repository.put_role("gates", &gates);
     let mut lane = repository.lanes[&Lane::Routine].clone();

@@ -35,7 +35,7 @@ pub enum TrustErrorKind {
     TooMany,
     /// The role that should vouch for this does not.
     NotDelegated,
-    /// Valid TUF, but against Mulberry's rules for lanes and gates.
+    /// Valid TUF, but against the rules of whoever reads it: Mulberry's for lanes and gates.
     AgainstProfile,
     /// The origin says that the file does not exist.
     Absent,

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp as Instant;
 
-use super::error::{TrustError, TrustErrorKind};
-use super::expiry::Waiver;
-use super::metadata::{Body, LedgerHead};
 use super::profile::{self, Listing};
 use super::state::TrustState;
-use super::verify::Verified;
+use super::waiver::Waiver;
 use crate::decide::{EditionView, Freshness, RecipeEntry};
 use crate::digest::Sha256Digest;
 use crate::gates::{Gate, ReadGates, UnreadableGates};
 use crate::limits::Limits;
 use crate::recipe::{Lane, RecipePath};
+use crate::tuf::error::{TrustError, TrustErrorKind};
+use crate::tuf::metadata::{Body, LedgerHead};
+use crate::tuf::verify::Verified;
 
 /// What the last refreshes verified. Each lane stands alone: one keeps its last verified content while the other moves.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,7 @@
 use super::*;
-use crate::recipe::Lane;
-use crate::trust::metadata::{Delegation, Delegations, Other, Targets};
-use crate::trust::test_repository::{Repository, holders};
-use crate::trust::threshold::RoleKeys;
-use crate::trust::write;
+use crate::tuf::metadata::Targets;
+use crate::tuf::test_repository::{Repository, delegation, delegations};
+use crate::tuf::write;
 
 /// A client's disk, and what it asked for.
 #[derive(Default)]
@@ -48,21 +46,28 @@ impl Client {
 }
 
 #[test]
-fn a_recipe_is_found_by_its_path_and_nothing_is_fetched_twice() {
+fn a_file_is_found_by_its_path_and_nothing_is_fetched_twice() {
     let mut repository = Repository::new();
-    repository.add(Lane::Emergency, "fix", b"{}");
+    for (name, key) in [("a", 51), ("b", 52)] {
+        repository.keys.0.insert(name, vec![key]);
+        let path = format!("{name}/file");
+        repository.put_file(&path, b"{}");
+        repository.put_role(name, &role(1, &repository, &[(&path, b"{}")], &[]));
+    }
+    repository.targets = role(2, &repository, &[], &[("a", 51, "a/*"), ("b", 52, "b/*")]);
+    repository.put_targets();
     repository.publish();
     let mut client = Client::of(&repository);
-    let paths = ["emergency/fix.json", "gates.json"];
-    assert_eq!(client.find(&repository, &paths).unwrap(), ["emergency", "gates"]);
+    let paths = ["a/file", "b/file"];
+    assert_eq!(client.find(&repository, &paths).unwrap(), ["a", "b"]);
     assert_eq!(client.asked.len(), 6, "{:?}", client.asked);
-    assert_eq!(client.find(&repository, &paths).unwrap(), ["emergency", "gates"]);
+    assert_eq!(client.find(&repository, &paths).unwrap(), ["a", "b"]);
     assert_eq!(client.asked, ["metadata/2.root.json", "metadata/timestamp.json"]);
     // What is damaged on disk is fetched again, and nothing else.
-    client.kept.insert("emergency.json".into(), b"{".to_vec());
+    client.kept.insert("a.json".into(), b"{".to_vec());
     client.find(&repository, &paths).unwrap();
-    assert_eq!(client.asked[2..], ["metadata/2.emergency.json"]);
-    assert_eq!(client.find(&repository, &["emergency/none.json"]), Err(TrustErrorKind::NotDelegated));
+    assert_eq!(client.asked[2..], ["metadata/1.a.json"]);
+    assert_eq!(client.find(&repository, &["a/none"]), Err(TrustErrorKind::NotDelegated));
 }
 
 #[test]
@@ -82,20 +87,11 @@ fn what_was_kept_is_a_floor_also_after_it_has_expired() {
 
 /// A role that delegates to others: name, numbers of their keys, pattern or (with `#`) prefix of the path's hash.
 fn role(version: u64, repository: &Repository, files: &[(&str, &[u8])], to: &[(&str, u8, &str)]) -> Targets {
-    let mut body = write::gates(version, repository.targets.expires, b"");
     let files = files.iter().map(|(path, bytes)| ((*path).to_owned(), write::target_file(bytes)));
-    body.targets = files.collect();
-    let key = |number: u8| holders(&[number], 1).keys[0].clone();
-    let roles = to.iter().map(|(name, number, covers)| Delegation {
-        name: (*name).to_owned(),
-        role_keys: RoleKeys { keyids: vec![key(*number).key_id()], threshold: 1 },
-        terminating: false,
-        paths: (!covers.starts_with('#')).then(|| vec![(*covers).to_owned()]),
-        path_hash_prefixes: covers.strip_prefix('#').map(|prefix| vec![prefix.to_owned()]),
-        other: Other::new(),
-    });
-    let keys = to.iter().map(|(_, number, _)| (key(*number).key_id(), key(*number))).collect();
-    body.delegations = Some(Delegations { keys, roles: roles.collect(), other: Other::new() });
+    let mut body = write::files(version, repository.targets.expires, files.collect());
+    let keys: Vec<u8> = to.iter().map(|(_, number, _)| *number).collect();
+    let roles = to.iter().map(|(name, number, covers)| delegation(name, *number, covers, false));
+    body.delegations = delegations(&keys, roles.collect());
     body
 }
 
@@ -120,8 +116,7 @@ fn trees_are_followed_and_authority_is_not_inherited_from_an_earlier_look_up() {
     shared.expires = expires;
     repository.put_role("shared", &shared);
     for (path, bytes) in files {
-        let hash = crate::digest::Sha256Digest::of(bytes).to_string();
-        repository.origin.insert(location::hashed_file(path, Some(&hash)), bytes.to_vec());
+        repository.put_file(path, bytes);
     }
     repository.publish();
     let mut client = Client::of(&repository);
