@@ -1,108 +1,111 @@
-//! One module a command: takes what was typed, returns an exit code or a failure.
+//! One module a command: its arguments, and a `run` that takes the [context](crate::context) and returns an exit code or a failure.
 //!
-//! [`run`] is the one place that wires configuration, clock, passphrases and command.
+//! No command names another: what two of them need lies beside this folder, under a name of its own.
 
 pub mod bundle;
-pub mod ceremony;
-pub mod config_show;
+pub mod completions;
+pub mod config;
 pub mod expiries;
 pub mod gate;
 pub mod init;
 pub mod key;
+pub mod lanes;
 pub mod ledger;
+pub mod online_keys;
 pub mod preflight;
 pub mod proposals;
 pub mod propose;
 pub mod publish;
 pub mod recipe;
+pub mod root;
 pub mod sign;
-mod signable;
 pub mod status;
 pub mod submit;
 
-use crate::{
-    cli::{Cli, Command, ConfigCommand, KeyCommand, RootCommand},
-    config::Settings,
-    failure::Failure,
-    output,
-    passphrase::{self, Passphrases, Prompt},
-};
-use clap::CommandFactory;
-use jiff::Timestamp;
-use mulberry_shared::{exit::Exit, limits::Limits, rehearsal::ClockStart};
-
-/// Runs what was typed.
-///
-/// # Errors
-/// See [`Failure`].
-pub async fn run(cli: Cli) -> Result<Exit, Failure> {
-    let clock = match cli.global.clock_start {
-        Some(start) => {
-            output::warn(&format!(
-                "the clock starts at {} (--clock-start): this is a rehearsal.",
-                output::instant(start)
-            ));
-            ClockStart::at(start, Timestamp::now())
-        }
-        None => ClockStart::REAL,
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
     };
-    let now = move || clock.now(Timestamp::now());
-    let env = |name: &str| std::env::var(name).ok();
-    let settings = || Settings::load(&cli.global.overrides(), &env);
-    let passphrases =
-        || Passphrases::gather(&cli.global.passphrase_file, env(passphrase::ENV), Prompt::detect());
-    let format = cli.global.format();
-    let limits = Limits::default();
-    let around = |settings| ceremony::Around { settings, now: now(), format, limits: &limits };
-    match &cli.command {
-        Command::Root(RootCommand::Init(command)) | Command::Init(command) => {
-            let around = init::Surroundings {
-                server: cli.global.server.clone().or_else(|| env("MULBERRYCTL_SERVER")),
-                origin: cli.global.origin.clone().or_else(|| env("MULBERRYCTL_ORIGIN")),
-                now: now(),
-                format,
-                limits: &limits,
+
+    fn sources(below: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+
+    /// The text with comments and blanks left out, so that a path is in one piece however it is wrapped; what it is renamed to is
+    /// cut off by a character that no path has.
+    fn code(text: &str) -> String {
+        let text = text.replace(" as ", "@");
+        let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+    }
+
+    /// The first names of the paths that go on after each `prefix`: `a` and `b` of `prefix::{a::c, b}`.
+    fn after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
+        let name = |text: &'a str| {
+            text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+        };
+        let mut names = Vec::new();
+        for (at, _) in code.match_indices(prefix) {
+            let rest = &code[at + prefix.len()..];
+            let Some(group) = rest.strip_prefix('{') else {
+                names.push(name(rest));
+                continue;
             };
-            init::run(command, &passphrases()?, &around)
+            let (mut depth, mut start) = (0, 0);
+            for (end, c) in group.char_indices() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => {
+                        names.push(name(&group[start..end]));
+                        break;
+                    }
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        names.push(name(&group[start..end]));
+                        start = end + 1;
+                    }
+                    _ => {}
+                }
+            }
         }
-        Command::Gate(command) => {
-            let mut passphrases = passphrases()?;
-            gate::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
+        names
+    }
+
+    #[test]
+    fn no_command_names_another() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        let part = |path: &Path, nth| {
+            let part = path.strip_prefix(&root).unwrap().iter().nth(nth).unwrap().to_str().unwrap();
+            part.trim_end_matches(".rs").to_owned()
+        };
+        let commands: BTreeSet<String> = files.iter().map(|path| part(path, 0)).collect();
+        assert!(commands.len() >= 19 && commands.contains("publish"), "{commands:?}");
+        for path in &files {
+            let (own, text) = (part(path, 0), code(&fs::read_to_string(path).unwrap()));
+            // Above a file of its own folder `commands` is two or more steps away.
+            let up = "super::".repeat(path.strip_prefix(&root).unwrap().iter().count());
+            let named = after(&text, "commands::").into_iter().chain(after(&text, &up));
+            let others: Vec<&str> = named.filter(|name| *name != own && commands.contains(*name)).collect();
+            assert!(others.is_empty(), "{} names other commands: {others:?}", path.display());
         }
-        Command::Bundle(command) => bundle::run(command, &settings()?, now(), format, &limits).await,
-        Command::Ledger(command) => {
-            ledger::run(command, &settings()?, passphrases, now(), format, &limits).await
-        }
-        Command::Root(command) => ceremony::root(command, &around(&settings()?), &mut passphrases()?).await,
-        Command::Lanes(command) => ceremony::lanes(command, &around(&settings()?), &mut passphrases()?).await,
-        Command::OnlineKeys(command) => {
-            ceremony::online_keys(command, &around(&settings()?), &mut passphrases()?).await
-        }
-        Command::Key(KeyCommand::New(command)) => key::new(command, &mut passphrases()?, format),
-        Command::Expiries => expiries::run(&around(&settings()?)).await,
-        Command::Status => status::run(&settings()?, now(), format).await,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "mulberryctl", &mut script);
-            output::answer(&String::from_utf8_lossy(&script))?;
-            Ok(Exit::Yes)
-        }
-        Command::Config(ConfigCommand::Show) => config_show::run(&settings()?, format),
-        Command::Recipe(command) => recipe::run(command, &settings()?, now(), format, &limits),
-        Command::Preflight(command) => preflight::run(command, now(), format, &limits),
-        Command::Propose(command) => {
-            let mut passphrases = passphrases()?;
-            propose::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
-        }
-        Command::Sign(command) => {
-            let mut passphrases = passphrases()?;
-            sign::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
-        }
-        Command::Submit(command) => submit::run(command, &settings()?, now(), format, &limits).await,
-        Command::Proposals(command) => proposals::run(command, &settings()?, now(), format).await,
-        Command::Publish(command) => {
-            let mut passphrases = passphrases()?;
-            publish::run(command, &settings()?, &mut passphrases, now(), format, &limits).await
-        }
+    }
+
+    #[test]
+    fn the_search_sees_through_groups_and_line_breaks() {
+        let text =
+            code("use crate::{\n    commands::{bundle, gate::{\n stops, end}, // and\n publish as p},\n};");
+        assert_eq!(after(&text, "commands::"), ["bundle", "gate", "publish"]);
+        assert_eq!(after("super::ceremony::next();super::{a,b};", "super::"), ["ceremony", "a", "b"]);
     }
 }

@@ -117,8 +117,24 @@ impl Settings {
             Some(path) => (read(&path)?, path),
             None => (RawConfig::default(), PathBuf::new()),
         };
+        Ok(Self::merge(flags, &env, raw, &path))
+    }
+
+    /// Merges command line and environment alone.
+    #[must_use]
+    pub fn without_file(flags: &Overrides, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let env = |name: &'static str| env(name).filter(|value| !value.is_empty());
+        Self::merge(flags, &env, RawConfig::default(), Path::new(""))
+    }
+
+    fn merge(
+        flags: &Overrides,
+        env: &dyn Fn(&'static str) -> Option<String>,
+        raw: RawConfig,
+        path: &Path,
+    ) -> Self {
         let beside = |value: String| path.parent().unwrap_or(Path::new("")).join(value);
-        let file = || Source::File(path.clone());
+        let file = || Source::File(path.to_owned());
 
         let text = |flag: &Option<String>, name, raw: Option<String>| -> Option<Setting<String>> {
             let flag = flag.clone().map(|value| Setting { value, source: Source::Flag });
@@ -133,7 +149,7 @@ impl Settings {
             .or_else(|| raw.map(|value| Setting { value: beside(value), source: file() }))
         };
         let default = |value: &str| Setting { value: value.to_owned(), source: Source::Default };
-        Ok(Self {
+        Self {
             server: text(&flags.server, "MULBERRYCTL_SERVER", raw.server)
                 .unwrap_or_else(|| default(DEFAULT_SERVER)),
             origin: text(&flags.origin, "MULBERRYCTL_ORIGIN", raw.origin)
@@ -142,7 +158,7 @@ impl Settings {
             token_file: place(&flags.token_file, "MULBERRYCTL_TOKEN_FILE", raw.token_file),
             token: env("MULBERRYCTL_TOKEN"),
             channels: raw.channels.map(|value| Setting { value, source: file() }),
-        })
+        }
     }
 
     /// The words of recipes that are this fleet's own.

@@ -1,6 +1,7 @@
 //! Key files: ed25519 or P-256 as PKCS#8 PEM, encrypted with PBES2 (scrypt, AES-256) unless asked otherwise, readable by the owner alone.
 
 mod error;
+pub mod folder;
 
 use crate::{
     failure::{Failure, FailureKind},

@@ -4,7 +4,6 @@ use clap::Parser;
 use mulberry_shared::exit::{Exit, asks_for_json};
 use mulberryctl::{
     cli::{Cli, check_arguments},
-    commands,
     failure::{Failure, FailureKind},
     output::{self, Format},
 };
@@ -35,7 +34,7 @@ fn main() -> Exit {
         .map_err(|error| {
             Failure::usage(FailureKind::NoRuntime, format!("The system gives no event loop: {error}."))
         })
-        .and_then(|runtime| runtime.block_on(commands::run(cli)));
+        .and_then(|runtime| runtime.block_on(cli.run()));
     match result {
         Ok(exit) => exit,
         Err(failure) => {

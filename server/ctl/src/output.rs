@@ -31,6 +31,21 @@ impl Format {
         };
         answer(&format!("{}\n", text.trim_end()))
     }
+
+    /// Words before the answer: on standard output for people, aside when a script waits for JSON.
+    ///
+    /// # Errors
+    /// As [`Format::print`].
+    pub fn say(self, text: &str) -> Result<(), Failure> {
+        match self {
+            _ if text.is_empty() => Ok(()),
+            Self::Human => self.print(|| format!("{text}\n"), || serde_json::Value::Null),
+            Self::Json => {
+                tell(text);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Writes `text` to standard output as it is.
@@ -79,6 +94,29 @@ pub fn ask_line(question: &str) -> Option<String> {
 #[must_use]
 pub fn confirm(question: &str) -> bool {
     ask_line(&format!("{question} Type yes to go on: ")).is_some_and(|answer| answer.trim() == "yes")
+}
+
+/// Asks whether to go on, unless it was said already with `--yes`; `done` is what is not done otherwise.
+///
+/// # Errors
+/// No, or nobody to ask.
+pub fn agree(yes: bool, question: &str, done: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !can_ask() {
+        return Err(Failure::usage(
+            FailureKind::NobodyToAsk,
+            format!(
+                "Nothing was {done}: there is no terminal here to ask at. Read what would be {done} above, then run \
+                 the command again with --yes."
+            ),
+        ));
+    }
+    if confirm(question) {
+        return Ok(());
+    }
+    Err(Failure::no(FailureKind::NotConfirmed, format!("Not confirmed: nothing was {done}.")))
 }
 
 /// A plain table: aligned columns, no frames, so that it pastes well into a chat at 3 a.m.

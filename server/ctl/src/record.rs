@@ -170,8 +170,12 @@ pub fn command(recipe_file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::preflight::empty_report;
-    use mulberry_shared::recipe::source;
+    use mulberry_shared::{
+        preflight::{Preflight, Question},
+        recipe::source,
+        x509::Anchors,
+        xpi::Policy,
+    };
     use std::fs;
 
     fn recipe(revision: u64) -> Recipe {
@@ -181,6 +185,22 @@ mod tests {
              [rollout]\nmax_percent = 100\n"
         );
         source::read("recipe.toml", &toml, &mut |_| Err(String::new()), &Limits::default()).unwrap()
+    }
+
+    /// A report without add-ons.
+    fn empty_report(recipe: &Recipe) -> Report {
+        let (anchors, policy) = (Anchors::default(), Policy::firefox());
+        let (limits, times) = (Limits::default(), [Timestamp::UNIX_EPOCH]);
+        let question = Question {
+            recipe,
+            anchors: &anchors,
+            known: &[],
+            policy: &policy,
+            times: &times,
+            expect_disabled: None,
+            limits: &limits,
+        };
+        Preflight::new(question).report(Vec::new(), Vec::new())
     }
 
     #[test]

@@ -1,29 +1,42 @@
 //! `mulberryctl bundle`: one edition in one file, verified as agents verify it, before it is written and after.
 
 use crate::{
-    cli,
-    config::Settings,
+    context::CommandContext,
+    edition,
     failure::{Failure, FailureKind},
     files::{self, Existing},
-    http::{Endpoint, Purpose},
-    origin::{self, Source},
-    output::{self, Format},
+    output,
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::Args;
 use jiff::Timestamp;
 use mulberry_shared::{
-    bundle::{self, Bundle},
+    bundle,
     digest::Sha256Digest,
-    edition::{Edition, OnlineRole, Refresh, TrustState, Waiver},
+    edition::{Edition, OnlineRole, TrustState, Waiver},
     exit::Exit,
     gates::GateState,
     limits::Limits,
     recipe::published,
     sampling::BasisPoints,
-    tuf::{Next, Reply, TrustError, location},
+    tuf::{TrustError, location},
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, path::Path};
+use std::path::{Path, PathBuf};
+
+/// `bundle`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The edition is verified as agents verify it, and so is the file. mulberry-agent import takes it.\n\n\
+                  Example:\n  mulberryctl bundle --out fixes.mulberry"
+)]
+pub struct Bundle {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub replace: bool,
+}
 
 /// The format's number of the answer for scripts.
 const FORMAT: u64 = 1;
@@ -65,98 +78,34 @@ struct Expiry {
     expires: Timestamp,
 }
 
-/// Fetches the current edition, verifies it, and writes it.
-///
-/// # Errors
-/// The file exists and may not be replaced, the origin cannot be read, or what it serves is refused.
-pub async fn run(
-    command: &cli::Bundle,
-    settings: &Settings,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    let existing = Existing::of_flag(command.replace);
-    if command.out.as_os_str() == "-" {
-        let sentence = "--out -: a bundle is bytes for a file, not for standard output. Name a file.";
-        return Err(Failure::usage(FailureKind::FileUnwritable, sentence));
-    }
-    // Found out now rather than after everything has been fetched.
-    files::check_place(&command.out, existing).map_err(|error| files::unwritable(&command.out, &error))?;
-    let pinned = origin::pinned(settings.root()?, limits)?;
-    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
-    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
-    let (bundle, state) = collect(&endpoint, &pinned, now, limits).await?;
-
-    let bytes = bundle.write();
-    prove(&bytes, &pinned, &state, now, limits)?;
-    files::write_whole(&command.out, &bytes, existing)
-        .map_err(|error| files::unwritable(&command.out, &error))?;
-    let edition = state.edition(limits).ok_or_else(|| faulty("there is no edition in it"))?;
-    let written = written(&command.out, &bytes, &bundle, &edition, limits);
-    format.print(|| words(&written, now), || serde_json::json!(written))?;
-    Ok(Exit::Yes)
-}
-
-/// Everything that a client with any root needs, as the origin served it, and what it comes to.
-pub(super) async fn collect(
-    source: impl Into<Source<'_>>,
-    pinned: &TrustState,
-    now: Timestamp,
-    limits: &Limits,
-) -> Result<(Bundle, TrustState), Failure> {
-    let source = source.into();
-    let bar = progress_bar();
-    let mut entries = BTreeMap::new();
-    let mut refresh = Refresh::start(pinned.clone(), now, limits);
-    while let Next::Fetch(wanted) = refresh.next() {
-        bar.set_message(wanted.path.clone());
-        let reply = source.fetch(&wanted).await;
-        if let Reply::Bytes(bytes) = &reply {
-            entries.insert(wanted.path, bytes.clone());
-            bar.inc(1);
+impl Bundle {
+    /// Fetches the current edition, verifies it, and writes it.
+    ///
+    /// # Errors
+    /// The file exists and may not be replaced, the origin cannot be read, or what it serves is refused.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let CommandContext { now, format, limits, .. } = context;
+        let existing = Existing::of_flag(self.replace);
+        if self.out.as_os_str() == "-" {
+            let sentence = "--out -: a bundle is bytes for a file, not for standard output. Name a file.";
+            return Err(Failure::usage(FailureKind::FileUnwritable, sentence));
         }
-        refresh.supply(reply);
-    }
-    let (state, report) = refresh.finish();
-    if let Some(error) = bundle::fault(&report) {
-        bar.finish_and_clear();
-        return Err(source.failure(error));
-    }
-    older_roots(source, pinned, &mut entries, limits).await?;
-    bar.finish_and_clear();
-    origin::warn_of_withheld(&report);
-    // One lane's own affair: the edition is published like that, and agents take the rest of it.
-    for error in report.errors() {
-        output::warn(&error.to_string());
-    }
-    let bundle = Bundle::new(entries, &limits.bundle)
-        .map_err(|error| Failure::no(FailureKind::NoBundle, format!("{error}.")))?;
-    Ok((bundle, state))
-}
+        // Found out now rather than after everything has been fetched.
+        files::check_place(&self.out, existing).map_err(|error| files::unwritable(&self.out, &error))?;
+        let pinned = context.pinned()?;
+        let endpoint = context.origin()?;
+        output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+        let (bundle, state) = edition::collect(&endpoint, &pinned, *now, limits).await?;
 
-/// The pinned root and all before it, as far back as the origin goes.
-async fn older_roots(
-    source: Source<'_>,
-    pinned: &TrustState,
-    entries: &mut BTreeMap<String, Vec<u8>>,
-    limits: &Limits,
-) -> Result<(), Failure> {
-    let path = |version| location::metadata("root", Some(version));
-    let root = pinned.trusted().root();
-    entries.insert(path(root.version), root.bytes().to_vec());
-    let mut oldest = root.version;
-    for (version, bytes) in source.roots_before(root.version, limits).await? {
-        oldest = oldest.min(version);
-        entries.insert(path(version), bytes);
+        let bytes = bundle.write();
+        prove(&bytes, &pinned, &state, *now, limits)?;
+        files::write_whole(&self.out, &bytes, existing)
+            .map_err(|error| files::unwritable(&self.out, &error))?;
+        let edition = state.edition(limits).ok_or_else(|| faulty("there is no edition in it"))?;
+        let written = written(&self.out, &bytes, &bundle, &edition, limits);
+        format.print(|| words(&written, *now), || serde_json::json!(written))?;
+        Ok(Exit::Yes)
     }
-    if let Some(missing) = oldest.checked_sub(1).filter(|version| *version > 0) {
-        output::warn(&format!(
-            "{source} has no {}: clients that know only an older root cannot import this bundle.",
-            path(missing)
-        ));
-    }
-    Ok(())
 }
 
 /// Reads the file as an agent will, from the pinned root and from the first one.
@@ -167,7 +116,7 @@ fn prove(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<(), Failure> {
-    let bundle = Bundle::read(bytes, &limits.bundle).map_err(|error| faulty(&error.to_string()))?;
+    let bundle = bundle::Bundle::read(bytes, &limits.bundle).map_err(|error| faulty(&error.to_string()))?;
     let refused = |error: TrustError| Failure::refused(error.kind, error.to_string());
     let first =
         roots(&bundle).min().and_then(|version| bundle.get(&location::metadata("root", Some(version))));
@@ -193,12 +142,18 @@ fn prove(
     Ok(())
 }
 
-fn roots(bundle: &Bundle) -> impl Iterator<Item = u64> {
+fn roots(bundle: &bundle::Bundle) -> impl Iterator<Item = u64> {
     let version = |path: &String| path.strip_prefix("metadata/")?.strip_suffix(".root.json")?.parse().ok();
     bundle.entries().keys().filter_map(version)
 }
 
-fn written(path: &Path, bytes: &[u8], bundle: &Bundle, edition: &Edition, limits: &Limits) -> Written {
+fn written(
+    path: &Path,
+    bytes: &[u8],
+    bundle: &bundle::Bundle,
+    edition: &Edition,
+    limits: &Limits,
+) -> Written {
     let read = edition.gates.as_ref().and_then(|gates| gates.read.as_ref().ok());
     let all = edition.lanes.values().flat_map(|lane| &lane.recipes);
     let recipes = all.filter_map(|recipe| {
@@ -287,12 +242,6 @@ fn faulty(problem: &str) -> Failure {
         FailureKind::BundleFaulty,
         format!("The bundle could not be read back: {problem}. Nothing was written."),
     )
-}
-
-/// Shown on a terminal only (standard error). How many files there will be is known only near the end.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {pos} files, {elapsed}: {msg}");
-    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 #[cfg(test)]

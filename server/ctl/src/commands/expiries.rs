@@ -2,8 +2,8 @@
 //!
 //! Verified from this machine's own root, so it needs no token, and no server can say that all is well.
 
-use super::ceremony::{Around, view::View};
-use crate::{failure::Failure, output};
+use crate::{context::CommandContext, edition::view::View, failure::Failure, output};
+use clap::Args;
 use jiff::Timestamp;
 use mulberry_shared::{
     ceremony::rules,
@@ -33,31 +33,42 @@ struct Row {
     renew: String,
 }
 
-/// Lists them.
-///
-/// # Errors
-/// The origin cannot be read, or what it serves is refused.
-pub async fn run(around: &Around<'_>) -> Result<Exit, Failure> {
-    let view = View::quietly(around).await?;
-    let live = view.live()?;
-    let authorities = rules::authorities(live.root, live.targets)
-        .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
-    let by_role: BTreeMap<&str, &Authority<'_>> =
-        authorities.iter().map(|authority| (authority.role, authority)).collect();
-    let held = view.state.expiries();
-    let order = ["root", "targets", "emergency", "routine", "gates", "snapshot", "timestamp"];
-    let rows: Vec<Row> = order
-        .iter()
-        .filter_map(|role| {
-            let expiry = held.iter().find(|held| held.role == *role)?;
-            Some(row(expiry, by_role.get(role)?, around.now))
-        })
-        .collect();
-    let due: Vec<&Row> = rows.iter().filter(|row| row.due).collect();
-    around
-        .format
-        .print(|| words(&rows, &due, around.now), || serde_json::json!({"format": 1, "expiries": rows}))?;
-    Ok(if due.is_empty() { Exit::Yes } else { Exit::No })
+/// `expiries`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Due: what people sign 14 days before it expires, the server's at half its life. Needs no token.\n\n\
+                  Example:\n  mulberryctl expiries\n  mulberryctl expiries --json"
+)]
+pub struct Expiries;
+
+impl Expiries {
+    /// Lists them; exit code 1 when any is due.
+    ///
+    /// # Errors
+    /// The origin cannot be read, or what it serves is refused.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let view = View::quietly(context).await?;
+        let live = view.live()?;
+        let authorities = rules::authorities(live.root, live.targets)
+            .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
+        let by_role: BTreeMap<&str, &Authority<'_>> =
+            authorities.iter().map(|authority| (authority.role, authority)).collect();
+        let held = view.state.expiries();
+        let order = ["root", "targets", "emergency", "routine", "gates", "snapshot", "timestamp"];
+        let rows: Vec<Row> = order
+            .iter()
+            .filter_map(|role| {
+                let expiry = held.iter().find(|held| held.role == *role)?;
+                Some(row(expiry, by_role.get(role)?, context.now))
+            })
+            .collect();
+        let due: Vec<&Row> = rows.iter().filter(|row| row.due).collect();
+        context.format.print(
+            || words(&rows, &due, context.now),
+            || serde_json::json!({"format": 1, "expiries": rows}),
+        )?;
+        Ok(if due.is_empty() { Exit::Yes } else { Exit::No })
+    }
 }
 
 fn row(expiry: &RoleExpiry, authority: &Authority<'_>, now: Timestamp) -> Row {

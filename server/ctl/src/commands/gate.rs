@@ -4,61 +4,80 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `answer` | what holds after a gate was set |
+//! | `open` | alone, or with further people |
+//! | `sign` | a further person signs |
 //! | `end` | what an end does to whom, and the question before it |
-//! | `opening` | openings that more than one person answers for |
-//! | `others` | what people stopped or signed before, and is not undone unknown |
 
-pub(super) mod answer;
-mod end;
-pub(super) mod opening;
-pub(super) mod others;
+pub mod end;
+pub mod open;
+pub mod sign;
 
 use crate::{
-    cli::{GateCommand, Narrow},
-    config::Settings,
+    context::CommandContext,
     failure::{Failure, FailureKind, Kind},
-    operators::Operators,
-    output::{self, Format},
-    passphrase::Passphrases,
+    gates::{self, answer, stops},
+    output,
 };
-use jiff::Timestamp;
+use clap::{Args, Subcommand};
 use mulberry_shared::{
     answer::sentence,
     exit::Exit,
     limits::Limits,
-    operators::{GateRequest, GateResponse, GateState, GateStatus, ProblemKind, RecipeStatus},
+    operators::{GateRequest, GateState, GateStatus, ProblemKind, RecipeStatus},
     recipe::{RecipeName, RecipePath},
     text::one_line,
 };
 
-/// Finds the published revision, sets its gate, says what holds now.
-///
-/// # Errors
-/// No such recipe, another revision, or what the server refuses.
-pub async fn run(
-    command: &GateCommand,
-    settings: &Settings,
-    passphrases: &mut Passphrases,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    match command {
-        GateCommand::Open(open) if open.key.is_empty() && open.out.is_none() => {
-            let change = Change::Open { percent: open.percent, resume: &open.resume };
-            let words = Words::given(open.reason.as_deref(), open.public_note.as_deref(), limits)?;
-            let wish = Wish { recipe: &open.recipe, revision: open.revision, change, words };
-            set(wish, settings, now, format, limits).await
-        }
-        GateCommand::Open(open) => opening::open(open, settings, passphrases, now, format, limits).await,
-        GateCommand::Sign(sign) => opening::sign_file(sign, settings, passphrases, now, format, limits).await,
-        GateCommand::Pause(pause) => {
-            set(Wish::narrow(pause, Change::Pause, limits)?, settings, now, format, limits).await
-        }
-        GateCommand::End(end) => {
-            let change = Change::End { yes: end.yes };
-            set(Wish::narrow(&end.gate, change, limits)?, settings, now, format, limits).await
+/// `gate …`
+#[derive(Debug, Subcommand)]
+pub enum GateCommand {
+    /// Let agents take the recipe, up to a share of those it is for
+    Open(open::Open),
+    /// Sign an opening in a file, after reading what it opens
+    Sign(sign::SignOpening),
+    /// No new enrolments; nothing is undone
+    #[command(after_help = "Example:\n  mulberryctl gate pause replacement --reason \"reports of crashes\"")]
+    Pause(Narrow),
+    /// Final for this revision: no new enrolments; with on_end = "revert", agents undo what breaks nothing
+    #[command(
+        after_help = "It shows what becomes of clients that have the recipe, and asks. To stop it and be able to go on: \
+                            gate pause.\n\n\
+                            Example:\n  mulberryctl gate end hold-the-pass --reason \"the fix is out\""
+    )]
+    End(end::End),
+}
+
+/// `gate pause`, and what `gate end` has in common with it
+#[derive(Args, Debug)]
+pub struct Narrow {
+    /// The published recipe: SLUG, LANE/SLUG or LANE/SLUG.json
+    pub recipe: RecipeName,
+    /// Why, for operators: in the ledger and in status, never published [default: asked on a terminal]
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// A word for the public, in what everybody can fetch; "" takes it back
+    #[arg(long, value_name = "TEXT")]
+    pub public_note: Option<String>,
+    /// The revision that is meant [default: the published one]
+    #[arg(long, value_name = "N")]
+    pub revision: Option<u64>,
+}
+
+impl GateCommand {
+    /// Finds the published revision, sets its gate, says what holds now.
+    ///
+    /// # Errors
+    /// No such recipe, another revision, or what the server refuses.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        context.settings()?;
+        match self {
+            Self::Open(command) => command.run(context).await,
+            Self::Sign(command) => command.run(context).await,
+            Self::Pause(gate) => set(Wish::narrow(gate, Change::Pause, &context.limits)?, context).await,
+            Self::End(command) => {
+                let change = Change::End { yes: command.yes };
+                set(Wish::narrow(&command.gate, change, &context.limits)?, context).await
+            }
         }
     }
 }
@@ -114,14 +133,9 @@ impl Words {
 }
 
 /// What one person does alone.
-async fn set(
-    wish: Wish<'_>,
-    settings: &Settings,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    let server = Operators::new(settings)?;
+async fn set(wish: Wish<'_>, context: &CommandContext) -> Result<Exit, Failure> {
+    let CommandContext { now, format, limits, .. } = context;
+    let server = context.server()?;
     let status = server.status().await?;
     let (recipe, path) = find(&status.recipes, wish.recipe)?;
     let revision = wish.revision.unwrap_or(recipe.revision);
@@ -130,16 +144,16 @@ async fn set(
     }
     let (state, percent, resumes) = match wish.change {
         Change::Open { percent, resume } => {
-            (GateState::Open, Some(percent), others::resumes(&status, recipe, percent, resume, now)?)
+            (GateState::Open, Some(percent), stops::resumes(&status, recipe, percent, resume, *now)?)
         }
         Change::Pause => (GateState::Paused, None, Vec::new()),
         Change::End { .. } => {
-            end::show(recipe, now, format)?;
+            end::show(recipe, *now, *format)?;
             (GateState::Ended, None, Vec::new())
         }
     };
     let as_it_is = |gate: &&GateStatus| gate.state == state && percent.is_none_or(|to| to == gate.percent);
-    let reason = match (&wish.words, others::gate(recipe).filter(as_it_is)) {
+    let reason = match (&wish.words, gates::of(recipe).filter(as_it_is)) {
         // Another word for the public, and nothing else: why the gate is so was said before.
         (Words { reason: None, note: Some(_) }, Some(gate)) => gate.reason.clone(),
         (words, _) => words.reason(limits)?,
@@ -150,7 +164,7 @@ async fn set(
     let note = wish.words.note;
     let request = GateRequest { revision, state, percent, reason, note, resumes, approval: None };
     let done = server.gate(&path, &request).await;
-    print(format, &done.map_err(|failure| two_people(failure, &path, &request))?, &request.reason)
+    answer::print(*format, &done.map_err(|failure| two_people(failure, &path, &request))?, &request.reason)
 }
 
 fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
@@ -160,11 +174,6 @@ fn other_revision(name: &RecipeName, published: u64, wanted: u64) -> Failure {
             "Revision {published} of `{name}` is published, not {wanted}. A gate speaks for the published revision only."
         ),
     )
-}
-
-fn print(format: Format, response: &GateResponse, reason: &str) -> Result<Exit, Failure> {
-    format.print(|| answer::words(response, reason), || serde_json::json!(response))?;
-    Ok(Exit::Yes)
 }
 
 /// A refusal for want of further people, with the commands that come next.
@@ -231,7 +240,7 @@ fn find<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use answer::tests::response;
+    use crate::gates::fixtures::response;
 
     #[test]
     fn for_want_of_a_second_person_the_next_commands_are_printed() {

@@ -3,30 +3,28 @@
 //! Everything is made and checked in a folder inside DIR and moved into place at the end, `mulberryctl.toml` last: an
 //! interrupted run leaves nothing that looks finished.
 
-use super::ceremony::person;
 use crate::{
-    cli,
-    config::{DEFAULT_ORIGIN, DEFAULT_SERVER, FILE_NAME},
+    arguments::person,
+    config::FILE_NAME,
+    context::CommandContext,
     failure::{Failure, FailureKind},
     files::{self, Readers},
     http::{Endpoint, Purpose},
-    keys::{self, Protection},
-    output::{self, Format},
-    passphrase::Passphrases,
+    keys::{
+        self, Protection,
+        folder::{self, unwritable},
+    },
+    output,
 };
-use jiff::Timestamp;
+use clap::Args;
 use mulberry_shared::{
     digest::Sha256Digest,
     edition::write::{self, Holders, LaneDraft, LaneHolders, Life, Published, RootHolders},
     exit::Exit,
-    limits::Limits,
     recipe::Lane,
     tuf::{Ed25519Signer, Person, Signer, TrustError, Verified, metadata, verify},
 };
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The roles that people hold, in the order of DESIGN section 3.
 const PEOPLE_ROLES: [&str; 4] = ["root", "targets", "emergency", "routine"];
@@ -35,76 +33,82 @@ const SERVER_ROLES: [&str; 3] = ["snapshot", "timestamp", "gates"];
 /// People who may hold keys: more would make a signature a poll, and every one costs key derivations.
 const MAX_PEOPLE: usize = 32;
 
-/// What is needed beside the command line.
-#[derive(Debug)]
-pub struct Surroundings<'a> {
-    /// What `--server` or the environment says.
-    pub server: Option<String>,
-    /// What `--origin` or the environment says.
-    pub origin: Option<String>,
-    /// The time.
-    pub now: Timestamp,
-    /// How to answer.
-    pub format: Format,
-    /// Ceilings.
-    pub limits: &'a Limits,
+/// `init`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Each person gets four keys: root, targets, emergency, routine. K of the people must sign each of them.\n\
+                  --server and --origin are written into DIR/mulberryctl.toml.\n\n\
+                  Example:\n  mulberryctl init authority --person alice --person bob --person carol\n  \
+                  mulberryctl init /tmp/rehearsal --no-passphrase"
+)]
+pub struct Init {
+    /// The folder to make; must be empty or absent
+    pub dir: PathBuf,
+    /// A person who holds keys; repeats [default: person-1, person-2, person-3]
+    #[arg(long, value_name = "NAME")]
+    pub person: Vec<String>,
+    /// How many people must sign
+    #[arg(long, value_name = "K", default_value_t = 2)]
+    pub threshold: u64,
+    /// Leave people's keys unencrypted: rehearsals only
+    #[arg(long)]
+    pub no_passphrase: bool,
 }
 
-/// Makes the folder.
-///
-/// # Errors
-/// DIR is not empty, people or threshold are impossible, no passphrase, or the disk refuses.
-pub fn run(
-    command: &cli::Init,
-    passphrases: &Passphrases,
-    around: &Surroundings<'_>,
-) -> Result<Exit, Failure> {
-    let people = people(&command.person)?;
-    let threshold = threshold(command.threshold, people.len())?;
-    let server = around.server.clone().unwrap_or_else(|| DEFAULT_SERVER.to_owned());
-    let origin = around.origin.clone().unwrap_or_else(|| DEFAULT_ORIGIN.to_owned());
-    Endpoint::new(&server, Purpose::Token)?;
-    Endpoint::new(&origin, Purpose::PublicDocuments)?;
-    let folder = &command.dir;
-    refuse_non_empty(folder)?;
+impl Init {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// DIR is not empty, people or threshold are impossible, no passphrase, or the disk refuses.
+    pub fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let passphrases = context.passphrases()?;
+        let people = people(&self.person)?;
+        let threshold = threshold(self.threshold, people.len())?;
+        let settings = context.settings_without_file();
+        let (server, origin) = (settings.server.value, settings.origin.value);
+        Endpoint::new(&server, Purpose::Token)?;
+        Endpoint::new(&origin, Purpose::PublicDocuments)?;
+        let folder = &self.dir;
+        folder::refuse_non_empty(folder)?;
 
-    let mut protections = Vec::new();
-    for (index, person) in people.iter().enumerate() {
-        protections.push(if command.no_passphrase {
-            Protection::FilePermissionsOnly
-        } else {
-            Protection::Passphrase(passphrases.for_new_keys(index, people.len(), person.as_str())?)
-        });
-    }
-    if threshold == 1 {
-        output::warn("--threshold 1: one person alone, or whoever steals one key, can publish.");
-    }
-    if command.no_passphrase {
-        output::warn("people's keys are written unencrypted (--no-passphrase): for rehearsals only.");
-    }
+        let mut protections = Vec::new();
+        for (index, person) in people.iter().enumerate() {
+            protections.push(if self.no_passphrase {
+                Protection::FilePermissionsOnly
+            } else {
+                Protection::Passphrase(passphrases.for_new_keys(index, people.len(), person.as_str())?)
+            });
+        }
+        if threshold == 1 {
+            output::warn("--threshold 1: one person alone, or whoever steals one key, can publish.");
+        }
+        if self.no_passphrase {
+            output::warn("people's keys are written unencrypted (--no-passphrase): for rehearsals only.");
+        }
 
-    files::private_folder(folder).map_err(|error| unwritable(folder, &error))?;
-    let staging = tempfile::Builder::new()
-        .prefix(".mulberryctl-init-")
-        .tempdir_in(folder)
-        .map_err(|error| unwritable(folder, &error.kind().into()))?;
-    output::progress(&format!("Making {} keys", people.len() * PEOPLE_ROLES.len() + SERVER_ROLES.len()));
-    let root = fill(staging.path(), &people, &protections, threshold, around)?;
-    let toml = format!(
-        "# Written by mulberryctl init. Paths are relative to this file.\n\
+        files::private_folder(folder).map_err(|error| unwritable(folder, &error))?;
+        let staging = tempfile::Builder::new()
+            .prefix(".mulberryctl-init-")
+            .tempdir_in(folder)
+            .map_err(|error| unwritable(folder, &error.kind().into()))?;
+        output::progress(&format!("Making {} keys", people.len() * PEOPLE_ROLES.len() + SERVER_ROLES.len()));
+        let root = fill(staging.path(), &people, &protections, threshold, context)?;
+        let toml = format!(
+            "# Written by mulberryctl init. Paths are relative to this file.\n\
          server = {server:?}\norigin = {origin:?}\nroot = \"root.json\"\n\
          # What `mulberry-server token add` printed.\ntoken_file = \"token\"\n"
-    );
-    write(&staging.path().join(FILE_NAME), toml.as_bytes(), Readers::All)?;
-    for name in ["people", "server", "root.json", FILE_NAME] {
-        let to = folder.join(name);
-        std::fs::rename(staging.path().join(name), &to).map_err(|error| unwritable(&to, &error))?;
+        );
+        write(&staging.path().join(FILE_NAME), toml.as_bytes(), Readers::All)?;
+        for name in ["people", "server", "root.json", FILE_NAME] {
+            let to = folder.join(name);
+            std::fs::rename(staging.path().join(name), &to).map_err(|error| unwritable(&to, &error))?;
+        }
+        context.format.print(
+            || words(folder, &people, threshold, self.no_passphrase, &root),
+            || json(folder, &people, threshold, &root),
+        )?;
+        Ok(Exit::Yes)
     }
-    around.format.print(
-        || words(folder, &people, threshold, command.no_passphrase, &root),
-        || json(folder, &people, threshold, &root),
-    )?;
-    Ok(Exit::Yes)
 }
 
 fn people(named: &[String]) -> Result<Vec<Person>, Failure> {
@@ -147,51 +151,27 @@ fn threshold(wanted: u64, people: usize) -> Result<u32, Failure> {
     })
 }
 
-pub(super) fn refuse_non_empty(folder: &Path) -> Result<(), Failure> {
-    match std::fs::read_dir(folder) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(found) => {
-                let found = found.map(|found| format!(": it holds {}", found.file_name().to_string_lossy()));
-                Err(Failure::usage(
-                    FailureKind::NotEmpty,
-                    format!(
-                        "{}: is not empty{}. Name a folder that does not exist yet; keys are never overwritten.",
-                        folder.display(),
-                        found.unwrap_or_default()
-                    ),
-                ))
-            }
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Failure::usage(
-            FailureKind::NotEmpty,
-            format!("{}: {error}. Name an empty folder.", folder.display()),
-        )),
-    }
-}
-
 /// The signers of one role, one for each person.
 type Signers = Vec<Ed25519Signer>;
 
 fn fill(
-    folder: &Path,
+    at: &Path,
     people: &[Person],
     protections: &[Protection],
     threshold: u32,
-    around: &Surroundings<'_>,
+    context: &CommandContext,
 ) -> Result<Vec<u8>, Failure> {
-    let now = around.now;
+    let now = context.now;
     let mut by_role: [Signers; 4] = Default::default();
     for (person, protection) in people.iter().zip(protections) {
-        let own = folder.join("people").join(person.as_str());
-        make_folder(&own)?;
+        let own = at.join("people").join(person.as_str());
+        folder::make(&own)?;
         for (role, signers) in PEOPLE_ROLES.iter().zip(&mut by_role) {
             signers.push(new_signer(&own.join(format!("{role}.pem")), protection)?.held_by(person));
         }
     }
-    let keys = folder.join("server").join("keys");
-    make_folder(&keys)?;
+    let keys = at.join("server").join("keys");
+    folder::make(&keys)?;
     let mut online = Signers::new();
     for role in SERVER_ROLES {
         online.push(new_signer(&keys.join(format!("{role}.pem")), &Protection::FilePermissionsOnly)?);
@@ -222,16 +202,16 @@ fn fill(
         sign(&LaneDraft::new(lane, None).build(now).map_err(faulty)?, signers)
     };
     let (emergency, routine) = (lane(Lane::Emergency, emergency)?, lane(Lane::Routine, routine)?);
-    prove(&root, &targets, [&emergency, &routine], around).map_err(faulty)?;
+    prove(&root, &targets, [&emergency, &routine], context).map_err(faulty)?;
 
-    let metadata = folder.join("server").join("metadata");
-    make_folder(&metadata)?;
+    let metadata = at.join("server").join("metadata");
+    folder::make(&metadata)?;
     for (role, bytes) in
         [("root", &root), ("targets", &targets), ("emergency", &emergency), ("routine", &routine)]
     {
         write(&metadata.join(format!("1.{role}.json")), bytes, Readers::All)?;
     }
-    write(&folder.join("root.json"), &root, Readers::All)?;
+    write(&at.join("root.json"), &root, Readers::All)?;
     Ok(root)
 }
 
@@ -240,13 +220,13 @@ fn prove(
     root: &[u8],
     targets: &[u8],
     lanes: [&Vec<u8>; 2],
-    around: &Surroundings<'_>,
+    context: &CommandContext,
 ) -> Result<(), TrustError> {
-    let root = verify::pinned_root(root, around.limits)?;
-    let targets: Verified<metadata::Targets> = verify::top_level(&root, targets, around.limits)?;
+    let root = verify::pinned_root(root, &context.limits)?;
+    let targets: Verified<metadata::Targets> = verify::top_level(&root, targets, &context.limits)?;
     for (lane, bytes) in Lane::ALL.into_iter().zip(lanes) {
         let nothing = Published { targets: &targets, current: None, other_lanes: &[] };
-        write::verify_lane(nothing, lane, bytes, &[], around.now, around.limits)?;
+        write::verify_lane(nothing, lane, bytes, &[], context.now, &context.limits)?;
     }
     Ok(())
 }
@@ -264,19 +244,8 @@ fn faulty(error: TrustError) -> Failure {
     Failure::refused(error.kind, format!("What was made does not verify, so nothing was kept: {error}"))
 }
 
-pub(super) fn make_folder(path: &Path) -> Result<(), Failure> {
-    files::private_folder(path).map_err(|error| unwritable(path, &error))
-}
-
 fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Failure> {
     files::write_new(path, bytes, readers).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::usage(
-        FailureKind::Unwritable,
-        format!("{}: {error}. Name a folder that you may write to.", path.display()),
-    )
 }
 
 fn words(folder: &Path, people: &[Person], threshold: u32, plain: bool, root: &[u8]) -> String {

@@ -1,17 +1,17 @@
 //! `mulberryctl ledger`: the ledger exported, checked and read; and what people sign when a server was lost.
 
+mod continuation;
+pub mod show;
+
 use crate::{
-    cli::LedgerCommand,
-    config::{self, Settings},
+    config,
+    context::CommandContext,
     failure::{Failure, FailureKind},
     files::{self, Existing},
-    http::{Endpoint, Purpose},
-    operators::Operators,
-    origin,
-    output::{self, Format},
-    passphrase::Passphrases,
+    http::Endpoint,
+    origin, output,
 };
-use jiff::Timestamp;
+use clap::Subcommand;
 use mulberry_shared::{
     digest::Sha256Digest,
     exit::Exit,
@@ -20,60 +20,119 @@ use mulberry_shared::{
         export::{ExportError, ExportReader},
         links::{Given, Links, WitnessHead},
     },
-    limits::Limits,
 };
 use serde_json::json;
-use std::path::Path;
-
-mod continuation;
-mod show;
+use std::path::{Path, PathBuf};
 
 /// Bytes of an export that is held in memory: a hundred thousand publishes.
 const MAX_EXPORT: u64 = 1 << 30;
 
-/// Runs one of the commands.
-///
-/// # Errors
-/// What is needed cannot be read or fetched, or is refused.
-pub async fn run(
-    command: &LedgerCommand,
-    settings: &Settings,
-    passphrases: impl FnOnce() -> Result<Passphrases, Failure>,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    match command {
-        LedgerCommand::Verify { file, witness } => {
-            verify(file.as_deref(), witness, settings, now, format, limits).await
-        }
-        LedgerCommand::Show(show) => {
-            let (name, bytes) = bytes(show.file.as_deref(), settings).await?;
-            let mut shown = show::Shown::default();
-            read(&name, &bytes, |record, _| shown.add(record, show, now))?;
-            format.print(|| shown.words(show), || shown.json(show))?;
-            Ok(Exit::Yes)
-        }
-        LedgerCommand::Export { out, replace } => export(out, *replace, settings, format).await,
-        LedgerCommand::Continue { from, reason, out } => {
-            continuation::make(from.as_deref(), reason, out, settings, now, format, limits).await
-        }
-        LedgerCommand::Sign { file, key, yes } => {
-            continuation::sign(file, key, *yes, settings, &mut passphrases()?, format, limits)
+/// `ledger …`
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Whether a ledger is whole, and the one that the origin and witnesses saw; exit code 1 when not
+    #[command(
+        after_help = "Checks every hash of an export, or of the server's ledger, and its links: against the head in the origin's verified \
+                      timestamp (for a file, when --origin is given) and against heads that agents saw (`mulberry-agent status`). \
+                      `mulberry-server ledger verify` also checks every signature in it.\n\n\
+                      Example:\n  mulberryctl ledger verify\n  mulberryctl ledger verify ledger.jsonl --witness 17:4bd336e0b198f10e4545990b0f4bb4a7b966e793f30792dd7760e300457fcd94"
+    )]
+    Verify {
+        /// An export [default: the server's ledger]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// A head that somebody saw; repeats
+        #[arg(long, value_name = "SEQUENCE:LINK")]
+        witness: Vec<Given>,
+    },
+    /// Who did what, when and why, and whose keys signed it
+    #[command(
+        after_help = "Names of people are those in the signed metadata; the actor is the name of a token.\n\n\
+                      Example:\n  mulberryctl ledger show --slug replace-intermediate\n  \
+                      mulberryctl ledger show ledger.jsonl --actor mei --since 2019-05-04T00:00:00Z"
+    )]
+    Show(show::Show),
+    /// Write every event of the server's ledger into a file, as mulberry-server ledger export does
+    #[command(after_help = "Only its owner may read it: it tells reasons and names.\n\n\
+                            Example:\n  mulberryctl ledger export --out ledger.jsonl")]
+    Export {
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Write over a file that exists
+        #[arg(long)]
+        replace: bool,
+    },
+    /// A server was lost: write what people sign so that a new one may continue its ledger
+    #[command(
+        after_help = "Takes where the ledger ended from a mirror: the origin, or with --from a folder's or bundle's edition, which may have \
+                      expired. People who hold keys of targets sign the file; mulberry-server rebuild takes it.\n\n\
+                      Example:\n  mulberryctl ledger continue --from mirror --reason \"the machine burnt down\" --out continues.json"
+    )]
+    Continue {
+        /// A mirror's folder, or a bundle [default: the origin]
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
+        /// Why, in one line, for everybody
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Sign such a file, after reading what it says; needs no network
+    #[command(
+        after_help = "The file brings the roots of later ceremonies along: the keys of targets in the newest that follows from --root sign.\n\n\
+                      Example:\n  mulberryctl ledger sign continues.json --key people/alice/targets.pem"
+    )]
+    Sign {
+        /// The file, to which the signature is added
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Your own key of targets
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Do not ask before signing; needed where there is no terminal to ask at
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl LedgerCommand {
+    /// Runs one of the commands.
+    ///
+    /// # Errors
+    /// What is needed cannot be read or fetched, or is refused.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        context.settings()?;
+        match self {
+            Self::Verify { file, witness } => verify(file.as_deref(), witness, context).await,
+            Self::Show(show) => {
+                let (name, bytes) = bytes(show.file.as_deref(), context).await?;
+                let mut shown = show::Shown::default();
+                read(&name, &bytes, |record, _| shown.add(record, show, context.now))?;
+                context.format.print(|| shown.words(show), || shown.json(show))?;
+                Ok(Exit::Yes)
+            }
+            Self::Export { out, replace } => export(out, *replace, context).await,
+            Self::Continue { from, reason, out } => {
+                continuation::make(from.as_deref(), reason, out, context).await
+            }
+            Self::Sign { file, key, yes } => continuation::sign(file, key, *yes, context),
         }
     }
 }
 
-async fn export(out: &Path, replace: bool, settings: &Settings, format: Format) -> Result<Exit, Failure> {
+async fn export(out: &Path, replace: bool, context: &CommandContext) -> Result<Exit, Failure> {
     let existing = Existing::of_flag(replace);
     let unwritable = |error: std::io::Error| files::unwritable(out, &error);
     files::check_place(out, existing).map_err(unwritable)?;
-    let (name, bytes) = bytes(None, settings).await?;
+    let (name, bytes) = bytes(None, context).await?;
     let head = read(&name, &bytes, |_, _| ())?;
     // Reasons and names, and the salts that keep them from being guessed by the public hashes.
     files::write_private(out, &bytes, existing).map_err(unwritable)?;
     let WitnessHead { ledger, sequence, .. } = head;
-    format.print(
+    context.format.print(
         || format!("Exported {sequence} events of the ledger {ledger} to {}.", out.display()),
         || json!({"file": out.display().to_string(), "ledger": ledger, "events": sequence, "head": head}),
     )?;
@@ -87,15 +146,9 @@ struct Compared {
     problem: Option<String>,
 }
 
-async fn verify(
-    file: Option<&Path>,
-    witnesses: &[Given],
-    settings: &Settings,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    let (name, bytes) = bytes(file, settings).await?;
+async fn verify(file: Option<&Path>, witnesses: &[Given], context: &CommandContext) -> Result<Exit, Failure> {
+    let format = context.format;
+    let (name, bytes) = bytes(file, context).await?;
     let mut links: Vec<Sha256Digest> = Vec::new();
     let head = match try_read(&name, &bytes, |_, head| links.push(head.link))? {
         Ok(head) => head,
@@ -125,10 +178,10 @@ async fn verify(
         .iter()
         .map(|given| compare(format!("witness {given}", given = given.sequence), given.sequence, given.link))
         .collect();
-    if file.is_none() || settings.origin.source == config::Source::Flag {
-        let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+    if file.is_none() || context.settings()?.origin.source == config::Source::Flag {
+        let endpoint = context.origin()?;
         let base = endpoint.base().to_string();
-        match published(&endpoint, settings, now, limits).await? {
+        match published(&endpoint, context).await? {
             Some(seen) if seen.ledger != head.ledger => {
                 let problem = Some(format!("names another ledger, {}", seen.ledger));
                 compared.push(Compared { who: format!("origin {base}"), sequence: seen.sequence, problem });
@@ -166,14 +219,9 @@ async fn verify(
 }
 
 /// The head in the origin's timestamp, verified as agents do.
-async fn published(
-    endpoint: &Endpoint,
-    settings: &Settings,
-    now: Timestamp,
-    limits: &Limits,
-) -> Result<Option<WitnessHead>, Failure> {
-    let pinned = origin::pinned(settings.root()?, limits)?;
-    let (state, report) = origin::refresh(endpoint, pinned, now, limits).await;
+async fn published(endpoint: &Endpoint, context: &CommandContext) -> Result<Option<WitnessHead>, Failure> {
+    let pinned = context.pinned()?;
+    let (state, report) = origin::refresh(endpoint, pinned, context.now, &context.limits).await;
     if let Some(error) = mulberry_shared::bundle::fault(&report) {
         return Err(origin::failure(endpoint, error));
     }
@@ -181,10 +229,10 @@ async fn published(
 }
 
 /// An export: its name for people, and its bytes.
-async fn bytes(file: Option<&Path>, settings: &Settings) -> Result<(String, Vec<u8>), Failure> {
+async fn bytes(file: Option<&Path>, context: &CommandContext) -> Result<(String, Vec<u8>), Failure> {
     let Some(file) = file else {
-        let bytes = Operators::new(settings)?.ledger(MAX_EXPORT).await?;
-        return Ok((format!("the ledger of {}", settings.server.value), bytes));
+        let bytes = context.server()?.ledger(MAX_EXPORT).await?;
+        return Ok((format!("the ledger of {}", context.settings()?.server.value), bytes));
     };
     let name = file.display().to_string();
     let bytes = files::read_bounded(file, MAX_EXPORT).map_err(|error| {

@@ -1,14 +1,13 @@
 //! `mulberryctl proposals`: what waits for whom.
 
-use super::ceremony;
-use super::propose::{next, so_far};
 use crate::{
-    cli::{Proposals, ProposalsCommand},
-    config::Settings,
+    ceremony,
+    context::CommandContext,
     failure::{Failure, Kind},
-    operators::Operators,
-    output::{self, Format},
+    output,
+    proposals::{next, so_far},
 };
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
@@ -17,63 +16,92 @@ use mulberry_shared::{
 };
 use serde_json::json;
 
-/// Lists them, or drops one.
-///
-/// # Errors
-/// The server is unreachable or refuses.
-pub async fn run(
-    command: &Proposals,
-    settings: &Settings,
-    now: Timestamp,
-    format: Format,
-) -> Result<Exit, Failure> {
-    let server = Operators::new(settings)?;
-    match &command.command {
-        None => {
-            let listed = server.proposals().await?;
-            let with_next = |status: &ProposalStatus| {
-                let mut json = json!(status);
-                if let Some(object) = json.as_object_mut() {
-                    object.insert("next".to_owned(), advice(status).into());
+/// `proposals`
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  mulberryctl proposals\n  mulberryctl proposals drop 3f2a81c0aa17 --reason \"wrong certificate\""
+)]
+pub struct Proposals {
+    /// What to do; without it, list them
+    #[command(subcommand)]
+    pub command: Option<ProposalsCommand>,
+}
+
+/// `proposals …`
+#[derive(Debug, Subcommand)]
+pub enum ProposalsCommand {
+    /// Give a proposal up; its signatures are void
+    #[command(
+        after_help = "Example:\n  mulberryctl proposals drop 3f2a81c0aa17 --reason \"wrong certificate\""
+    )]
+    Drop {
+        /// The first digits of its id
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Why, for the ledger and for people
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+impl Proposals {
+    /// Lists them, or drops one.
+    ///
+    /// # Errors
+    /// The server is unreachable or refuses.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let CommandContext { now, format, .. } = *context;
+        let server = context.server()?;
+        match &self.command {
+            None => {
+                let listed = server.proposals().await?;
+                let with_next = |status: &ProposalStatus| {
+                    let mut json = json!(status);
+                    if let Some(object) = json.as_object_mut() {
+                        object.insert("next".to_owned(), advice(status).into());
+                    }
+                    json
+                };
+                let all = &listed.proposals;
+                let held = server.ceremonies().await?.ceremonies;
+                let ceremony_with_next = |status: &CeremonyStatus| {
+                    let mut json = json!(status);
+                    if let (Some(object), ProposalState::Open) = (json.as_object_mut(), status.state) {
+                        object.insert("next".to_owned(), ceremony::next(status).into());
+                    }
+                    json
+                };
+                format.print(
+                    || match (all.as_slice(), held.as_slice()) {
+                        (_, []) => words(all, now),
+                        ([], held) => ceremonies(held, now),
+                        (_, held) => format!("{}\n\n{}", words(all, now), ceremonies(held, now)),
+                    },
+                    || {
+                        json!({
+                            "proposals": all.iter().map(with_next).collect::<Vec<_>>(),
+                            "ceremonies": held.iter().map(ceremony_with_next).collect::<Vec<_>>(),
+                        })
+                    },
+                )?;
+            }
+            Some(ProposalsCommand::Drop { id, reason }) => {
+                let request = DropRequest { reason: reason.clone() };
+                match server.drop_proposal(id, &request).await {
+                    Ok(answer) => format.print(|| dropped(&answer.dropped), || json!(answer))?,
+                    Err(unknown) if unknown.kind == Kind::from(ProblemKind::UnknownProposal) => {
+                        let Some(answer) = server.drop_ceremony(id, &request).await? else {
+                            return Err(unknown);
+                        };
+                        format.print(|| dropped_ceremony(&answer.dropped), || json!(answer))?;
+                    }
+                    Err(failure) => return Err(failure),
                 }
-                json
-            };
-            let all = &listed.proposals;
-            let held = server.ceremonies().await?.ceremonies;
-            let ceremony_with_next = |status: &CeremonyStatus| {
-                let mut json = json!(status);
-                if let (Some(object), ProposalState::Open) = (json.as_object_mut(), status.state) {
-                    object.insert("next".to_owned(), ceremony::next(status).into());
-                }
-                json
-            };
-            format.print(
-                || match (all.as_slice(), held.as_slice()) {
-                    (_, []) => words(all, now),
-                    ([], held) => ceremonies(held, now),
-                    (_, held) => format!("{}\n\n{}", words(all, now), ceremonies(held, now)),
-                },
-                || {
-                    json!({
-                        "proposals": all.iter().map(with_next).collect::<Vec<_>>(),
-                        "ceremonies": held.iter().map(ceremony_with_next).collect::<Vec<_>>(),
-                    })
-                },
-            )?;
-        }
-        Some(ProposalsCommand::Drop { id, reason }) => {
-            let request = DropRequest { reason: reason.clone() };
-            match server.drop_proposal(id, &request).await {
-                Ok(answer) => format.print(|| dropped(&answer.dropped), || json!(answer))?,
-                Err(unknown) if unknown.kind == Kind::from(ProblemKind::UnknownProposal) => {
-                    let Some(answer) = server.drop_ceremony(id, &request).await? else { return Err(unknown) };
-                    format.print(|| dropped_ceremony(&answer.dropped), || json!(answer))?;
-                }
-                Err(failure) => return Err(failure),
             }
         }
+        Ok(Exit::Yes)
     }
-    Ok(Exit::Yes)
 }
 
 fn words(all: &[ProposalStatus], now: Timestamp) -> String {

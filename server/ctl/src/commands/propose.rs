@@ -1,37 +1,72 @@
 //! `mulberryctl propose`: the next version of a lane for people to sign, one after the other.
 
-use super::{
-    bundle,
-    publish::{self, base, plan, signers},
-    sign::Named,
-};
 use crate::{
-    cli,
-    config::Settings,
+    arguments::LaneName,
+    context::CommandContext,
     failure::{Failure, FailureKind},
-    files::{self, Existing},
-    http::{Endpoint, Purpose},
+    files::Existing,
+    lane::{
+        base, draft, plan, signers,
+        wishes::{self, Wish},
+    },
     operators::Operators,
-    origin::{self, Source},
-    output::{self, Format},
-    passphrase::Passphrases,
+    origin::Source,
+    output, proposals,
+    signable::Named,
 };
+use clap::Args;
 use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
-    limits::Limits,
-    operators::{ProblemKind, ProposalOutcome, ProposalRequest, ProposalStatus, ProposeResponse},
-    proposal::{self, Changes, FailedPreflight, Proposal, Signing, signing::names},
-    recipe::{Lane, Recipe, Slug, published},
+    operators::{ProblemKind, ProposalRequest},
+    proposal::{self, Proposal, signing::names},
+    recipe::{Lane, RecipeName, Slug, published},
 };
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
+
+/// `propose`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Shows what would change and hands it to the server, where it waits for signatures. With --out it goes into a file \
+                  instead, for a machine without a network: sign FILE there, then submit FILE.\n\n\
+                  Example:\n  mulberryctl propose recipes/replacement --key alice/emergency.pem\n  \
+                  mulberryctl propose --withdraw old-fix --replace 3f2a81c0aa17\n  \
+                  mulberryctl propose recipes/replacement --out fix.proposal\n  \
+                  mulberryctl propose --rebase 3f2a81c0aa17"
+)]
+pub struct Propose {
+    /// Recipe folders
+    #[arg(value_name = "RECIPE", required_unless_present_any = ["withdraw", "renew", "rebase"])]
+    pub recipes: Vec<PathBuf>,
+    /// A published recipe that shall disappear; repeats
+    #[arg(long, value_name = "RECIPE")]
+    pub withdraw: Vec<RecipeName>,
+    /// Sign a lane anew though nothing in it changes: its metadata is about to expire
+    #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
+    pub renew: Option<LaneName>,
+    /// Your own key of the lane, a file or a PKCS#11 URI, to sign it right away; repeats
+    #[arg(long, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
+    /// Write the proposal into a file, with the edition it was made on, and tell the server nothing
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// A proposal whose place this takes; its signatures are void
+    #[arg(long, value_name = "ID", conflicts_with = "out")]
+    pub replace: Option<String>,
+    /// Rebuild a proposal that was overtaken on what is live now: its id, or its file
+    #[arg(long, value_name = "PROPOSAL", conflicts_with_all = ["recipes", "withdraw", "renew", "replace"])]
+    pub rebase: Option<String>,
+    /// Go on although the last preflight failed and none has passed since; say why: whoever signs next reads it
+    #[arg(long, value_name = "TEXT")]
+    pub despite_preflight: Option<String>,
+    /// With --key: do not ask before signing; needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+}
 
 /// What somebody wants to be published.
 struct Wishes {
-    recipes: Vec<(PathBuf, Recipe)>,
+    recipes: Vec<Wish>,
     withdraw: Vec<Slug>,
     renew: bool,
     /// `None` where the wishes say it.
@@ -40,141 +75,130 @@ struct Wishes {
     old: Option<Proposal>,
 }
 
-/// Proposes.
-///
-/// # Errors
-/// Whatever stands in the way, before anything has changed; or the server's refusal.
-pub async fn run(
-    command: &cli::Propose,
-    settings: &Settings,
-    passphrases: &mut Passphrases,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    if let Some(out) = command.out.as_ref().filter(|out| out.exists()) {
-        return Err(exists(out));
-    }
-    // Found out now rather than after people have typed passphrases.
-    let server = match &command.out {
-        None => Some(Operators::new(settings)?),
-        Some(_) => None,
-    };
-    let wishes = wishes(command, settings, server.as_ref(), now, limits).await?;
-    let pinned = origin::pinned(settings.root()?, limits)?;
-    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
-    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
-    let (edition, state) = match &command.out {
-        None => (None, base::refresh(&endpoint, pinned, now, limits).await?),
-        Some(_) => {
-            let (bundle, state) = bundle::collect(&endpoint, &pinned, now, limits).await?;
-            (Some(bundle), state)
+impl Propose {
+    /// Proposes.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, before anything has changed; or the server's refusal.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let CommandContext { now, format, limits, .. } = context;
+        let mut passphrases = context.passphrases()?;
+        context.settings()?;
+        if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
+            return Err(proposals::exists(out));
         }
-    };
-    let lane = match wishes.lane {
-        Some(lane) => lane,
-        None => publish::lane(command.renew, &wishes.recipes, &command.withdraw, &state)?,
-    };
-    let base = base::current(Source::Origin(&endpoint), &state, lane, now, limits).await?;
-    let withdraw = match &wishes.old {
-        // What is gone already need not be withdrawn again.
-        Some(old) if command.rebase.is_some() => {
-            check_overtaken(old, base.lane.version, now)?;
-            let live = |slug: &Slug| base.recipes.keys().any(|path| path.slug == *slug);
-            wishes.withdraw.iter().filter(|slug| live(slug)).cloned().collect()
-        }
-        _ => wishes.withdraw.clone(),
-    };
-    let plan = plan::make(lane, &base, &wishes.recipes, &withdraw, wishes.renew, now)?;
-    let mut proposal = publish::draft(lane, &base, &plan, &withdraw, now, limits)?;
-    let examined = publish::examine(&proposal, &base, now, limits)?;
-    publish::say(format, &examined.describe(base.live(), now))?;
-    let failed = match &wishes.old {
-        // On a new base it is what it was.
-        Some(old) if command.rebase.is_some() => old.failed_preflights().to_vec(),
-        _ => {
-            publish::say(format, &publish::preflights(&wishes.recipes, &plan, now, limits))?;
-            let despite = command.despite_preflight.as_deref();
-            publish::check_preflights(&wishes.recipes, &plan, despite, limits)?
-        }
-    };
-    publish::say(format, &failed_preflights(&failed, now))?;
-    proposal = proposal.despite(failed);
-    let authority = signers::authority(&base.targets, lane)?;
-    if let Some(old) = &wishes.old {
-        let signed = old.signing(authority, limits).map(|signing| signing.signed).unwrap_or_default();
-        publish::say(format, &voided(old, &names(&signed), signed.is_empty()))?;
-    }
-
-    if !command.key.is_empty() {
-        let keys = signers::load(&command.key, lane, &base.targets, state.trusted().root(), passphrases)?;
-        publish::agree(command.yes, "Propose this, and sign it?", "proposed")?;
-        publish::sign(&mut proposal, &keys, &base)?;
-    }
-    let signing = proposal
-        .signing(authority, limits)
-        .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
-    if let Some((out, edition)) = command.out.as_ref().zip(edition) {
-        write(out, &proposal.on(edition.write()), Existing::Refuse)?;
-        let read = proposal_of(out, limits)?;
-        format.print(|| in_file(&read, out, &signing), || file_json(&read, out, &signing))?;
-        return Ok(Exit::Yes);
-    }
-    let Some(server) = server else {
-        return Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE."));
-    };
-    let replaces = match (&command.replace, &command.rebase, &wishes.old) {
-        (Some(_), _, Some(old)) => Some(old.id().to_string()),
-        (None, Some(named), Some(old)) if matches!(Named::of(named)?, Named::Id(_)) => {
-            Some(old.id().to_string())
-        }
-        _ => None,
-    };
-    let response = server.propose(&ProposalRequest { proposal: proposal.document(), replaces }).await?;
-    print(format, &response, Some(&plan), now)?;
-    Ok(Exit::Yes)
-}
-
-async fn wishes(
-    command: &cli::Propose,
-    settings: &Settings,
-    server: Option<&Operators>,
-    now: Timestamp,
-    limits: &Limits,
-) -> Result<Wishes, Failure> {
-    if let Some(named) = &command.rebase {
-        let old = match Named::of(named)? {
-            Named::File(path) => proposal_of(&path, limits)?,
-            Named::Id(id) => match server {
-                Some(server) => server.proposal(&id, limits).await?,
-                None => Operators::new(settings)?.proposal(&id, limits).await?,
-            },
+        // Found out now rather than after people have typed passphrases.
+        let server = match &self.out {
+            None => Some(context.server()?),
+            Some(_) => None,
         };
-        let mut recipes = Vec::new();
-        for (path, bytes) in old.recipes() {
-            let recipe = published::read(path, bytes, limits).map_err(|error| {
-                Failure::refused(
-                    ProblemKind::RecipeRefused,
-                    format!("The proposal is refused: {path}: {error}."),
-                )
-            })?;
-            recipes.push((PathBuf::from(path.to_string()), recipe));
+        let wishes = self.wishes(server.as_ref(), context).await?;
+        let (pinned, endpoint) = (context.pinned()?, context.origin()?);
+        let (edition, state) = base::refresh_for(self.out.as_deref(), &endpoint, pinned, context).await?;
+        let lane = match wishes.lane {
+            Some(lane) => lane,
+            None => wishes::lane(self.renew, &wishes.recipes, &self.withdraw, &state)?,
+        };
+        let base = base::current(Source::Origin(&endpoint), &state, lane, context).await?;
+        let withdraw = match &wishes.old {
+            // What is gone already need not be withdrawn again.
+            Some(old) if self.rebase.is_some() => {
+                check_overtaken(old, base.lane.version, *now)?;
+                let live = |slug: &Slug| base.recipes.keys().any(|path| path.slug == *slug);
+                wishes.withdraw.iter().filter(|slug| live(slug)).cloned().collect()
+            }
+            _ => wishes.withdraw.clone(),
+        };
+        let plan = plan::make(lane, &base, &wishes.recipes, &withdraw, wishes.renew, *now)?;
+        let mut proposal = draft::make(lane, &base, &plan, &withdraw, *now, limits)?;
+        let examined = draft::examine(&proposal, &base, *now, limits)?;
+        format.say(&examined.describe(base.live(), *now))?;
+        let failed = match &wishes.old {
+            // On a new base it is what it was.
+            Some(old) if self.rebase.is_some() => old.failed_preflights().to_vec(),
+            _ => {
+                format.say(&wishes::preflights(&wishes.recipes, &plan, context))?;
+                let despite = self.despite_preflight.as_deref();
+                wishes::check_preflights(&wishes.recipes, &plan, despite, limits)?
+            }
+        };
+        format.say(&proposals::failed_preflights(&failed, *now))?;
+        proposal = proposal.despite(failed);
+        let authority = signers::authority(&base.targets, lane)?;
+        if let Some(old) = &wishes.old {
+            let signed = old.signing(authority, limits).map(|signing| signing.signed).unwrap_or_default();
+            format.say(&voided(old, &names(&signed), signed.is_empty()))?;
         }
-        let withdraw: Vec<Slug> = old.withdraw().iter().cloned().collect();
-        let renew = recipes.is_empty() && withdraw.is_empty();
-        return Ok(Wishes { recipes, withdraw, renew, lane: Some(old.lane()), old: Some(old) });
+
+        if !self.key.is_empty() {
+            let keys =
+                signers::load(&self.key, lane, &base.targets, state.trusted().root(), &mut passphrases)?;
+            output::agree(self.yes, "Propose this, and sign it?", "proposed")?;
+            draft::sign(&mut proposal, &keys, &base)?;
+        }
+        let signing = proposal
+            .signing(authority, limits)
+            .map_err(|error| Failure::refused(error.kind, error.to_string()))?;
+        if let Some((out, edition)) = self.out.as_ref().zip(edition) {
+            proposals::write(out, &proposal.on(edition.write()), Existing::Refuse)?;
+            let read = proposals::read(out, limits)?;
+            format.print(
+                || proposals::in_file(&read, out, &signing),
+                || proposals::file_json(&read, out, &signing),
+            )?;
+            return Ok(Exit::Yes);
+        }
+        let Some(server) = server else {
+            return Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE."));
+        };
+        let replaces = match (&self.replace, &self.rebase, &wishes.old) {
+            (Some(_), _, Some(old)) => Some(old.id().to_string()),
+            (None, Some(named), Some(old)) if matches!(Named::of(named)?, Named::Id(_)) => {
+                Some(old.id().to_string())
+            }
+            _ => None,
+        };
+        let response = server.propose(&ProposalRequest { proposal: proposal.document(), replaces }).await?;
+        proposals::print(*format, &response, Some(&plan), *now)?;
+        Ok(Exit::Yes)
     }
-    let old = match (&command.replace, server) {
-        (Some(id), Some(server)) => Some(server.proposal(id, limits).await?),
-        _ => None,
-    };
-    Ok(Wishes {
-        recipes: publish::wishes(&command.recipes, &settings.known_words(), now, limits)?,
-        withdraw: command.withdraw.iter().map(|name| name.slug().clone()).collect(),
-        renew: command.renew.is_some(),
-        lane: None,
-        old,
-    })
+
+    async fn wishes(&self, server: Option<&Operators>, context: &CommandContext) -> Result<Wishes, Failure> {
+        let limits = &context.limits;
+        if let Some(named) = &self.rebase {
+            let old = match Named::of(named)? {
+                Named::File(path) => proposals::read(&path, limits)?,
+                Named::Id(id) => match server {
+                    Some(server) => server.proposal(&id, limits).await?,
+                    None => context.server()?.proposal(&id, limits).await?,
+                },
+            };
+            let mut recipes = Vec::new();
+            for (path, bytes) in old.recipes() {
+                let recipe = published::read(path, bytes, limits).map_err(|error| {
+                    Failure::refused(
+                        ProblemKind::RecipeRefused,
+                        format!("The proposal is refused: {path}: {error}."),
+                    )
+                })?;
+                recipes.push((PathBuf::from(path.to_string()), recipe));
+            }
+            let withdraw: Vec<Slug> = old.withdraw().iter().cloned().collect();
+            let renew = recipes.is_empty() && withdraw.is_empty();
+            return Ok(Wishes { recipes, withdraw, renew, lane: Some(old.lane()), old: Some(old) });
+        }
+        let old = match (&self.replace, server) {
+            (Some(id), Some(server)) => Some(server.proposal(id, limits).await?),
+            _ => None,
+        };
+        Ok(Wishes {
+            recipes: wishes::read(&self.recipes, context)?,
+            withdraw: self.withdraw.iter().map(|name| name.slug().clone()).collect(),
+            renew: self.renew.is_some(),
+            lane: None,
+            old,
+        })
+    }
 }
 
 fn check_overtaken(old: &Proposal, live: u64, now: Timestamp) -> Result<(), Failure> {
@@ -198,147 +222,4 @@ fn voided(old: &Proposal, whose: &str, nobody: bool) -> String {
     format!(
         "It takes the place of proposal {id}. VOID: the signatures of {whose}, which were for other bytes; they must sign anew."
     )
-}
-
-/// The preflights that failed, for whoever signs.
-pub(super) fn failed_preflights(failed: &[FailedPreflight], now: Timestamp) -> String {
-    if failed.is_empty() {
-        return String::new();
-    }
-    let lines: Vec<String> = failed
-        .iter()
-        .map(|one| format!("\n  {} {}: {:?}", one.path, output::distance(one.failed, now), one.reason))
-        .collect();
-    format!(
-        "PREFLIGHT FAILED, and it was proposed all the same. So says whoever made the proposal; nobody signed it, so ask them:{}",
-        lines.concat()
-    )
-}
-
-/// Reads a proposal's file.
-///
-/// # Errors
-/// It cannot be read, or is none.
-pub(super) fn proposal_of(path: &Path, limits: &Limits) -> Result<Proposal, Failure> {
-    let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
-    let fault = |what: String| {
-        Failure::usage(FailureKind::ProposalUnreadable, format!("{}: {what}.", path.display()))
-    };
-    let bytes = files::read_bounded(path, max).map_err(|error| fault(error.to_string()))?;
-    Proposal::read(&bytes, limits).map_err(|error| fault(error.to_string()))
-}
-
-/// Writes a proposal's file, whole or not at all.
-///
-/// # Errors
-/// It cannot be written.
-pub(super) fn write(path: &Path, proposal: &Proposal, existing: Existing) -> Result<(), Failure> {
-    let unwritable =
-        |what: String| Failure::usage(FailureKind::FileUnwritable, format!("{}: {what}.", path.display()));
-    let bytes = proposal.write().map_err(|error| unwritable(error.to_string()))?;
-    files::write_whole(path, &bytes, existing).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(path),
-        _ => unwritable(error.to_string()),
-    })
-}
-
-fn exists(path: &Path) -> Failure {
-    Failure::usage(
-        FailureKind::FileExists,
-        format!("{} exists and is left as it is. Name another file.", path.display()),
-    )
-}
-
-/// What became of a proposal that was handed to the server.
-///
-/// # Errors
-/// As [`Format::print`].
-pub(super) fn print(
-    format: Format,
-    response: &ProposeResponse,
-    changes: Option<&Changes>,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    format.print(
-        || match (&response.outcome, &response.published, &response.proposal) {
-            (ProposalOutcome::Published, Some(published), _) => {
-                publish::outcome::words(published, changes, now)
-            }
-            (_, _, Some(status)) => waiting(status),
-            _ => format!("Proposal {}: look at mulberryctl proposals", proposal::shown(&response.id)),
-        },
-        || {
-            let mut json = serde_json::json!(response);
-            if let (Some(object), Some(status)) = (json.as_object_mut(), &response.proposal) {
-                object.insert("next".to_owned(), next(status).into());
-            }
-            json
-        },
-    )
-}
-
-fn waiting(status: &ProposalStatus) -> String {
-    format!(
-        "\nWAITING: proposal {}, lane {} version {}. {}\nNothing is published yet. Next, one of them: {}",
-        proposal::shown(&status.id),
-        status.role,
-        status.version,
-        so_far(status),
-        next(status)
-    )
-}
-
-/// Who has signed, and how many of whom are missing, as the server says it.
-pub(super) fn so_far(status: &ProposalStatus) -> String {
-    let signed: Vec<&str> = status.signed.iter().map(|one| one.holder.as_str()).collect();
-    let signed = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
-    match status.missing {
-        0 => format!("Signed by {signed}: enough."),
-        missing => format!("Signed by {signed}; missing {missing} of {}.", status.may_sign.join(", ")),
-    }
-}
-
-/// The command that comes next.
-pub(super) fn next(status: &ProposalStatus) -> String {
-    let id = proposal::shown(&status.id);
-    match status.missing {
-        // A ceremony lowered the threshold since the last of them signed.
-        0 => format!("mulberryctl submit {id}"),
-        _ => format!("mulberryctl sign {id} --key people/NAME/{}.pem", status.role),
-    }
-}
-
-/// What the file holds, and what comes next.
-pub(super) fn in_file(proposal: &Proposal, path: &Path, signing: &Signing) -> String {
-    let (id, file, lane) = (proposal::shown(&proposal.id()), path.display(), proposal.lane());
-    let next = next_of_file(path, lane, signing);
-    format!(
-        "\n{file}: proposal {id}, lane {lane} version {}, {}.\nNext: {next}",
-        proposal.body().version,
-        signing.describe()
-    )
-}
-
-/// The same for scripts.
-pub(super) fn file_json(proposal: &Proposal, path: &Path, signing: &Signing) -> serde_json::Value {
-    let holders =
-        |keys: &[proposal::KeyHolder]| keys.iter().map(|key| key.holder.clone()).collect::<Vec<_>>();
-    serde_json::json!({
-        "outcome": "in-file",
-        "id": proposal.id(),
-        "file": path.display().to_string(),
-        "role": proposal.lane().as_str(),
-        "version": proposal.body().version,
-        "signed": holders(&signing.signed),
-        "missing": signing.missing(),
-        "may_sign": holders(&signing.others),
-        "next": next_of_file(path, proposal.lane(), signing),
-    })
-}
-
-fn next_of_file(path: &Path, lane: Lane, signing: &Signing) -> String {
-    match signing.missing() {
-        0 => format!("mulberryctl submit {}", path.display()),
-        _ => format!("mulberryctl sign {} --key people/NAME/{lane}.pem", path.display()),
-    }
 }

@@ -1,19 +1,18 @@
 //! `mulberryctl recipe new|check|show`.
 
-mod new;
+pub mod new;
 mod template;
 
 use crate::{
-    cli::RecipeCommand,
-    config::Settings,
+    context::CommandContext,
     failure::{Failure, FailureKind},
     output::{Format, distance},
     source::{self, Loaded},
 };
+use clap::Subcommand;
 use jiff::Timestamp;
 use mulberry_shared::{
     exit::Exit,
-    limits::Limits,
     recipe::{
         Recipe, published,
         source::{Problem, SourceProblemKind},
@@ -27,31 +26,43 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Runs one of the three.
-///
-/// # Errors
-/// What cannot be read or written.
-pub fn run(
-    command: &RecipeCommand,
-    settings: &Settings,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    match command {
-        RecipeCommand::New(command) => new::run(command, now, format, limits),
-        RecipeCommand::Check { paths } => check(paths, &settings.known_words(), now, format, limits),
-        RecipeCommand::Show { path } => show(path, &settings.known_words(), now, format, limits),
+/// `recipe …`
+#[derive(Debug, Subcommand)]
+pub enum RecipeCommand {
+    /// Write a recipe that passes `recipe check`, commented for a tired person
+    New(new::RecipeNew),
+    /// Check recipes; every problem with file, line, key and remedy
+    #[command(after_help = "Example:\n  mulberryctl recipe check recipes/*")]
+    Check {
+        /// Recipe folders, or folders of them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Say in words what a recipe does; with --json, print what would be published
+    #[command(after_help = "Example:\n  mulberryctl recipe show recipes/replacement-intermediate")]
+    Show {
+        /// The recipe's folder
+        path: PathBuf,
+    },
+}
+
+impl RecipeCommand {
+    /// Runs one of the three.
+    ///
+    /// # Errors
+    /// What cannot be read or written.
+    pub fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let known = context.settings()?.known_words();
+        match self {
+            Self::New(command) => command.run(context),
+            Self::Check { paths } => check(paths, &known, context),
+            Self::Show { path } => show(path, &known, context),
+        }
     }
 }
 
-fn check(
-    paths: &[PathBuf],
-    known: &KnownWords,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
+fn check(paths: &[PathBuf], known: &KnownWords, context: &CommandContext) -> Result<Exit, Failure> {
+    let CommandContext { now, format, limits, .. } = context;
     let mut checked = Vec::new();
     let mut slugs: BTreeMap<String, PathBuf> = BTreeMap::new();
     for file in source::find(paths)? {
@@ -71,7 +82,7 @@ fn check(
                 remedy: "rename one of them: a slug names one recipe in all lanes".to_owned(),
             });
         }
-        let warnings = source::doubts(&file, recipe.as_deref(), known, now, limits)?;
+        let warnings = source::doubts(&file, recipe.as_deref(), known, *now, limits)?;
         checked.push(Checked { file, recipe, problems, warnings });
     }
     let good = checked.iter().all(|one| one.problems.is_empty());
@@ -80,7 +91,7 @@ fn check(
             let lines = checked.iter().flat_map(|Checked { file, recipe, problems, warnings }| {
                 let fine = recipe.iter().filter(|_| problems.is_empty());
                 let fine =
-                    fine.map(move |recipe| format!("{}: ok: {}", file.display(), headline(recipe, now)));
+                    fine.map(move |recipe| format!("{}: ok: {}", file.display(), headline(recipe, *now)));
                 let warnings = warnings.iter().map(|warning| format!("Warning: {warning}"));
                 problems.iter().map(ToString::to_string).chain(warnings).chain(fine)
             });
@@ -93,7 +104,7 @@ fn check(
                     "path": recipe.map(Recipe::path), "revision": recipe.map(|recipe| recipe.revision),
                     "opens": recipe.map(|recipe| recipe.opens.as_str()),
                     "plan": recipe.map(|recipe| recipe.rollout.plan.iter().map(|step| step.percent).collect::<Vec<_>>()),
-                    "expired": recipe.map(|recipe| recipe.expires <= now)})
+                    "expired": recipe.map(|recipe| recipe.expires <= *now)})
             });
             json!({"ok": good, "recipes": recipes.collect::<Vec<_>>()})
         },
@@ -124,13 +135,8 @@ fn headline(recipe: &Recipe, now: Timestamp) -> String {
     format!("{path} revision {revision}, {action}, {}{expired}", words::openings(recipe))
 }
 
-fn show(
-    path: &Path,
-    known: &KnownWords,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
+fn show(path: &Path, known: &KnownWords, context: &CommandContext) -> Result<Exit, Failure> {
+    let CommandContext { now, format, limits, .. } = context;
     let files = source::find(&[path.to_owned()])?;
     let [file] = files.as_slice() else {
         return Err(Failure::usage(
@@ -139,9 +145,9 @@ fn show(
         ));
     };
     let recipe = source::load_good(file, limits)?;
-    source::warn_of_doubts(file, &recipe, known, now, limits)?;
+    source::warn_of_doubts(file, &recipe, known, *now, limits)?;
     match format {
-        Format::Human => format.print(|| words::describe(&recipe, now), || json!(null))?,
+        Format::Human => format.print(|| words::describe(&recipe, *now), || json!(null))?,
         // The very bytes that are published and hashed, not a second serialisation of them.
         Format::Json => Format::Human
             .print(|| String::from_utf8_lossy(&published::write(&recipe)).into_owned(), || json!(null))?,

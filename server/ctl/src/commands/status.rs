@@ -1,12 +1,12 @@
 //! `mulberryctl status`: recipes, gates and every metadata expiry. Mulberry must not die of its own disease.
 
 use crate::{
-    commands::gate::others,
-    config::Settings,
+    context::CommandContext,
     failure::Failure,
-    operators::Operators,
-    output::{self, Format},
+    gates::{self, stops},
+    output,
 };
+use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::{
     answer::plain,
@@ -18,25 +18,36 @@ use mulberry_shared::{
 /// Clocks further apart than this are worth a word.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Shows the status; exit code 1 when any metadata is due, or the server has other troubles.
-///
-/// # Errors
-/// The server is unreachable or refuses.
-pub async fn run(settings: &Settings, now: Timestamp, format: Format) -> Result<Exit, Failure> {
-    let status = Operators::new(settings)?.status().await?;
-    let due: Vec<&ExpiryStatus> = status.expiries.iter().filter(|expiry| is_due(expiry, now)).collect();
-    format.print(
-        || words(&status, &due, now),
-        || {
-            let mut json = serde_json::json!(status);
-            if let Some(object) = json.as_object_mut() {
-                let roles: Vec<&str> = due.iter().map(|expiry| expiry.role.as_str()).collect();
-                object.insert("due".to_owned(), serde_json::json!(roles));
-            }
-            json
-        },
-    )?;
-    Ok(if due.is_empty() && status.troubles.is_empty() { Exit::Yes } else { Exit::No })
+/// `status`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Due: people's metadata 14 days before it expires, the server's at half its life.\n\n\
+                        Example:\n  mulberryctl status\n  mulberryctl status --json"
+)]
+pub struct Status;
+
+impl Status {
+    /// Shows the status; exit code 1 when any metadata is due, or the server has other troubles.
+    ///
+    /// # Errors
+    /// The server is unreachable or refuses.
+    pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let now = context.now;
+        let status = context.server()?.status().await?;
+        let due: Vec<&ExpiryStatus> = status.expiries.iter().filter(|expiry| is_due(expiry, now)).collect();
+        context.format.print(
+            || words(&status, &due, now),
+            || {
+                let mut json = serde_json::json!(status);
+                if let Some(object) = json.as_object_mut() {
+                    let roles: Vec<&str> = due.iter().map(|expiry| expiry.role.as_str()).collect();
+                    object.insert("due".to_owned(), serde_json::json!(roles));
+                }
+                json
+            },
+        )?;
+        Ok(if due.is_empty() && status.troubles.is_empty() { Exit::Yes } else { Exit::No })
+    }
 }
 
 /// Due by the server's clock or by ours: a server whose clock stands still must not say that all is well.
@@ -106,7 +117,7 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
             recipe.path.clone(),
             recipe.revision.to_string(),
             recipe.action.clone(),
-            gate(recipe),
+            gates::words(recipe),
             output::percent(recipe.effective_percent),
             window(recipe, now),
         ]
@@ -114,9 +125,9 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
     let mut text = output::table(["RECIPE", "REV", "ACTION", "GATE", "REACHES", "WINDOW"], rows);
     for recipe in recipes {
         let gate = recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision);
-        let stops = others::undone(recipe, u16::MAX);
+        let stops = stops::undone(recipe, u16::MAX);
         for stop in &stops {
-            text.push_str(&format!("\n{} was {}", recipe.path, others::describe(stop, now)));
+            text.push_str(&format!("\n{} was {}", recipe.path, stops::describe(stop, now)));
         }
         if let Some(gate) = gate.filter(|gate| gate.state != GateState::Open && stops.is_empty()) {
             let by = gate.set.as_ref().map_or(String::new(), |set| format!(" by {}", plain(&set.by)));
@@ -136,23 +147,6 @@ fn recipes(recipes: &[RecipeStatus], now: Timestamp) -> String {
         }
     }
     text
-}
-
-/// The gate in a few words; one of an older revision does not count.
-pub fn gate(recipe: &RecipeStatus) -> String {
-    match recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision) {
-        None => "closed".to_owned(),
-        Some(gate) => match gate.state {
-            GateState::Open => {
-                let until = gate
-                    .open_until
-                    .map_or_else(String::new, |until| format!(" until {}", output::instant(until)));
-                format!("open at {}{until}", output::percent(gate.percent.min(recipe.max_percent)))
-            }
-            GateState::Paused => "paused".to_owned(),
-            GateState::Ended => "ended".to_owned(),
-        },
-    }
 }
 
 fn window(recipe: &RecipeStatus, now: Timestamp) -> String {

@@ -1,20 +1,32 @@
 //! `mulberryctl gate end`: what it does to whom, and whether that is meant. It cannot be taken back.
 
-use super::others;
+use super::Narrow;
 use crate::{
-    commands::{publish, status},
     failure::Failure,
-    output::Format,
+    gates::{self, answer::does},
+    output::{self, Format},
 };
+use clap::Args;
 use jiff::Timestamp;
-use mulberry_shared::operators::{GateEnd, GateState, RecipeStatus};
+use mulberry_shared::operators::{GateState, RecipeStatus};
+
+/// `gate end`
+#[derive(Args, Debug)]
+pub struct End {
+    /// Which gate, and why
+    #[command(flatten)]
+    pub gate: Narrow,
+    /// Do not ask before ending it; needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+}
 
 /// Shows what the end does. One that has ended already is asked for again by whoever lost the answer.
 ///
 /// # Errors
 /// As [`Format::print`].
 pub(super) fn show(recipe: &RecipeStatus, now: Timestamp, format: Format) -> Result<(), Failure> {
-    if has_ended(recipe) { Ok(()) } else { publish::say(format, &describe(recipe, now)) }
+    if has_ended(recipe) { Ok(()) } else { format.say(&describe(recipe, now)) }
 }
 
 /// Asks whether that is meant.
@@ -23,43 +35,32 @@ pub(super) fn show(recipe: &RecipeStatus, now: Timestamp, format: Format) -> Res
 /// It is not confirmed, or there is nobody to ask.
 pub(super) fn confirm(recipe: &RecipeStatus, yes: bool) -> Result<(), Failure> {
     let question = format!("End revision {} for good?", recipe.revision);
-    if has_ended(recipe) { Ok(()) } else { publish::agree(yes, &question, "ended") }
+    if has_ended(recipe) { Ok(()) } else { output::agree(yes, &question, "ended") }
 }
 
 fn has_ended(recipe: &RecipeStatus) -> bool {
-    others::gate(recipe).is_some_and(|gate| gate.state == GateState::Ended)
+    gates::of(recipe).is_some_and(|gate| gate.state == GateState::Ended)
 }
 
 fn describe(recipe: &RecipeStatus, now: Timestamp) -> String {
     let RecipeStatus { path, slug, revision, .. } = recipe;
-    let set = others::gate(recipe).and_then(|gate| gate.set.as_ref());
-    let by = set.map_or(String::new(), |set| format!(", by {}", others::who(set, now)));
+    let set = gates::of(recipe).and_then(|gate| gate.set.as_ref());
+    let by = set.map_or(String::new(), |set| format!(", by {}", gates::who(set, now)));
     format!(
         "ENDS {path} revision {revision} for good; now it is {}{by}.\n\
          Clients that do not have it never take this revision. What comes back is a new revision, with its signatures.\n\
          {}\n\
          To stop it and be able to go on: mulberryctl gate pause {slug} --reason TEXT",
-        status::gate(recipe),
+        gates::words(recipe),
         does(recipe)
     )
-}
-
-/// What an end does to clients that have the recipe.
-pub(super) fn does(recipe: &RecipeStatus) -> &'static str {
-    match recipe.on_gate_end {
-        Some(GateEnd::Keep) => "Clients that have it keep what it did: its `on_end` is \"keep\".",
-        Some(GateEnd::Revert) => "Clients that have it undo it, where that breaks no add-on that works.",
-        Some(GateEnd::Nothing) => {
-            "Clients that have it keep it in force: only the lane's people undo this action, with `publish --withdraw`."
-        }
-        None => "Clients that have it do as its `on_end` says, and undo only what breaks nothing.",
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::gate::answer::tests::response;
+    use crate::gates::fixtures::response;
+    use mulberry_shared::operators::GateEnd;
 
     #[test]
     fn before_it_asks_it_says_who_is_met_and_the_way_that_can_be_taken_back() {

@@ -1,23 +1,20 @@
 //! `ledger continue` and `ledger sign`: people say that a new ledger continues a lost one.
 
 use crate::{
-    commands::{publish, sign::check_unaltered},
-    config::Settings,
+    context::CommandContext,
     failure::{Failure, FailureKind},
     files::{self, Existing},
-    http::{Endpoint, Purpose},
     keys,
-    origin::{self, Mirror, Source},
-    output::{self, Format},
-    passphrase::Passphrases,
+    origin::{Mirror, Source},
+    output,
+    signable::check_unaltered,
 };
-use jiff::{Timestamp, Unit};
+use jiff::Unit;
 use mulberry_shared::{
     bundle,
     edition::{OnlineRole, Waiver},
     exit::Exit,
     ledger::continuation::{Continuation, ContinuationFile, ROLE, Statement},
-    limits::Limits,
     operators::{Base64, ProblemKind},
     tuf::{Root, TrustError},
 };
@@ -32,15 +29,13 @@ pub(super) async fn make(
     from: Option<&Path>,
     reason: &str,
     out: &Path,
-    settings: &Settings,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
+    context: &CommandContext,
 ) -> Result<Exit, Failure> {
+    let (now, limits) = (context.now, &context.limits);
     files::check_place(out, Existing::Refuse).map_err(|error| files::unwritable(out, &error))?;
-    let pinned = origin::pinned(settings.root()?, limits)?;
+    let pinned = context.pinned()?;
     let mirror = from.map(|path| Mirror::open(path, limits)).transpose()?;
-    let endpoint = Endpoint::new(&settings.origin.value, Purpose::PublicDocuments)?;
+    let endpoint = context.origin()?;
     // What a lost server signed may have expired.
     let (source, waiver) = match &mirror {
         Some(mirror) => (mirror.source(), Waiver::of(OnlineRole::ALL)),
@@ -74,27 +69,20 @@ pub(super) async fn make(
     let file = ContinuationFile { continuation, roots };
     files::write_whole(out, &file.write(), Existing::Refuse)
         .map_err(|error| files::unwritable(out, &error))?;
-    publish::say(format, &file.continuation.statement.describe())?;
-    told(&file.continuation, root, out, format, limits)
+    context.format.say(&file.continuation.statement.describe())?;
+    told(&file.continuation, root, out, context)
 }
 
 /// Signs it.
 ///
 /// # Errors
 /// The file cannot be read, the key is none of targets', or nobody agrees.
-pub(super) fn sign(
-    file: &Path,
-    key: &Path,
-    yes: bool,
-    settings: &Settings,
-    passphrases: &mut Passphrases,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
+pub(super) fn sign(file: &Path, key: &Path, yes: bool, context: &CommandContext) -> Result<Exit, Failure> {
+    let (limits, mut passphrases) = (&context.limits, context.passphrases()?);
     let unreadable = |why: String| {
         Failure::usage(FailureKind::ContinuationUnreadable, format!("{}: {why}.", file.display()))
     };
-    let pinned = origin::pinned(settings.root()?, limits)?;
+    let pinned = context.pinned()?;
     let refused = |error: TrustError| Failure::refused(error.kind, format!("{}: {error}.", file.display()));
     let bytes = files::read_bounded(file, limits.ledger.continuation_file_bytes as u64)
         .map_err(|error| unreadable(error.to_string()))?;
@@ -103,9 +91,9 @@ pub(super) fn sign(
     let continuation = &mut passed.continuation;
     check_unaltered(continuation.broken(&root, limits))?;
     let signing = continuation.signing(&root, limits).map_err(refused)?;
-    publish::say(format, &format!("{}{}.", continuation.statement.describe(), first(&signing.describe())))?;
+    context.format.say(&format!("{}{}.", continuation.statement.describe(), first(&signing.describe())))?;
     let authority = root.authority(ROLE).map_err(refused)?;
-    let signer = keys::open(key, passphrases)?;
+    let signer = keys::open(key, &mut passphrases)?;
     let public = signer.key().public();
     let own = |keyid: &mulberry_shared::tuf::KeyId| {
         authority.keys.get(keyid).is_some_and(|key| key.public() == public)
@@ -126,22 +114,21 @@ pub(super) fn sign(
             ),
         ));
     }
-    publish::agree(yes, "Sign it?", "signed")?;
+    output::agree(yes, "Sign it?", "signed")?;
     continuation.sign(authority, signer.as_ref()).map_err(refused)?;
     files::write_whole(file, &passed.write(), Existing::Replace)
         .map_err(|error| files::unwritable(file, &error))?;
-    told(&passed.continuation, &root, file, format, limits)
+    told(&passed.continuation, &root, file, context)
 }
 
 fn told(
     continuation: &Continuation,
     root: &Root,
     file: &Path,
-    format: Format,
-    limits: &Limits,
+    context: &CommandContext,
 ) -> Result<Exit, Failure> {
     let signing = continuation
-        .signing(root, limits)
+        .signing(root, &context.limits)
         .map_err(|error| Failure::refused(error.kind, format!("{error}.")))?;
     let shown = file.display();
     let next = match signing.missing() {
@@ -150,7 +137,7 @@ fn told(
         ),
         _ => format!("mulberryctl ledger sign {shown} --key people/NAME/targets.pem"),
     };
-    format.print(
+    context.format.print(
         || format!("Written to {shown}: {}.\nNext: {next}", signing.describe()),
         || {
             let signed: Vec<&str> = signing.signed.iter().map(|key| key.holder.as_str()).collect();

@@ -3,8 +3,9 @@
 //! What an event says of signatures and reasons is found wherever it stands in it: metadata as signed, lists of signatures, single ones. So
 //! a new kind of event is shown without a word here.
 
-use crate::{cli, output};
+use crate::{arguments::When, output};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use clap::Args;
 use jiff::Timestamp;
 use mulberry_shared::{
     answer::plain,
@@ -15,7 +16,30 @@ use mulberry_shared::{
     tuf::{Key, KeyId},
 };
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+/// `ledger show`
+#[derive(Args, Debug, Default)]
+pub struct Show {
+    /// An export [default: the server's ledger]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Only what is about this recipe
+    #[arg(long, value_name = "SLUG")]
+    pub slug: Option<Slug>,
+    /// Only what this actor asked for
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+    /// Only from then on
+    #[arg(long, value_name = "RFC3339", value_parser = When::parse)]
+    pub since: Option<When>,
+    /// Only before then
+    #[arg(long, value_name = "RFC3339", value_parser = When::parse)]
+    pub until: Option<When>,
+}
 
 /// What is shown, and the names of the keys so far.
 #[derive(Debug, Default)]
@@ -38,7 +62,7 @@ struct Row {
 
 impl Shown {
     /// One event, in order: also those that are not shown name people.
-    pub(super) fn add(&mut self, record: Record, wanted: &cli::Show, now: Timestamp) {
+    pub(super) fn add(&mut self, record: Record, wanted: &Show, now: Timestamp) {
         let event = serde_json::to_value(&record.event).unwrap_or_default();
         let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut found = Found::default();
@@ -58,7 +82,7 @@ impl Shown {
     }
 
     /// The name that was probably meant by one of which the ledger knows nothing.
-    fn meant(&self, wanted: &cli::Show) -> Option<String> {
+    fn meant(&self, wanted: &Show) -> Option<String> {
         let of = |name: Option<&str>, known: &BTreeSet<String>| {
             let name = name.filter(|name| !known.contains(*name))?;
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -68,7 +92,7 @@ impl Shown {
             .or_else(|| of(wanted.actor.as_deref(), &self.actors))
     }
 
-    pub(super) fn words(&self, wanted: &cli::Show) -> String {
+    pub(super) fn words(&self, wanted: &Show) -> String {
         if self.rows.is_empty() {
             return match self.meant(wanted) {
                 Some(meant) => format!("No event fits. Did you mean {}?", plain(&meant)),
@@ -91,7 +115,7 @@ impl Shown {
         output::table(["EVENT", "AT", "ASKED BY", "WHAT", "SIGNED WITH THE KEYS OF", "WHY"], rows)
     }
 
-    pub(super) fn json(&self, wanted: &cli::Show) -> Value {
+    pub(super) fn json(&self, wanted: &Show) -> Value {
         let rows = self.rows.iter().map(|row| {
             let signed = row.signed.iter().map(|keyid| json!({"keyid": keyid, "holder": self.name(keyid)}));
             json!({
@@ -187,7 +211,7 @@ mod tests {
             "salt": "0f".repeat(event::SALT_BYTES), "at": "2026-05-04T00:00:00Z", "actor": "mei", "event": event,
         });
         let mut shown = Shown::default();
-        shown.add(serde_json::from_value(record).unwrap(), &cli::Show::default(), Timestamp::UNIX_EPOCH);
+        shown.add(serde_json::from_value(record).unwrap(), &Show::default(), Timestamp::UNIX_EPOCH);
         shown
     }
 
@@ -202,10 +226,10 @@ mod tests {
             (Some("replace-intermediate"), None, None),
             (Some("something-else"), None, None),
         ] {
-            let wanted = cli::Show {
+            let wanted = Show {
                 slug: slug.map(|slug| slug.parse().unwrap()),
                 actor: actor.map(str::to_owned),
-                ..cli::Show::default()
+                ..Show::default()
             };
             assert_eq!(shown.json(&wanted)["meant"].as_str(), meant);
             let words = shown.words(&wanted);
@@ -238,13 +262,13 @@ mod tests {
             ),
         ] {
             let shown = shown(event);
-            assert_eq!(shown.json(&cli::Show::default())["events"][0]["reason"], reason);
-            let words = shown.words(&cli::Show::default());
+            assert_eq!(shown.json(&Show::default())["events"][0]["reason"], reason);
+            let words = shown.words(&Show::default());
             assert!(words.ends_with(human) && words.contains("WHY"), "{words}");
         }
         assert_eq!(
             shown(json!({"type": "initialised", "roots": [lane], "targets": lane, "lanes": {}}))
-                .json(&cli::Show::default())["events"][0]["reason"],
+                .json(&Show::default())["events"][0]["reason"],
             Value::Null
         );
     }

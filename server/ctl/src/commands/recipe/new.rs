@@ -2,13 +2,17 @@
 
 use super::template::{self, Blanks, short_name};
 use crate::{
-    cli::RecipeNew,
+    arguments::LaneName,
+    context::CommandContext,
     failure::{Failure, FailureKind},
     files::{self, Readers},
-    output::{self, Format},
+    output,
     source::FILE_NAME,
 };
-use jiff::Timestamp;
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
@@ -21,58 +25,89 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(super) fn run(
-    command: &RecipeNew,
-    now: Timestamp,
-    format: Format,
-    limits: &Limits,
-) -> Result<Exit, Failure> {
-    let action = action(command)?;
-    let certificates = match action.certificates() {
-        Some(purpose) => certificates(&command.certificate, purpose, limits)?,
-        None => Vec::new(),
-    };
-    let slug = slug(command, action, &certificates)?;
-    let text = template::fill(&Blanks {
-        action,
-        lane: command.lane,
-        slug: slug.as_str(),
-        certificates: &certificates,
-        now,
-    });
-    let folder = command.dir.join(slug.as_str());
-    let file = folder.join(FILE_NAME);
-    let mut beside = |name: &str| {
-        let found = certificates.iter().find(|(file, _)| file == name);
-        found
-            .map(|(_, certificate)| certificate.to_pem().into_bytes())
-            .ok_or_else(|| "no such file".to_owned())
-    };
-    let recipe =
-        source::read(&file.display().to_string(), &text, &mut beside, limits).map_err(|problems| {
-            let problems: Vec<String> = problems
-                .problems
-                .iter()
-                .map(|problem| format!("{}; {}", problem.what, problem.remedy))
-                .collect();
-            Failure::no(
-                ProblemKind::RecipeRefused,
-                format!("No recipe can be made from this: {}.", problems.join("\n")),
-            )
-        })?;
-    for (_, certificate) in &certificates {
-        if certificate.not_after() < now || now < certificate.not_before() {
-            output::warn(&format!(
-                "{} is valid {} to {}, not now.",
-                certificate.described(),
-                output::instant(certificate.not_before()),
-                output::instant(certificate.not_after())
-            ));
+/// `recipe new`
+#[derive(Args, Debug)]
+#[command(after_help = "Writes DIR/SLUG/recipe.toml, and the certificates beside it.\n\n\
+                  Example:\n  mulberryctl recipe new --certificate replacement.pem\n  \
+                  mulberryctl recipe new --action hold-verification --slug hold-the-pass\n  \
+                  mulberryctl recipe new --action distrust-certificates --certificate stolen.pem")]
+pub struct RecipeNew {
+    /// A certificate: PEM, DER, or the .p7b of an authority; repeats
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Vec<PathBuf>,
+    /// What the recipe does [default: install-certificates with --certificate]
+    #[arg(long, value_parser = action_kind())]
+    pub action: Option<ActionKind>,
+    /// The recipe's name in paths and commands [default: made from the action and the certificate]
+    #[arg(long)]
+    pub slug: Option<String>,
+    /// Who must sign it
+    #[arg(long, value_enum, default_value_t = LaneName::Emergency)]
+    pub lane: LaneName,
+    /// The folder of recipes
+    #[arg(value_name = "DIR", default_value = "recipes")]
+    pub dir: PathBuf,
+}
+
+/// The actions that there are, by name.
+fn action_kind() -> impl TypedValueParser<Value = ActionKind> {
+    let values = ActionKind::ALL.iter().map(|kind| PossibleValue::new(kind.as_str()).help(kind.summary()));
+    PossibleValuesParser::new(values).try_map(|name| ActionKind::named(&name).ok_or("no such action"))
+}
+
+impl RecipeNew {
+    /// Writes the recipe.
+    ///
+    /// # Errors
+    /// No recipe can be made from this, or it cannot be written.
+    pub fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        let (now, limits) = (context.now, &context.limits);
+        let action = action(self)?;
+        let certificates = match action.certificates() {
+            Some(purpose) => certificates(&self.certificate, purpose, limits)?,
+            None => Vec::new(),
+        };
+        let slug = slug(self, action, &certificates)?;
+        let text = template::fill(&Blanks {
+            action,
+            lane: self.lane,
+            slug: slug.as_str(),
+            certificates: &certificates,
+            now,
+        });
+        let folder = self.dir.join(slug.as_str());
+        let file = folder.join(FILE_NAME);
+        let mut beside = |name: &str| {
+            let found = certificates.iter().find(|(file, _)| file == name);
+            found
+                .map(|(_, certificate)| certificate.to_pem().into_bytes())
+                .ok_or_else(|| "no such file".to_owned())
+        };
+        let recipe =
+            source::read(&file.display().to_string(), &text, &mut beside, limits).map_err(|problems| {
+                let problems: Vec<String> = problems
+                    .problems
+                    .iter()
+                    .map(|problem| format!("{}; {}", problem.what, problem.remedy))
+                    .collect();
+                Failure::no(
+                    ProblemKind::RecipeRefused,
+                    format!("No recipe can be made from this: {}.", problems.join("\n")),
+                )
+            })?;
+        for (_, certificate) in &certificates {
+            if certificate.not_after() < now || now < certificate.not_before() {
+                output::warn(&format!(
+                    "{} is valid {} to {}, not now.",
+                    certificate.described(),
+                    output::instant(certificate.not_before()),
+                    output::instant(certificate.not_after())
+                ));
+            }
         }
-    }
-    write(&folder, &text, &certificates)?;
-    let at = folder.display();
-    format.print(
+        write(&folder, &text, &certificates)?;
+        let at = folder.display();
+        context.format.print(
         || {
             format!(
                 "Wrote {}: {} revision {}.\n\nNext:\n  edit {}\n  mulberryctl recipe check {at}\n  mulberryctl recipe show {at}\n  \
@@ -86,7 +121,8 @@ pub(super) fn run(
         },
         || serde_json::json!({"file": file, "path": recipe.path(), "revision": recipe.revision}),
     )?;
-    Ok(Exit::Yes)
+        Ok(Exit::Yes)
+    }
 }
 
 fn action(command: &RecipeNew) -> Result<ActionKind, Failure> {

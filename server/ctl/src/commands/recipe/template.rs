@@ -1,6 +1,6 @@
 //! The text of a new `recipe.toml`, commented so that a tired person can edit it.
 
-use crate::cli::LaneName;
+use crate::arguments::LaneName;
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::recipe::{ActionKind, Template};
 use mulberry_shared::x509::Certificate;

@@ -1,13 +1,23 @@
-//! What holds after a gate was set, in words.
+//! What holds after a gate was set, in words; and what an end does to whom.
 
-use crate::output;
+use crate::{failure::Failure, output, output::Format};
 use mulberry_shared::{
     answer::plain,
-    operators::{GateResponse, GateState, GateStatus},
+    exit::Exit,
+    operators::{GateEnd, GateResponse, GateState, GateStatus, RecipeStatus},
 };
 
+/// Prints what holds now.
+///
+/// # Errors
+/// As [`Format::print`].
+pub fn print(format: Format, response: &GateResponse, reason: &str) -> Result<Exit, Failure> {
+    format.print(|| words(response, reason), || serde_json::json!(response))?;
+    Ok(Exit::Yes)
+}
+
 /// What holds now, and what comes next.
-pub(super) fn words(response: &GateResponse, reason: &str) -> String {
+fn words(response: &GateResponse, reason: &str) -> String {
     let recipe = &response.recipe;
     let gate_words = match &recipe.gate {
         None => "closed".to_owned(),
@@ -37,7 +47,7 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
         });
     }
     if let Some(gate) = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Ended) {
-        text = format!("{text}\n{}{}\n{AFTER_AN_END}", super::end::does(recipe), earlier(gate, &recipe.slug));
+        text = format!("{text}\n{}{}\n{AFTER_AN_END}", does(recipe), earlier(gate, &recipe.slug));
     }
     let open = recipe.gate.as_ref().filter(|gate| gate.state == GateState::Open);
     if let Some(gate) = open.filter(|gate| gate.percent > recipe.max_percent) {
@@ -66,6 +76,19 @@ pub(super) fn words(response: &GateResponse, reason: &str) -> String {
     text
 }
 
+/// What an end does to clients that have the recipe.
+#[must_use]
+pub fn does(recipe: &RecipeStatus) -> &'static str {
+    match recipe.on_gate_end {
+        Some(GateEnd::Keep) => "Clients that have it keep what it did: its `on_end` is \"keep\".",
+        Some(GateEnd::Revert) => "Clients that have it undo it, where that breaks no add-on that works.",
+        Some(GateEnd::Nothing) => {
+            "Clients that have it keep it in force: only the lane's people undo this action, with `publish --withdraw`."
+        }
+        None => "Clients that have it do as its `on_end` says, and undo only what breaks nothing.",
+    }
+}
+
 /// How it goes on, as in the runbook.
 const AFTER_AN_END: &str = "The fix is a new revision: raise `revision` in its recipe.toml, publish it and open its gate. Where old \
                             agents are in the field, give it another slug.";
@@ -86,72 +109,10 @@ fn earlier(gate: &GateStatus, slug: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use mulberry_shared::{
-        digest::Sha256Digest,
-        operators::{GateEnd, GateStatus, LedgerHead, NextStep, RecipeStatus, SetBy, StatusResponse},
-    };
-
-    pub(in super::super) fn response(
-        state: GateState,
-        percent: u16,
-        max: u16,
-        effective: u16,
-    ) -> GateResponse {
-        let since = "2026-11-22T12:00:00Z".parse().unwrap();
-        GateResponse {
-            edition: 7,
-            recipe: RecipeStatus {
-                path: "emergency/fix.json".into(),
-                lane: "emergency".into(),
-                slug: "fix".into(),
-                revision: 2,
-                name: "Fix".into(),
-                action: "install-certificates".into(),
-                sha256: Sha256Digest::of(b""),
-                max_percent: max,
-                starts: None,
-                expires: "2026-12-01T00:00:00Z".parse().unwrap(),
-                gate: Some(GateStatus {
-                    revision: 2,
-                    state,
-                    percent,
-                    reason: "r".into(),
-                    note: String::new(),
-                    ended: vec![],
-                    open_until: None,
-                    since,
-                    set: Some(SetBy { event: 9, by: "mei".into(), at: since }),
-                    stopped: state == GateState::Paused,
-                    stops: vec![],
-                    unlisted_stops: 0,
-                }),
-                opens: None,
-                on_gate_end: Some(GateEnd::Revert),
-                effective_percent: effective,
-                closed_to_clients: None,
-                next_step: None,
-            },
-            already: None,
-            ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
-        }
-    }
-
-    /// What a server says to whoever asks with this token.
-    pub(in super::super) fn status(asked_by: &str) -> StatusResponse {
-        StatusResponse {
-            now: "2026-11-22T12:00:00Z".parse().unwrap(),
-            clock_shifted: false,
-            edition: 7,
-            recipes: vec![],
-            expiries: vec![],
-            proposals_waiting: 0,
-            ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
-            troubles: vec![],
-            asked_by: Some(asked_by.to_owned()),
-        }
-    }
+    use crate::gates::fixtures::response;
+    use mulberry_shared::operators::NextStep;
 
     #[test]
     fn the_answer_says_what_holds_now() {

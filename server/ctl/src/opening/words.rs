@@ -1,7 +1,7 @@
 //! What people read before they sign an opening.
 
-use super::{Meant, others};
-use crate::output;
+use super::Meant;
+use crate::{gates::stops, output};
 use jiff::Timestamp;
 use mulberry_shared::{
     approval::{Opening, OpeningFile},
@@ -10,7 +10,8 @@ use mulberry_shared::{
 };
 
 /// What the opening does, from the bytes to be signed; then what nobody signs.
-pub(super) fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
+#[must_use]
+pub fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> String {
     let Opening { path, revision, percent, .. } = &file.opening;
     let gate = match &meant.gate {
         None => "closed".to_owned(),
@@ -35,18 +36,18 @@ pub(super) fn describe(file: &OpeningFile, meant: &Meant, now: Timestamp) -> Str
             "" => "and no note for the public.".to_owned(),
             note => format!("and the note for the public {note:?}."),
         },
-        stops(file, now),
+        stopped(file, now),
         words::describe(&meant.recipe, now)
     )
 }
 
 /// What colleagues stopped, and this undoes. Only the server knows, and nobody signs it.
-fn stops(file: &OpeningFile, now: Timestamp) -> String {
+fn stopped(file: &OpeningFile, now: Timestamp) -> String {
     if file.stops.is_empty() {
         return String::new();
     }
     let lines: Vec<String> =
-        file.stops.iter().map(|stop| format!("\n  {}", others::describe(stop, now))).collect();
+        file.stops.iter().map(|stop| format!("\n  {}", stops::describe(stop, now))).collect();
     format!(
         "\nUNDOES what colleagues did. So said the server when this opening was made; nobody signed it, so ask them:{}",
         lines.concat()

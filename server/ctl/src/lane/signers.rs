@@ -23,7 +23,7 @@ use std::{
 ///
 /// # Errors
 /// A key that cannot be opened, is given twice, or is not one of the lane's.
-pub(in crate::commands) fn load(
+pub fn load(
     files: &[PathBuf],
     lane: Lane,
     targets: &Targets,
@@ -70,7 +70,7 @@ pub(in crate::commands) fn load(
 ///
 /// # Errors
 /// `already-signed`, with who may sign instead, or what comes next where nobody is missing.
-pub(in crate::commands) fn check_new(
+pub fn check_new(
     named: &str,
     signers: &[PersonKey],
     signing: &Signing,
@@ -102,12 +102,7 @@ pub(in crate::commands) fn check_new(
 }
 
 /// Turns "below the threshold" into names; any other refusal stays what it is.
-pub(in crate::commands) fn explain(
-    error: TrustError,
-    lane: Lane,
-    targets: &Targets,
-    signers: &[PersonKey],
-) -> Failure {
+pub fn explain(error: TrustError, lane: Lane, targets: &Targets, signers: &[PersonKey]) -> Failure {
     let Ok(authority) = authority(targets, lane) else { return refused(error) };
     if error.kind != TrustErrorKind::Threshold {
         return refused(error);
@@ -130,7 +125,11 @@ pub(in crate::commands) fn explain(
     )
 }
 
-pub(in crate::commands) fn authority(targets: &Targets, lane: Lane) -> Result<Authority<'_>, Failure> {
+/// The keys that count for the lane, and how many of them must sign.
+///
+/// # Errors
+/// Targets names none.
+pub fn authority(targets: &Targets, lane: Lane) -> Result<Authority<'_>, Failure> {
     targets.authority(lane.as_str(), "targets").map_err(refused)
 }
 

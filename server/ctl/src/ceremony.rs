@@ -1,27 +1,28 @@
-//! Ceremonies: `root`, `lanes` and `online-keys` propose them; `sign` and `submit` hand what people signed on.
+//! Ceremonies: changes of keys, made, shown, signed and handed on.
 //!
 //! Before and after is computed here, from the bytes to be signed, against what this machine verified from its own root.
+//!
+//! | module | what |
+//! |---|---|
+//! | `failures` | what is told when one cannot be planned, read, signed or published |
+//! | `signers` | people's keys that may sign a part |
+//! | `steps` | what several commands take, and the steps that it comes to |
 
 mod failures;
-pub(super) mod signers;
-mod steps;
-pub(super) mod view;
+mod signers;
+pub mod steps;
 
-use super::{
-    publish::{agree, say},
-    sign::check_unaltered,
-};
 use crate::{
-    cli::{self, LanesCommand, OnlineKeysCommand, RootCommand},
-    config::Settings,
+    context::CommandContext,
+    edition::view::View,
     failure::{Failure, FailureKind},
     files::{self, Existing},
     keys::PersonKey,
     operators::Operators,
-    output::{self, Format},
+    output,
     passphrase::Passphrases,
+    signable::check_unaltered,
 };
-use jiff::Timestamp;
 use mulberry_shared::{
     answer::plain,
     ceremony::{
@@ -30,124 +31,49 @@ use mulberry_shared::{
         words::{heading, unmet},
     },
     exit::Exit,
-    limits::Limits,
     operators::{CeremonyRequest, CeremonyResponse, CeremonyStatus, ProposalOutcome},
     proposal::{self, Role},
     tuf::Person,
 };
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use failures::{not_planned, trust, unfit, unreadable, unwritable};
-pub(super) use steps::person;
-use steps::{add, public_keys, rename, revoke, roles, rotate, threshold};
-use view::View;
+use steps::{Accept, Held};
 
-/// What a command has to do with.
-pub struct Around<'a> {
-    /// Where the server and the origin are, and which root is trusted.
-    pub settings: &'a Settings,
-    /// The time.
-    pub now: Timestamp,
-    /// How to answer.
-    pub format: Format,
-    /// Ceilings.
-    pub limits: &'a Limits,
-}
-
-/// `root …`, without `init`.
+/// Makes the ceremony, shows it, asks, signs it where keys are given, and hands it on.
 ///
 /// # Errors
 /// Whatever stands in the way, before anything has changed; or the server's refusal.
-pub async fn root(
-    command: &RootCommand,
-    around: &Around<'_>,
-    passphrases: &mut Passphrases,
-) -> Result<Exit, Failure> {
-    let usual = [Role::Root];
-    let (steps, held) = match command {
-        RootCommand::Init(_) => return Err(Failure::usage(FailureKind::Internal, "Run mulberryctl init.")),
-        RootCommand::AddKey(command) => (add(command, &usual, around)?, &command.held),
-        RootCommand::RevokeKey(command) => (revoke(command, &usual), &command.held),
-        RootCommand::Threshold(command) => (threshold(command, &usual), &command.held),
-        RootCommand::Rotate(command) => (rotate(command, &usual, around)?, &command.held),
-        RootCommand::Rename(command) => (rename(command)?, &command.held),
-        RootCommand::Renew(command) => {
-            let steps = roles(&command.role, &usual).into_iter().map(|role| Step::Renew { role });
-            (steps.collect(), &command.held)
-        }
-    };
-    propose(&steps, held, around, passphrases).await
-}
-
-/// `lanes …`.
-///
-/// # Errors
-/// As [`root`].
-pub async fn lanes(
-    command: &LanesCommand,
-    around: &Around<'_>,
-    passphrases: &mut Passphrases,
-) -> Result<Exit, Failure> {
-    let usual = [Role::Emergency, Role::Routine];
-    let (steps, held) = match command {
-        LanesCommand::AddKey(command) => (add(command, &usual, around)?, &command.held),
-        LanesCommand::RevokeKey(command) => (revoke(command, &usual), &command.held),
-        LanesCommand::Threshold(command) => (threshold(command, &usual), &command.held),
-        LanesCommand::Rotate(command) => (rotate(command, &usual, around)?, &command.held),
-    };
-    propose(&steps, held, around, passphrases).await
-}
-
-/// `online-keys …`.
-///
-/// # Errors
-/// As [`root`].
-pub async fn online_keys(
-    command: &OnlineKeysCommand,
-    around: &Around<'_>,
-    passphrases: &mut Passphrases,
-) -> Result<Exit, Failure> {
-    let OnlineKeysCommand::Rotate { file, held } = command;
-    let public = public_keys(file, around)?;
-    if public.person.is_some() {
-        let sentence = format!(
-            "{}: these are a person's keys. Give the file that `mulberry-server keys new` wrote.",
-            file.display()
-        );
-        return Err(Failure::usage(FailureKind::PublicKeysUnreadable, sentence));
-    }
-    propose(&[Step::Online { keys: public.keys }], held, around, passphrases).await
-}
-
-/// Makes the ceremony, shows it, asks, signs it where keys are given, and hands it on.
-async fn propose(
+pub async fn propose(
     steps: &[Step],
-    held: &cli::Held,
-    around: &Around<'_>,
+    held: &Held,
+    context: &CommandContext,
     passphrases: &mut Passphrases,
 ) -> Result<Exit, Failure> {
-    let Around { settings, now, limits, .. } = *around;
+    let limits = &context.limits;
     // Found out now rather than after people have typed passphrases.
     let server = match &held.out {
-        None => Some(Operators::new(settings)?),
+        None => Some(context.server()?),
         Some(out) => {
             files::check_place(out, Existing::Refuse).map_err(|error| unwritable(out, &error.to_string()))?;
             None
         }
     };
     let view = match &held.from {
-        None => View::of_origin(around).await?,
-        Some(path) => View::of_mirror(path, around).await?,
+        None => View::of_origin(context).await?,
+        Some(path) => View::of_mirror(path, context).await?,
     };
     let live = view.live()?;
-    let lone =
-        if held.accept == Some(cli::Accept::OnePersonAlone) { Lone::OnePersonAlone } else { Lone::Refuse };
-    let mut ceremony = plan::make(&live, steps, lone, now, limits).map_err(not_planned)?;
-    show(&ceremony, &live, around)?;
+    let lone = if held.accept == Some(Accept::OnePersonAlone) { Lone::OnePersonAlone } else { Lone::Refuse };
+    let mut ceremony = plan::make(&live, steps, lone, context.now, limits).map_err(not_planned)?;
+    show(&ceremony, &live, context)?;
     warn_of_kept(&plan::kept(&live, steps).map_err(trust)?);
     let keys = signers::load(&held.key, &ceremony, &live, limits, passphrases)?;
     let question = if keys.is_empty() { "Propose this?" } else { "Propose this, and sign it?" };
-    agree(held.yes, question, "proposed")?;
+    output::agree(held.yes, question, "proposed")?;
     sign_with(&mut ceremony, &live, &keys)?;
     match (&held.out, server) {
         (Some(out), _) => {
@@ -156,9 +82,9 @@ async fn propose(
             if let Some(tokens) = of_tokens(&leaving(&ceremony, &live)?).strip_prefix('\n') {
                 output::warn(tokens);
             }
-            in_file(&ceremony, out, &live, around)
+            in_file(&ceremony, out, &live, context)
         }
-        (None, Some(server)) => hand_in(&server, &ceremony, &leaving(&ceremony, &live)?, around).await,
+        (None, Some(server)) => hand_in(&server, &ceremony, &leaving(&ceremony, &live)?, context).await,
         (None, None) => Err(Failure::usage(FailureKind::Internal, "Give --server URL or --out FILE.")),
     }
 }
@@ -179,54 +105,55 @@ fn warn_of_kept(kept: &[Kept]) {
 ///
 /// # Errors
 /// Whatever is not as it should be, before anything is signed; or the server's refusal.
-pub(super) async fn sign(
-    command: &cli::Sign,
+pub async fn sign(
     ceremony: Ceremony,
     file: Option<&Path>,
-    around: &Around<'_>,
+    keys: &[PathBuf],
+    yes: bool,
+    context: &CommandContext,
     passphrases: &mut Passphrases,
 ) -> Result<Exit, Failure> {
     let view = match file {
-        None => View::of_origin(around).await?,
-        Some(_) => View::of_file(ceremony.base(), around).await?,
+        None => View::of_origin(context).await?,
+        Some(_) => View::of_file(ceremony.base(), context).await?,
     };
     let live = view.live()?;
-    ceremony.check(&live, around.limits).map_err(unfit)?;
-    ceremony.check_unexpired(around.now).map_err(|error| unfit(Unfit::Metadata(error)))?;
-    check_unaltered(ceremony.broken(&live, around.limits))?;
+    ceremony.check(&live, &context.limits).map_err(unfit)?;
+    ceremony.check_unexpired(context.now).map_err(|error| unfit(Unfit::Metadata(error)))?;
+    check_unaltered(ceremony.broken(&live, &context.limits))?;
     // Signatures of keys that do not count are left out here, whoever put them there.
     let base = ceremony.base().map(<[u8]>::to_vec);
-    let mut ceremony = ceremony.merged(&ceremony, &live, around.limits).map_err(unreadable)?;
-    show(&ceremony, &live, around)?;
+    let mut ceremony = ceremony.merged(&ceremony, &live, &context.limits).map_err(unreadable)?;
+    show(&ceremony, &live, context)?;
     let id = proposal::shown(&ceremony.id());
-    let progress = ceremony.progress(&live, around.limits).map_err(trust)?;
-    say(around.format, &format!("Ceremony {id}\n{progress}"))?;
-    let keys = signers::load(&command.key, &ceremony, &live, around.limits, passphrases)?;
-    agree(command.yes, &format!("Sign ceremony {id}?"), "signed")?;
+    let progress = ceremony.progress(&live, &context.limits).map_err(trust)?;
+    context.format.say(&format!("Ceremony {id}\n{progress}"))?;
+    let keys = signers::load(keys, &ceremony, &live, &context.limits, passphrases)?;
+    output::agree(yes, &format!("Sign ceremony {id}?"), "signed")?;
     sign_with(&mut ceremony, &live, &keys)?;
     let Some(file) = file else {
         let leaving = leaving(&ceremony, &live)?;
-        return hand_in(&Operators::new(around.settings)?, &ceremony, &leaving, around).await;
+        return hand_in(&context.server()?, &ceremony, &leaving, context).await;
     };
     let ceremony = match base {
         Some(base) => ceremony.on(base),
         None => ceremony,
     };
     write(file, &ceremony, Existing::Replace)?;
-    in_file(&ceremony, file, &live, around)
+    in_file(&ceremony, file, &live, context)
 }
 
 /// `submit`, of a ceremony in a file or on the server.
 ///
 /// # Errors
 /// The server refuses.
-pub(super) async fn submit(ceremony: Ceremony, around: &Around<'_>) -> Result<Exit, Failure> {
+pub async fn submit(ceremony: Ceremony, context: &CommandContext) -> Result<Exit, Failure> {
     // Who proposed it and who signed it last were told whose tokens it is about.
-    hand_in(&Operators::new(around.settings)?, &ceremony.without_base(), &BTreeSet::new(), around).await
+    hand_in(&context.server()?, &ceremony.without_base(), &BTreeSet::new(), context).await
 }
 
-fn show(ceremony: &Ceremony, live: &Live<'_>, around: &Around<'_>) -> Result<(), Failure> {
-    say(around.format, &ceremony.describe(live, around.now).map_err(trust)?)
+fn show(ceremony: &Ceremony, live: &Live<'_>, context: &CommandContext) -> Result<(), Failure> {
+    context.format.say(&ceremony.describe(live, context.now).map_err(trust)?)
 }
 
 fn sign_with(ceremony: &mut Ceremony, live: &Live<'_>, keys: &[PersonKey]) -> Result<(), Failure> {
@@ -259,11 +186,11 @@ async fn hand_in(
     server: &Operators,
     ceremony: &Ceremony,
     leaving: &BTreeSet<Person>,
-    around: &Around<'_>,
+    context: &CommandContext,
 ) -> Result<Exit, Failure> {
     let request = CeremonyRequest { ceremony: ceremony.clone().without_base().document() };
     let response = server.submit_ceremony(&request).await?;
-    around.format.print(
+    context.format.print(
         || words(&response, ceremony) + &of_tokens(leaving),
         || {
             let mut json = serde_json::json!(response);
@@ -308,7 +235,7 @@ fn words(response: &CeremonyResponse, ceremony: &Ceremony) -> String {
 }
 
 /// Who has signed which part, as the server says it.
-pub(super) fn so_far(status: &CeremonyStatus) -> Vec<String> {
+pub fn so_far(status: &CeremonyStatus) -> Vec<String> {
     let line = |part: &mulberry_shared::operators::CeremonyPart| {
         let twice = status.parts.iter().filter(|other| other.role == part.role).count() > 1;
         let whose = match (twice, part.by_present_keys) {
@@ -327,7 +254,7 @@ pub(super) fn so_far(status: &CeremonyStatus) -> Vec<String> {
 }
 
 /// The command that comes next.
-pub(super) fn next(status: &CeremonyStatus) -> String {
+pub fn next(status: &CeremonyStatus) -> String {
     let unmet: BTreeSet<Role> =
         status.parts.iter().filter(|part| part.missing > 0).map(|part| part.role).collect();
     let id = proposal::shown(&status.id);
@@ -342,8 +269,13 @@ fn key_options(roles: &BTreeSet<Role>) -> String {
     roles.iter().map(|role| format!(" --key people/NAME/{role}.pem")).collect()
 }
 
-fn in_file(ceremony: &Ceremony, path: &Path, live: &Live<'_>, around: &Around<'_>) -> Result<Exit, Failure> {
-    let signing = ceremony.signing(live, around.limits).map_err(trust)?;
+fn in_file(
+    ceremony: &Ceremony,
+    path: &Path,
+    live: &Live<'_>,
+    context: &CommandContext,
+) -> Result<Exit, Failure> {
+    let signing = ceremony.signing(live, &context.limits).map_err(trust)?;
     let unmet = unmet(&signing);
     let next = if unmet.is_empty() {
         format!("mulberryctl submit {}", path.display())
@@ -351,7 +283,7 @@ fn in_file(ceremony: &Ceremony, path: &Path, live: &Live<'_>, around: &Around<'_
         format!("mulberryctl sign {}{}", path.display(), key_options(&unmet))
     };
     let id = ceremony.id();
-    around.format.print(
+    context.format.print(
         || {
             let lines: Vec<String> = signing.iter().map(|demanded| line(demanded, &signing)).collect();
             let (file, id) = (path.display(), proposal::shown(&id));

@@ -1,19 +1,35 @@
 //! `mulberryctl config show`: each value and where it came from.
 
-use crate::{
-    config::Settings,
-    failure::Failure,
-    output::{self, Format},
-};
+use crate::{config::Setting, context::CommandContext, failure::Failure, output};
+use clap::Subcommand;
 use mulberry_shared::exit::Exit;
 use serde_json::json;
+use std::path::PathBuf;
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show each value and where it came from; the token stays hidden
+    #[command(after_help = "Example:\n  mulberryctl config show")]
+    Show,
+}
+
+impl ConfigCommand {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The configuration cannot be read.
+    pub fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
+        match self {
+            Self::Show => show(context),
+        }
+    }
+}
 
 /// Prints the merged configuration; of the token only whether there is one.
-///
-/// # Errors
-/// None at present.
-pub fn run(settings: &Settings, format: Format) -> Result<Exit, Failure> {
-    let path = |setting: &Option<crate::config::Setting<std::path::PathBuf>>| match setting {
+fn show(context: &CommandContext) -> Result<Exit, Failure> {
+    let settings = context.settings()?;
+    let path = |setting: &Option<Setting<PathBuf>>| match setting {
         Some(setting) => (Some(setting.value.display().to_string()), setting.source.to_string()),
         None => (None, "nobody".to_owned()),
     };
@@ -31,7 +47,7 @@ pub fn run(settings: &Settings, format: Format) -> Result<Exit, Failure> {
         ("token", (token, token_source.to_owned())),
         ("channels", channels),
     ];
-    format.print(
+    context.format.print(
         || {
             let rows = values.iter().map(|(key, (value, source))| {
                 [(*key).to_owned(), value.clone().unwrap_or_else(|| "-".to_owned()), source.clone()]

@@ -1,4 +1,4 @@
-//! What people sign in a file: commands that take one are told which by the file itself.
+//! What people sign: named by a file or by an id, and told apart by the file itself.
 
 use crate::{
     failure::{Failure, FailureKind},
@@ -8,12 +8,46 @@ use mulberry_shared::{
     approval,
     ceremony::{Ceremony, document},
     limits::Limits,
-    proposal::{Proposal, ProposalError},
+    operators::ProblemKind,
+    proposal::{self, FEWEST_DIGITS, KeyHolder, Proposal, ProposalError, signing},
+    tuf::TrustError,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// How somebody names a proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A file.
+    File(PathBuf),
+    /// The first digits of an id, on the server.
+    Id(String),
+}
+
+impl Named {
+    /// A file that is there, or digits.
+    ///
+    /// # Errors
+    /// Neither.
+    pub fn of(text: &str) -> Result<Self, Failure> {
+        let path = PathBuf::from(text);
+        if path.exists() {
+            return Ok(Self::File(path));
+        }
+        if proposal::is_prefix(text) {
+            return Ok(Self::Id(text.to_owned()));
+        }
+        Err(Failure::usage(
+            FailureKind::NoSuchProposal,
+            format!(
+                "{text:?} is neither a file nor the first {FEWEST_DIGITS} or more digits of a proposal's id. Look at \
+                 mulberryctl proposals."
+            ),
+        ))
+    }
+}
 
 /// One of them.
-pub(super) enum Signable {
+pub enum Signable {
     /// A lane's next version.
     Proposal(Box<Proposal>),
     /// A change of keys.
@@ -27,7 +61,7 @@ impl Signable {
     ///
     /// # Errors
     /// It cannot be read, or is none of them.
-    pub(super) fn read(path: &Path, limits: &Limits) -> Result<Self, Failure> {
+    pub fn read(path: &Path, limits: &Limits) -> Result<Self, Failure> {
         let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
         let fault = |what: String| {
             Failure::usage(FailureKind::ProposalUnreadable, format!("{}: {what}.", path.display()))
@@ -49,6 +83,25 @@ impl Signable {
         })?;
         Ok(Self::Proposal(Box::new(proposal)))
     }
+}
+
+/// Makes sure that whoever signed what is to be signed has signed just this.
+///
+/// # Errors
+/// A signature of theirs does not hold, or the signatures cannot be counted.
+pub fn check_unaltered(broken: Result<Vec<KeyHolder>, TrustError>) -> Result<(), Failure> {
+    let broken = broken.map_err(|error| Failure::refused(error.kind, format!("{error}.")))?;
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let who = signing::names(&broken);
+    Err(Failure::refused(
+        ProblemKind::SignatureRefused,
+        format!(
+            "A signature of {who} in it does not hold: it was changed after {who} signed it, or damaged. Nothing was signed. Ask \
+             for the original."
+        ),
+    ))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! People's keys: those that may sign a part, and those that do not belong here.
 
+use super::failures::trust;
 use crate::{
     failure::{Failure, FailureKind},
     keys::{self, PersonKey},
@@ -27,8 +28,8 @@ pub(super) fn load(
     limits: &Limits,
     passphrases: &mut Passphrases,
 ) -> Result<Vec<PersonKey>, Failure> {
-    let demands = ceremony.demands(live).map_err(super::trust)?;
-    let signing = ceremony.signing(live, limits).map_err(super::trust)?;
+    let demands = ceremony.demands(live).map_err(trust)?;
+    let signing = ceremony.signing(live, limits).map_err(trust)?;
     let (mut signers, mut done) = (Vec::new(), Vec::new());
     let mut given = Vec::new();
     for file in files {

@@ -1,14 +1,16 @@
 //! The lane as it is published now, verified as every agent verifies it.
 
 use crate::{
+    context::CommandContext,
+    edition,
     failure::Failure,
     http::Endpoint,
     origin::{self, Source},
     output,
 };
-use jiff::Timestamp;
 use mulberry_shared::{
-    edition::{TrustState, profile},
+    bundle::Bundle,
+    edition::{OnlineRole, TrustState, Waiver, profile},
     gates::Gate,
     limits::Limits,
     proposal::Live,
@@ -18,25 +20,25 @@ use mulberry_shared::{
         verify,
     },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 /// What is published now.
-pub(in crate::commands) struct Base {
+pub struct Base {
     /// The targets role, which names the lane's keys.
-    pub(in crate::commands) targets: Verified<Targets>,
+    pub targets: Verified<Targets>,
     /// The lane's metadata.
-    pub(in crate::commands) lane: Verified<Targets>,
+    pub lane: Verified<Targets>,
     /// The other lane, where it verifies.
-    pub(in crate::commands) other: Option<Verified<Targets>>,
+    pub other: Option<Verified<Targets>>,
     /// The recipes of the lane; why not, where one cannot be read.
-    pub(in crate::commands) recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
+    pub recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
     /// The gates, where they verify.
-    pub(in crate::commands) gates: BTreeMap<RecipePath, Gate>,
+    pub gates: BTreeMap<RecipePath, Gate>,
 }
 
 impl Base {
     /// The same, as proposals are compared with it.
-    pub(in crate::commands) fn live(&self) -> Live<'_> {
+    pub fn live(&self) -> Live<'_> {
         Live {
             targets: &self.targets,
             lane: &self.lane,
@@ -51,13 +53,13 @@ impl Base {
 ///
 /// # Errors
 /// Unreachable, or refused, up to and including the targets role; lanes are judged when they are used.
-pub(in crate::commands) async fn refresh(
+pub async fn refresh(
     endpoint: &Endpoint,
     pinned: TrustState,
-    now: Timestamp,
-    limits: &Limits,
+    context: &CommandContext,
 ) -> Result<TrustState, Failure> {
-    let (state, report) = origin::refresh(endpoint, pinned, now, limits).await;
+    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+    let (state, report) = origin::refresh(endpoint, pinned, context.now, &context.limits).await;
     let above = ["root", "timestamp", "snapshot", "targets"];
     if let Some(error) = report.errors().find(|error| above.contains(&error.subject.as_str())) {
         return Err(origin::failure(endpoint, error));
@@ -69,8 +71,61 @@ pub(in crate::commands) async fn refresh(
     Ok(state)
 }
 
+/// The same for what goes into a file, `out`: with the edition that whoever signs it compares it with.
+///
+/// # Errors
+/// As [`refresh`].
+pub async fn refresh_for(
+    out: Option<&Path>,
+    endpoint: &Endpoint,
+    pinned: TrustState,
+    context: &CommandContext,
+) -> Result<(Option<Bundle>, TrustState), Failure> {
+    if out.is_none() {
+        return Ok((None, refresh(endpoint, pinned, context).await?));
+    }
+    output::progress(&format!("Fetching and verifying what {} publishes", endpoint.base()));
+    let (bundle, state) = edition::collect(endpoint, &pinned, context.now, &context.limits).await?;
+    Ok((Some(bundle), state))
+}
+
+/// What is live at the origin, as this machine verifies it from its own root.
+///
+/// # Errors
+/// As [`refresh`] and [`current`].
+pub async fn of_origin(lane: Lane, context: &CommandContext) -> Result<(TrustState, Base), Failure> {
+    let (pinned, endpoint) = (context.pinned()?, context.origin()?);
+    let state = refresh(&endpoint, pinned, context).await?;
+    let base = current(Source::Origin(&endpoint), &state, lane, context).await?;
+    Ok((state, base))
+}
+
+/// The same in the edition that a file carries, unless an origin is named on the command line.
+///
+/// # Errors
+/// There is none in it, or it is refused.
+pub async fn of_file(
+    carried: Option<&[u8]>,
+    lane: Lane,
+    context: &CommandContext,
+) -> Result<(TrustState, Base), Failure> {
+    // A person hands the file in and is told how old it is; what people signed is never waived.
+    let waiver = Waiver::of(OnlineRole::ALL);
+    let Some((bundle, state)) = edition::carried(carried, context.now, &waiver, context)? else {
+        return of_origin(lane, context).await;
+    };
+    let base = current(Source::Bundle(&bundle), &state, lane, context).await?;
+    let consequence =
+        "What was published since then is not known here; the server refuses what no longer fits.";
+    edition::warn_of_age(&state, consequence, context);
+    if let Some(missing) = base.recipes.values().find_map(|recipe| recipe.as_ref().err()) {
+        output::warn(&format!("a published recipe cannot be read in the file: {missing}"));
+    }
+    Ok((state, base))
+}
+
 /// What the lanes of the verified state list.
-pub(in crate::commands) fn listed(state: &TrustState) -> Vec<RecipePath> {
+pub fn listed(state: &TrustState) -> Vec<RecipePath> {
     let lanes = Lane::ALL.into_iter().filter_map(|lane| state.trusted().targets(lane.as_str()));
     lanes.flat_map(|metadata| metadata.targets.keys()).filter_map(|path| path.parse().ok()).collect()
 }
@@ -82,13 +137,13 @@ pub(in crate::commands) fn listed(state: &TrustState) -> Vec<RecipePath> {
 ///
 /// # Errors
 /// The lane cannot be fetched or does not verify.
-pub(in crate::commands) async fn current(
+pub async fn current(
     source: Source<'_>,
     state: &TrustState,
     lane: Lane,
-    now: Timestamp,
-    limits: &Limits,
+    context: &CommandContext,
 ) -> Result<Base, Failure> {
+    let (now, limits) = (context.now, &context.limits);
     let role = lane.as_str();
     let refused = |error: TrustError| source.failure(&error);
     let missing = || TrustError::new(TrustErrorKind::Absent, "targets", "it has not been verified");

@@ -17,7 +17,7 @@ use std::{io, path::Path};
 ///
 /// # Errors
 /// As [`Format::print`].
-pub(super) fn print(
+pub fn print(
     file: &OpeningFile,
     path: &Path,
     signing: &Signing,
@@ -60,7 +60,7 @@ pub(super) fn print(
 ///
 /// # Errors
 /// It cannot be read, or is none.
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<OpeningFile, Failure> {
+pub fn read(path: &Path, limits: &Limits) -> Result<OpeningFile, Failure> {
     let fault =
         |what: String| Failure::usage(FailureKind::OpeningUnreadable, format!("{}: {what}.", path.display()));
     let max = u64::try_from(limits.proposal.file_bytes).unwrap_or(u64::MAX);
@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<OpeningFile, Failure>
 ///
 /// # Errors
 /// It cannot be written.
-pub(super) fn write(path: &Path, file: &OpeningFile, existing: Existing) -> Result<(), Failure> {
+pub fn write(path: &Path, file: &OpeningFile, existing: Existing) -> Result<(), Failure> {
     let bytes = file.write().map_err(|error| {
         Failure::usage(FailureKind::FileUnwritable, format!("{}: {error}.", path.display()))
     })?;
@@ -83,7 +83,7 @@ pub(super) fn write(path: &Path, file: &OpeningFile, existing: Existing) -> Resu
 ///
 /// # Errors
 /// Something is.
-pub(super) fn check_place(path: &Path) -> Result<(), Failure> {
+pub fn check_place(path: &Path) -> Result<(), Failure> {
     files::check_place(path, Existing::Refuse).map_err(|error| unwritable(path, &error))
 }
 

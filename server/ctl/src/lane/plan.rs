@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// # Errors
 /// Anything that must not be published: another lane's slug, an expired recipe, a revision that does not rise, a slug to
 /// withdraw that is not there, or nothing that changes.
-pub(in crate::commands) fn make(
+pub fn make(
     lane: Lane,
     base: &Base,
     wishes: &[(PathBuf, Recipe)],
@@ -177,7 +177,8 @@ mod tests {
         let withdraw = ["b".parse().unwrap()];
         let plan = make(Lane::Emergency, &base, &wishes, &withdraw, false, now()).unwrap();
         let limits = Limits::default();
-        let proposal = super::super::draft(Lane::Emergency, &base, &plan, &withdraw, now(), &limits).unwrap();
+        let proposal =
+            crate::lane::draft::make(Lane::Emergency, &base, &plan, &withdraw, now(), &limits).unwrap();
         let examined = mulberry_shared::proposal::examine(&proposal, base.live(), now(), &limits).unwrap();
         assert_eq!(examined.changes, plan, "what is signed is what was wished");
         let text = examined.describe(base.live(), now());

@@ -1,5 +1,6 @@
 //! What people stopped at a gate: nobody undoes that without knowing it.
 
+use super::of;
 use crate::{
     failure::{Failure, FailureKind},
     output,
@@ -7,26 +8,16 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::{
     answer::plain,
-    operators::{GateStatus, ProblemKind, RecipeStatus, SetBy, StatusResponse, Stop, StopKind},
+    operators::{ProblemKind, RecipeStatus, StatusResponse, Stop, StopKind},
 };
 
-/// The gate of the published revision.
-pub(super) fn gate(recipe: &RecipeStatus) -> Option<&GateStatus> {
-    recipe.gate.as_ref().filter(|gate| gate.revision == recipe.revision)
-}
-
-/// Who set it, and when.
-pub(super) fn who(set: &SetBy, now: Timestamp) -> String {
-    format!("{} {}", set.by, output::distance(set.at, now))
-}
-
 /// What opening the recipe's gate at `percent` undoes, in the order of events.
-pub(in crate::commands) fn undone(recipe: &RecipeStatus, percent: u16) -> Vec<Stop> {
-    gate(recipe).map_or_else(Vec::new, |gate| gate.stops_below(percent.min(recipe.max_percent)))
+pub fn undone(recipe: &RecipeStatus, percent: u16) -> Vec<Stop> {
+    of(recipe).map_or_else(Vec::new, |gate| gate.stops_below(percent.min(recipe.max_percent)))
 }
 
 /// One stop in words: what was done, by whom, when and why.
-pub(in crate::commands) fn describe(stop: &Stop, now: Timestamp) -> String {
+pub fn describe(stop: &Stop, now: Timestamp) -> String {
     let did = match stop.did {
         StopKind::Paused => "paused".to_owned(),
         StopKind::Narrowed => {
@@ -42,7 +33,7 @@ fn lines(recipe: &RecipeStatus, stops: &[Stop], now: Timestamp) -> Vec<String> {
     let RecipeStatus { path, revision, .. } = recipe;
     let mut lines: Vec<String> =
         stops.iter().map(|stop| format!("{path} revision {revision} was {}.", describe(stop, now))).collect();
-    match gate(recipe).map_or(0, |gate| gate.unlisted_stops) {
+    match of(recipe).map_or(0, |gate| gate.unlisted_stops) {
         0 => {}
         more => lines
             .insert(0, format!("{more} stops before these: mulberryctl ledger show --slug {}", recipe.slug)),
@@ -51,7 +42,7 @@ fn lines(recipe: &RecipeStatus, stops: &[Stop], now: Timestamp) -> Vec<String> {
 }
 
 /// The events for `--resume`.
-pub(in crate::commands) fn events(stops: &[Stop]) -> String {
+pub fn events(stops: &[Stop]) -> String {
     stops.iter().map(|stop| stop.event.to_string()).collect::<Vec<_>>().join(",")
 }
 
@@ -59,7 +50,7 @@ pub(in crate::commands) fn events(stops: &[Stop]) -> String {
 ///
 /// # Errors
 /// There is one that is not named.
-pub(super) fn resumes(
+pub fn resumes(
     status: &StatusResponse,
     recipe: &RecipeStatus,
     percent: u16,
@@ -77,7 +68,7 @@ pub(super) fn resumes(
 ///
 /// # Errors
 /// One is not.
-pub(super) fn agreed(
+pub fn agreed(
     status: &StatusResponse,
     recipe: &RecipeStatus,
     percent: u16,
@@ -115,11 +106,7 @@ fn whom(stops: &[Stop], own: Option<&str>) -> String {
 ///
 /// # Errors
 /// It does not, so that nobody knows whether it was forgotten.
-pub(super) fn check_open_until(
-    before: Option<Timestamp>,
-    chosen: bool,
-    now: Timestamp,
-) -> Result<(), Failure> {
+pub fn check_open_until(before: Option<Timestamp>, chosen: bool, now: Timestamp) -> Result<(), Failure> {
     let Some(before) = before.filter(|_| !chosen) else { return Ok(()) };
     let at = output::instant(before);
     let (was, keep) = if before <= now {
@@ -139,7 +126,7 @@ pub(super) fn check_open_until(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::gate::answer::tests::{response, status};
+    use crate::gates::fixtures::{response, status};
     use mulberry_shared::operators::GateState;
 
     fn stop(event: u64, by: &str, did: StopKind, left: u16) -> Stop {

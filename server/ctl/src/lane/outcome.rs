@@ -8,15 +8,11 @@ use mulberry_shared::{
     recipe::Opens,
 };
 
-use crate::{commands::gate::others, output};
+use crate::{gates::stops, output};
 
 /// What is live now, and what is not: the last lines, since they are what people act upon. Of all recipes of the lane where
 /// it is not known which were touched.
-pub(in crate::commands) fn words(
-    response: &PublishResponse,
-    changes: Option<&Changes>,
-    now: Timestamp,
-) -> String {
+pub fn words(response: &PublishResponse, changes: Option<&Changes>, now: Timestamp) -> String {
     let mut lines = vec![format!(
         "\nPublished: edition {}, lane {} version {}, ledger {}.",
         response.edition, response.lane, response.lane_version, response.ledger.sequence
@@ -34,7 +30,7 @@ pub(in crate::commands) fn words(
 }
 
 /// What is live of a recipe, and what comes next.
-pub(super) fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
+pub fn live(recipe: &RecipeStatus, now: Timestamp) -> String {
     format!("{}{}", state(recipe, now), former(recipe))
 }
 
@@ -78,13 +74,10 @@ fn state(recipe: &RecipeStatus, now: Timestamp) -> String {
         None => format!("NOT LIVE: gate closed. Next: {next}{keys}"),
         // Not the next command: whoever paused it had a reason.
         Some(GateState::Paused) => {
-            let stops = others::undone(recipe, u16::MAX);
-            let all: Vec<String> = stops.iter().map(|stop| others::describe(stop, now)).collect();
-            let resume = if stops.is_empty() {
-                String::new()
-            } else {
-                format!(" --resume {}", others::events(&stops))
-            };
+            let stops = stops::undone(recipe, u16::MAX);
+            let all: Vec<String> = stops.iter().map(|stop| stops::describe(stop, now)).collect();
+            let resume =
+                if stops.is_empty() { String::new() } else { format!(" --resume {}", stops::events(&stops)) };
             let said = if all.is_empty() { "paused".to_owned() } else { all.join("; ") };
             format!("NOT LIVE: gate {said}. When that is over: {next}{resume}{keys}")
         }
