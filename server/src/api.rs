@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Extensions, Payload, Service, ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use actix_web::http::{ConnectionType, Method};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, ResponseError as _};
-use tokio_util::either::Either;
+use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::connections::seat::Seat;
 use crate::services::Core;
@@ -30,28 +29,31 @@ pub async fn not_found(request: HttpRequest) -> problem::ProblemAnswer {
     problem::not_found(request.path())
 }
 
-/// Middleware that refuses bodies where none belongs, counts each request once it is answered, by what it was for, and logs it:
+/// Beside a request that a body follows, or is said to.
+struct Body;
+
+/// Whether a body follows the request with these extensions, or is said to.
+fn has_body(extensions: &Extensions) -> bool {
+    extensions.contains::<Body>()
+}
+
+/// Middleware that notes whether a body is to come, counts each request once it is answered, by what it was for, and logs it:
 /// method, path and status; neither client addresses nor headers. For `wrap_fn`, which boxes nothing.
 pub fn observe<S, B>(
     request: ServiceRequest,
     service: &S,
-) -> impl Future<Output = Result<ServiceResponse<EitherBody<B>>, actix_web::Error>> + use<S, B>
+) -> impl Future<Output = Result<ServiceResponse<B>, actix_web::Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
     B: MessageBody,
 {
     let has_body = announces_body(&request);
-    let answer = if has_body && matches!(*request.method(), Method::GET | Method::HEAD) {
-        let refused = problem::body_not_taken(request.method().as_str()).error_response();
-        Either::Right(request.into_response(refused).map_into_right_body())
-    } else {
-        Either::Left(service.call(request))
-    };
+    if has_body {
+        request.extensions_mut().insert(Body);
+    }
+    let answer = service.call(request);
     async move {
-        let mut answer = match answer {
-            Either::Left(answer) => answer.await?.map_into_left_body(),
-            Either::Right(refused) => refused,
-        };
+        let mut answer = answer.await?;
         let status = answer.status();
         if let Some(seat) = answer.request().conn_data::<Seat>() {
             // HTTP would go on waiting for a body that nobody reads, for ever.

@@ -54,16 +54,20 @@ pub struct Opening {
 
 /// What stands of an opening beside its gate, with the signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// How far.
     pub percent: BasisPoints,
     /// Since when.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
     /// Until when a server takes it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires: Timestamp,
     /// Until when it opens, where that is not the recipe's own end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub open_until: Option<Timestamp>,
     /// The signatures. Nothing vouches for them until they are counted.
     pub signatures: Vec<Signature>,

@@ -32,6 +32,7 @@ const ENDED: u64 = 3;
 
 /// What a gate does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum GateState {
     /// Clients within the percentage may enrol.

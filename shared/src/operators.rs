@@ -19,6 +19,8 @@ mod ceremonies;
 mod gates;
 mod problem;
 mod proposals;
+#[cfg(feature = "openapi")]
+pub mod schema;
 
 pub use address::Address;
 pub use ceremonies::{
@@ -90,13 +92,14 @@ impl Scope {
 #[serde(deny_unknown_fields)]
 pub struct PublishRequest {
     /// The lane's targets metadata exactly as people signed it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Byte))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Base64))]
     pub metadata: Base64,
     /// Published recipe bytes by path (`emergency/<slug>.json`); only those that are new.
-    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Recipes))]
     pub recipes: BTreeMap<String, Base64>,
     /// Slugs that are meant to disappear from the lane. A recipe that disappears without being named here is refused.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::recipe::Slug>))]
     pub withdraw: Vec<String>,
 }
 
@@ -107,10 +110,12 @@ pub struct PublishResponse {
     /// The edition (snapshot version) that first contains it.
     pub edition: u64,
     /// The lane, `emergency` or `routine`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::recipe::Lane))]
     pub lane: String,
     /// Version of the lane's metadata.
     pub lane_version: u64,
     /// Slugs that the lane no longer contains.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::recipe::Slug>))]
     pub withdrawn: Vec<String>,
     /// Recipes of the lane as they stand now, by path.
     pub recipes: Vec<RecipeStatus>,
@@ -151,10 +156,13 @@ pub struct StatusResponse {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecipeStatus {
     /// `emergency/<slug>.json` or `routine/<slug>.json`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::recipe::RecipePath))]
     pub path: String,
     /// The lane.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::recipe::Lane))]
     pub lane: String,
     /// The slug.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::recipe::Slug))]
     pub slug: String,
     /// The published revision.
     pub revision: u64,
@@ -163,9 +171,9 @@ pub struct RecipeStatus {
     /// Its action, such as `install-certificates`.
     pub action: String,
     /// SHA-256 of the published bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub sha256: Sha256Digest,
     /// The most that people signed, in basis points.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::sampling::BasisPoints))]
     pub max_percent: u16,
     /// Start of its window, if it has one.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
@@ -177,13 +185,13 @@ pub struct RecipeStatus {
     pub gate: Option<GateStatus>,
     /// Who may open it. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub opens: Option<Opens>,
     /// What `gate end` does on clients that have it. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_gate_end: Option<GateEnd>,
     /// The share it is open to now, in basis points, as clients see it: the smaller of `max_percent` and an open gate, 0 when
     /// closed, paused, ended or outside its window, and where clients take the gate for closed.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::sampling::BasisPoints))]
     pub effective_percent: u16,
     /// Why clients take nothing new though the gate is open and the window, too. None: they do take it. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,7 +239,6 @@ pub struct LedgerHead {
     /// Number of the last event; the first is 1.
     pub sequence: u64,
     /// Hash of the last event, which covers all before it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub head: Sha256Digest,
 }
 

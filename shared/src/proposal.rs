@@ -60,6 +60,9 @@ pub enum ProposalError {
     /// Something else.
     #[error("this is no proposal: {0}")]
     Malformed(String),
+    /// What it says of failed preflights does not go with the rest of it.
+    #[error("this is no proposal: {0}")]
+    FailedPreflights(String),
     /// Written by a later version.
     #[error("the proposal has format {found}, and this program knows up to {FORMAT}; use a newer one")]
     Newer {

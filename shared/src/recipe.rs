@@ -125,6 +125,7 @@ impl ConsentKind {
 
 /// Who may open a recipe's gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Opens {
     /// The server, within what people signed.

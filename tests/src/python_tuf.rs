@@ -1,5 +1,5 @@
-//! python-tuf, the reference implementation of TUF, and the driver of a Firefox: each installed from PyPI, at fixed versions, into a
-//! folder of its own below the target folder.
+//! What is installed from PyPI, at fixed versions, each into a folder of its own below the target folder: python-tuf, the reference
+//! implementation of TUF, the driver of a Firefox, and schemathesis, which tries an interface by its description.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,37 @@ const PACKAGES: [&str; 9] = [
 /// What drives a Firefox, and what it needs.
 const MARIONETTE: [&str; 3] = ["marionette_driver==3.7.1", "mozrunner==8.4.0", "mozprofile==3.0.0"];
 
+/// What tries an HTTP interface by its OpenAPI document, and all that it needs.
+const SCHEMATHESIS: [&str; 27] = [
+    "schemathesis==4.32.5",
+    "hypothesis==6.170.17",
+    "hypothesis-graphql==0.13.5",
+    "jsonschema_rs==0.60.3",
+    "anyio==4.16.0",
+    "certifi==2026.10.19.post1",
+    "charset-normalizer==3.5.3",
+    "click==8.5.1",
+    "graphql-core==3.3.2",
+    "harfile==0.6.0",
+    "idna==3.20",
+    "iniconfig==2.3.1",
+    "markdown-it-py==4.3.0",
+    "MarkupSafe==3.0.4",
+    "mdurl==0.1.2",
+    "packaging==26.4",
+    "pluggy==1.7.0",
+    "Pygments==2.21.0",
+    "pyrate-limiter==4.5.1",
+    "pytest==9.2.0",
+    "PyYAML==6.0.4",
+    "requests==2.34.2",
+    "rich==15.0.0",
+    "sortedcontainers==2.4.0",
+    "typing_extensions==4.16.0",
+    "urllib3==2.8.0",
+    "Werkzeug==3.1.9",
+];
+
 /// An interpreter that can import what it was made for.
 #[derive(Clone, Debug)]
 pub struct Python(PathBuf);
@@ -34,11 +65,24 @@ impl Python {
     /// # Errors
     /// A sentence that says what is missing: python3, or a way to PyPI.
     pub fn find() -> Result<Self, String> {
-        let binaries = Binaries::build().map_err(|error| error.to_string())?;
-        let target = binaries.folder().parent().unwrap_or(binaries.folder());
         // Packages at other versions are another folder.
         let name = format!("python-{}", PACKAGES[..2].join("-").replace("==", "-"));
-        Self::installed(target, &name, &PACKAGES, &["--only-binary", ":all:"], "tuf.ngclient")
+        Self::beside_binaries(&name, &PACKAGES, "tuf.ngclient")
+    }
+
+    /// Finds the one that can `import schemathesis`, or installs it the first time.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn with_schemathesis() -> Result<Self, String> {
+        let name = format!("python-{}", SCHEMATHESIS[..2].join("-").replace("==", "-"));
+        Self::beside_binaries(&name, &SCHEMATHESIS, "schemathesis")
+    }
+
+    fn beside_binaries(name: &str, packages: &[&str], module: &str) -> Result<Self, String> {
+        let binaries = Binaries::build().map_err(|error| error.to_string())?;
+        let target = binaries.folder().parent().unwrap_or(binaries.folder());
+        Self::installed(target, name, packages, &["--only-binary", ":all:"], module)
     }
 
     /// Finds the one that can `import marionette_driver`, or installs it the first time.

@@ -2,9 +2,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Payload};
+use mulberry_shared::operators::schema::IdPrefix;
 use mulberry_shared::operators::{
-    CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DroppedCeremony, Problem,
-    ShownCeremony, address,
+    CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DroppedCeremony, ShownCeremony,
+    address,
 };
 
 use super::access::{By, Publish, Read};
@@ -15,7 +16,6 @@ use crate::services::Core;
 /// Changes of keys, thresholds and expiries that wait for signatures, and those that were overtaken.
 #[utoipa::path(get, path = address::CEREMONIES.path, responses(
     (status = 200, body = CeremoniesResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(_by: By<Read>, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
     Ok(answer(&core.ceremonies()?))
@@ -24,7 +24,6 @@ pub(super) async fn list(_by: By<Read>, core: Data<Core>) -> Result<HttpResponse
 /// Submit a ceremony, or more signatures of one. Enough of them publish it whole. Needs a token with the scope `publish`.
 #[utoipa::path(post, path = address::CEREMONIES.path, request_body = CeremonyRequest, responses(
     (status = 200, body = CeremonyResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn submit(
     by: By<Publish>,
@@ -37,9 +36,8 @@ pub(super) async fn submit(
 
 /// One ceremony with its document. What the server says of it is for listings: sign what the document says.
 #[utoipa::path(get, path = address::CEREMONY.path,
-    params(("id" = String, Path, description = "the first 6 or more hexadecimal digits of its id")), responses(
+    params(("id" = IdPrefix, Path)), responses(
     (status = 200, body = ShownCeremony),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(
     _by: By<Read>,
@@ -51,9 +49,8 @@ pub(super) async fn show(
 
 /// Give a ceremony up, with its signatures. Needs a token with the scope `publish`.
 #[utoipa::path(post, path = address::CEREMONY_DROP.path, request_body = DropRequest,
-    params(("id" = String, Path, description = "the first 6 or more hexadecimal digits of its id")), responses(
+    params(("id" = IdPrefix, Path)), responses(
     (status = 200, body = DroppedCeremony),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn give_up(
     by: By<Publish>,

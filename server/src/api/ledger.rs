@@ -7,7 +7,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use mulberry_shared::operators::{Problem, address};
+use mulberry_shared::operators::address;
 use tokio::sync::mpsc;
 
 use super::access::{By, Read};
@@ -23,7 +23,6 @@ const MEDIA_TYPE: &str = "application/jsonl";
 /// Export every event of the ledger, as JSON Lines. Any token may.
 #[utoipa::path(get, path = address::LEDGER.path, responses(
     (status = 200, description = "a header line, then one event a line", body = String, content_type = "application/jsonl"),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ledger(
     by: By<Read>,

@@ -16,7 +16,7 @@ use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use mulberry_shared::live::{HEARTBEAT, HEARTBEAT_SECONDS, MEDIA_TYPE, announcement};
-use mulberry_shared::operators::ProblemKind;
+use mulberry_shared::operators::{ProblemKind, address};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 
@@ -34,7 +34,14 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("60");
 
 /// Opens a stream, where there is room for one. Who is refused is also disconnected: connections that wait for nothing would
 /// take the room that is kept for everything else.
-pub async fn stream(request: HttpRequest, core: Data<Core>, admission: Data<Admission>) -> HttpResponse {
+#[utoipa::path(get, path = address::LIVE, responses(
+    (status = 200, body = String, content_type = MEDIA_TYPE, description = "server-sent events without an end"),
+))]
+pub(super) async fn stream(
+    request: HttpRequest,
+    core: Data<Core>,
+    admission: Data<Admission>,
+) -> HttpResponse {
     let Some(place) = admission.enter() else { return refusal("all live streams of this server are taken") };
     let streaming = request.conn_data::<Seat>().map(Seat::stream);
     if matches!(streaming, Some(None)) {

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Data;
-use mulberry_shared::operators::{Problem, ProblemKind, address};
+use mulberry_shared::operators::{ProblemKind, address};
 
 use super::access::{By, Read};
 use super::problem::ProblemAnswer;
@@ -13,7 +13,6 @@ use crate::services::Core;
 /// Figures for a monitoring system, as OpenMetrics text. Any token may.
 #[utoipa::path(get, path = address::METRICS.path, responses(
     (status = 200, body = String, content_type = "application/openmetrics-text"),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn metrics(_by: By<Read>, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
     let text = core.metrics().encode(&core.reading()).map_err(|error| {

@@ -8,9 +8,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use mulberry_shared::json;
 use mulberry_shared::limits::{JsonLimits, Limits};
 use mulberry_shared::operators::{
-    GateRequest, GateResponse, Problem, ProblemKind, PublishRequest, PublishResponse, StatusResponse, address,
+    GateRequest, GateResponse, ProblemKind, PublishRequest, PublishResponse, StatusResponse, address,
 };
-use mulberry_shared::recipe::{Lane, RecipePath};
+use mulberry_shared::recipe::{Lane, RecipePath, Slug};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,7 +21,6 @@ use crate::services::Core;
 /// What is published, how far it is open, and what is due.
 #[utoipa::path(get, path = address::STATUS.path, responses(
     (status = 200, body = StatusResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn status(by: By<Read>, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
     Ok(answer(&StatusResponse { asked_by: Some(by.actor), ..core.status() }))
@@ -29,9 +28,8 @@ pub(super) async fn status(by: By<Read>, core: Data<Core>) -> Result<HttpRespons
 
 /// Publish the next version of a lane. Needs a token with the scope `publish`.
 #[utoipa::path(post, path = address::LANE.path, request_body = PublishRequest,
-    params(("lane" = String, Path, description = "`emergency` or `routine`")), responses(
+    params(("lane" = Lane, Path)), responses(
     (status = 200, body = PublishResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn publish(
     by: By<Publish>,
@@ -47,9 +45,8 @@ pub(super) async fn publish(
 
 /// Set the gate of the published revision of a recipe. Needs a token with the scope `gate`.
 #[utoipa::path(put, path = address::GATE.path, request_body = GateRequest,
-    params(("lane" = String, Path, description = "`emergency` or `routine`"), ("slug" = String, Path)), responses(
+    params(("lane" = Lane, Path), ("slug" = Slug, Path)), responses(
     (status = 200, body = GateResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn set_gate(
     by: By<Gate>,

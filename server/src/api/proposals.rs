@@ -2,9 +2,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Payload};
+use mulberry_shared::operators::schema::IdPrefix;
 use mulberry_shared::operators::{
-    DropRequest, DropResponse, Problem, ProposalRequest, ProposalResponse, ProposalsResponse,
-    ProposeResponse, SignatureRequest, address,
+    DropRequest, DropResponse, ProposalRequest, ProposalResponse, ProposalsResponse, ProposeResponse,
+    SignatureRequest, address,
 };
 
 use super::access::{By, Publish, Read};
@@ -15,7 +16,6 @@ use crate::services::Core;
 /// What waits for whose signature, and what was overtaken.
 #[utoipa::path(get, path = address::PROPOSALS.path, responses(
     (status = 200, body = ProposalsResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(_by: By<Read>, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
     Ok(answer(&core.proposals()?))
@@ -24,7 +24,6 @@ pub(super) async fn list(_by: By<Read>, core: Data<Core>) -> Result<HttpResponse
 /// Submit a proposal, or more signatures of one. Enough of them publish it. Needs a token with the scope `publish`.
 #[utoipa::path(post, path = address::PROPOSALS.path, request_body = ProposalRequest, responses(
     (status = 200, body = ProposeResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn propose(
     by: By<Publish>,
@@ -37,9 +36,8 @@ pub(super) async fn propose(
 
 /// One proposal with its document. What the server says of it is for listings: sign what the document says.
 #[utoipa::path(get, path = address::PROPOSAL.path,
-    params(("id" = String, Path, description = "the first 6 or more hexadecimal digits of its id")), responses(
+    params(("id" = IdPrefix, Path)), responses(
     (status = 200, body = ProposalResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(
     _by: By<Read>,
@@ -51,9 +49,8 @@ pub(super) async fn show(
 
 /// Sign a proposal. The last signature that is needed publishes it. Needs a token with the scope `publish`.
 #[utoipa::path(post, path = address::PROPOSAL_SIGNATURES.path, request_body = SignatureRequest,
-    params(("id" = String, Path, description = "the first 6 or more hexadecimal digits of its id")), responses(
+    params(("id" = IdPrefix, Path)), responses(
     (status = 200, body = ProposeResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn sign(
     by: By<Publish>,
@@ -67,9 +64,8 @@ pub(super) async fn sign(
 
 /// Give a proposal up, with its signatures. Needs a token with the scope `publish`.
 #[utoipa::path(post, path = address::PROPOSAL_DROP.path, request_body = DropRequest,
-    params(("id" = String, Path, description = "the first 6 or more hexadecimal digits of its id")), responses(
+    params(("id" = IdPrefix, Path)), responses(
     (status = 200, body = DropResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn give_up(
     by: By<Publish>,

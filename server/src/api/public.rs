@@ -5,15 +5,17 @@ use std::future::{Ready, ready};
 use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpResponse, Resource, ResponseError as _};
-
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpMessage as _, HttpResponse, Resource, ResponseError as _};
+use mulberry_shared::operators::address;
 use mulberry_shared::tuf::location;
 
 use super::routes::{not_allowed, resource};
-use super::{dockerflow, live, problem};
+use super::{dockerflow, has_body, live, problem};
 use crate::served::{Caching, ServedFile};
 use crate::services::Core;
+
+mod description;
 
 /// For files whose name is of one content for ever.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -24,9 +26,9 @@ const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=5");
 /// For an absent file that metadata should not have named.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// For a file that clients ask for on a chance: each refresh asks for the next root. A new one reaches those behind a cache so much
-/// later.
-const SHORTLY_ABSENT: HeaderValue = HeaderValue::from_static("public, max-age=60");
+/// For an absent file that clients ask for on a chance, since each refresh asks for the next root: a new one reaches those behind a
+/// cache so much later. And for the description.
+const SHORTLY: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -35,22 +37,32 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Adds the public routes. Those without a file's name are compared as they are: patterns would be matched against each poll,
 /// which takes longer than all the rest of its answer.
 pub fn configure(config: &mut ServiceConfig) {
+    let description = Bytes::from(serde_json::to_vec(&description::description()).unwrap_or_default());
+    let describe = move || {
+        let mut answer = HttpResponse::Ok();
+        answer.insert_header((header::CACHE_CONTROL, SHORTLY)).insert_header((header::CONTENT_TYPE, JSON));
+        ready(answer.body(description.clone()))
+    };
     config
-        .service(resource("/api/v1/live", vec![(Method::GET, web::get().to(live::stream))]))
-        .service(readable("/__heartbeat__", dockerflow::heartbeat))
-        .service(readable("/__lbheartbeat__", dockerflow::lbheartbeat))
-        .service(readable("/__version__", dockerflow::version))
+        .service(resource(address::LIVE, vec![(Method::GET, web::get().to(live::stream))]))
+        .service(readable(address::HEARTBEAT, dockerflow::heartbeat))
+        .service(readable(address::LBHEARTBEAT, dockerflow::lbheartbeat))
+        .service(readable(address::VERSION, dockerflow::version))
+        .service(readable(address::OPENAPI.path, describe))
         .default_service(fn_service(file_or_nothing));
 }
 
 /// A resource that takes GET and HEAD.
 fn readable<F, Args>(path: &str, handler: F) -> Resource
 where
-    F: actix_web::Handler<Args> + Copy,
+    F: actix_web::Handler<Args>,
     Args: actix_web::FromRequest + 'static,
     F::Output: actix_web::Responder + 'static,
 {
-    resource(path, vec![(Method::GET, web::get().to(handler)), (Method::HEAD, web::head().to(handler))])
+    resource(
+        path,
+        vec![(Method::GET, web::get().to(handler.clone())), (Method::HEAD, web::head().to(handler))],
+    )
 }
 
 /// What is at all other addresses.
@@ -65,6 +77,9 @@ fn file_or_nothing(request: ServiceRequest) -> Ready<Result<ServiceResponse, act
         _ if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             not_allowed(request.method(), "GET, HEAD")
         }
+        _ if has_body(&request.extensions()) => {
+            problem::body_not_taken(request.method().as_str()).error_response()
+        }
         Some(core) => file(name, request.headers(), core),
         None => HttpResponse::InternalServerError().finish(),
     };
@@ -75,7 +90,7 @@ fn file(name: &str, headers: &HeaderMap, core: &Core) -> HttpResponse {
     let served = core.served();
     // Each refresh asks for the next root, which is not there, so the answer is no longer than it must be.
     let Some(file) = served.file(name) else {
-        let caching = if location::may_be_absent(name) { SHORTLY_ABSENT } else { NO_STORE };
+        let caching = if location::may_be_absent(name) { SHORTLY } else { NO_STORE };
         return HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, caching)).finish();
     };
     // Everything below is ready: nothing is formatted, checked or copied for one answer.

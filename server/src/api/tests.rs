@@ -352,6 +352,48 @@ async fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[actix_web::test]
+async fn a_body_where_none_belongs_is_refused_only_where_the_method_is_taken() {
+    let lab = Lab::new().await;
+    let get = |path: &str| {
+        TestRequest::get().uri(path).insert_header((header::CONTENT_LENGTH, "2")).set_payload("{}")
+    };
+    for (path, expected) in [
+        ("/api/v1/status", (400, ProblemKind::MalformedRequest)),
+        ("/api/v1/lanes/emergency", (405, ProblemKind::MethodNotAllowed)),
+        ("/api/v1/nothing", (404, ProblemKind::NotFound)),
+    ] {
+        assert_eq!(problem(lab.operators(get(path)).await).await, expected, "{path}");
+    }
+    for path in ["/api/v1/live", "/__version__", "/metadata/timestamp.json"] {
+        let expected = (400, ProblemKind::MalformedRequest);
+        assert_eq!(problem(lab.public(get(path)).await).await, expected, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_public_interface_describes_all_that_it_serves() {
+    let lab = Lab::new().await;
+    let answer = lab.public(TestRequest::get().uri("/api/v1/openapi.json")).await;
+    assert_eq!(text(&answer, header::CONTENT_TYPE), "application/json");
+    let described: serde_json::Value = body(answer).await;
+    let paths = described["paths"].as_object().unwrap();
+    for path in ["/api/v1/live", "/__heartbeat__", "/__lbheartbeat__", "/__version__", "/api/v1/openapi.json"]
+    {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    let served = lab.core.served();
+    for (path, _) in crate::served::documents(&served.state, &served.edition) {
+        let parts: Vec<&str> = path.split('/').collect();
+        let fits = |described: &&String| {
+            let pattern: Vec<&str> = described.trim_start_matches('/').split('/').collect();
+            let same = |(one, other): (&&str, &&str)| one == other || one.starts_with('{');
+            pattern.len() == parts.len() && pattern.iter().zip(&parts).all(same)
+        };
+        assert!(paths.keys().any(|described| fits(&described)), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn the_interface_describes_itself() {
     let lab = Lab::new().await;
     let answer = lab.operators(TestRequest::get().uri("/api/v1/openapi.json")).await;

@@ -368,6 +368,7 @@ fn check_room(state: &State, events: &[Event], limits: &Limits) -> Result<(), Re
 fn unreadable(error: &ProposalError) -> Refusal {
     let (kind, remedy) = match error {
         ProposalError::Malformed(_) => (ProblemKind::MalformedRequest, "correct the request"),
+        ProposalError::FailedPreflights(_) => (ProblemKind::ProposalRefused, "correct the request"),
         ProposalError::TooLarge { .. } => (ProblemKind::TooLarge, "propose less at once"),
         ProposalError::Metadata(_) => (ProblemKind::TrustRefused, "correct the metadata"),
         ProposalError::Newer { .. } | ProposalError::OtherRole { .. } | ProposalError::Different { .. } => {

@@ -26,15 +26,17 @@ pub const KIND: &str = "ceremony";
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Format number: 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1))]
     pub format: u64,
     /// `ceremony`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^ceremony$"))]
     pub kind: String,
     /// The metadata of each role that changes: what is to be signed, and the signatures so far.
-    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::operators::schema::Parts))]
     pub parts: BTreeMap<Role, Base64>,
     /// A bundle of the edition that it was made on. In files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Byte))]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub base: Option<Base64>,
 }
 

@@ -1,5 +1,5 @@
 //! Where each thing of the operators' interface is asked for. The server routes, describes and counts by this table, and the tool
-//! calls by it.
+//! calls by it. Of the public listener, those that have one address; its files are where [`location`](crate::tuf::location) says.
 
 use std::fmt::Display;
 
@@ -40,8 +40,17 @@ pub const METRICS: Address = Address { path: "/metrics", label: "metrics" };
 /// The description of them all.
 pub const OPENAPI: Address = Address { path: "/api/v1/openapi.json", label: "openapi" };
 
+/// The live stream of the public listener.
+pub const LIVE: &str = "/api/v1/live";
+/// Whether the server is well, in Mozilla's Dockerflow form, as the two after it. On the public listener.
+pub const HEARTBEAT: &str = "/__heartbeat__";
+/// Whether its process answers.
+pub const LBHEARTBEAT: &str = "/__lbheartbeat__";
+/// What runs there.
+pub const VERSION: &str = "/__version__";
+
 impl Address {
-    /// All of them. The labels of those that begin alike are the same, so that each path has one.
+    /// All of the operators' listener. The labels of those that begin alike are the same, so that each path has one.
     pub const ALL: [Self; 13] = [
         STATUS,
         LANE,

@@ -24,7 +24,6 @@ pub struct CeremonyResponse {
     /// What became of it.
     pub outcome: ProposalOutcome,
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: Sha256Digest,
     /// While it waits.
     pub ceremony: Option<CeremonyStatus>,
@@ -68,7 +67,6 @@ pub struct DroppedCeremony {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CeremonyStatus {
     /// SHA-256 that names it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: Sha256Digest,
     /// Whether it can still be signed.
     pub state: ProposalState,

@@ -14,27 +14,29 @@ use crate::recipe::OnEnd;
 #[serde(deny_unknown_fields)]
 pub struct GateRequest {
     /// The revision that is meant; must be the published one.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Number))]
     pub revision: u64,
     /// The state wanted: `open`, `paused` or `ended`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: GateState,
     /// Basis points, 0 to 10,000. Required to open; without it, pausing and ending keep the percentage they find.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::sampling::BasisPoints>))]
     pub percent: Option<u16>,
     /// Why, for operators: 1 to 500 characters. It stays in the ledger and in the status.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Reason))]
     pub reason: String,
     /// The events that paused or narrowed the gate and that this undoes, as `stops` of its status has them: a list, or the number of
     /// the only one. Needed to open a gate wider than somebody left it: who undoes what a colleague did says that it is meant.
     #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<u64>>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Events, required = false))]
     pub resumes: Vec<u64>,
     /// A word for the public, published with the gate: at most 500 characters. Without it a gate that otherwise stays as it is
     /// keeps its note, and any other has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub note: Option<String>,
     /// People's signatures, for an opening that one person may not make alone. Its percentage must be that of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub approval: Option<Approval>,
 }
 
@@ -81,6 +83,7 @@ impl From<Option<OnEnd>> for GateEnd {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NextStep {
     /// How far, in basis points.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::sampling::BasisPoints))]
     pub percent: u16,
     /// From when on one person may take it alone; none: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,9 +98,9 @@ pub struct GateStatus {
     /// The revision it speaks for.
     pub revision: u64,
     /// Its state: `open`, `paused` or `ended`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: GateState,
     /// Basis points, 0 to 10,000.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::sampling::BasisPoints))]
     pub percent: u16,
     /// Why it was set, for operators.
     pub reason: String,
@@ -144,8 +147,10 @@ pub struct Stop {
     /// What they did.
     pub did: StopKind,
     /// The share that it was open to before, within the recipe's maximum, in basis points.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::sampling::BasisPoints))]
     pub from: u16,
     /// The share that they left it open to; 0 where they paused it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::sampling::BasisPoints))]
     pub left: u16,
     /// Why, for operators.
     pub reason: String,

@@ -17,6 +17,7 @@ pub struct ProposalRequest {
     /// The id of the proposal whose place it takes, at least its first six digits: that one is dropped, with its signatures.
     /// The same request again succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<super::schema::IdPrefix>))]
     pub replaces: Option<String>,
 }
 
@@ -28,6 +29,7 @@ pub struct SignatureRequest {
     /// The key's label in the role.
     pub keyid: String,
     /// The signature in hexadecimal digits.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(?:[0-9a-fA-F]{2})+$"))]
     pub sig: String,
 }
 
@@ -49,7 +51,6 @@ pub struct ProposeResponse {
     /// What became of it.
     pub outcome: ProposalOutcome,
     /// The id of the proposal.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: Sha256Digest,
     /// While it waits.
     pub proposal: Option<ProposalStatus>,
@@ -81,6 +82,7 @@ pub struct ProposalResponse {
 #[serde(deny_unknown_fields)]
 pub struct DropRequest {
     /// Why, for the ledger: one line of 1 to 500 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Reason))]
     pub reason: String,
 }
 
@@ -108,7 +110,6 @@ pub enum ProposalState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProposalStatus {
     /// SHA-256 of the canonical bytes that are signed.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: Sha256Digest,
     /// Whose next metadata it is.
     pub role: Role,
@@ -141,6 +142,7 @@ pub struct ProposalStatus {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProposedRecipe {
     /// The recipe.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::recipe::RecipePath))]
     pub path: String,
     /// What happens to it.
     pub change: ProposedChange,

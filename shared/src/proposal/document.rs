@@ -80,23 +80,24 @@ impl fmt::Display for Role {
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Format number: 1; 2 with `failed_preflights`.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 2))]
     pub format: u64,
     /// Whose next metadata it is.
     pub role: Role,
     /// The metadata: what is to be signed, and the signatures so far.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Byte))]
     pub metadata: Base64,
     /// Bytes of new and changed recipes by path (`emergency/<slug>.json`).
-    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::operators::schema::Recipes))]
     pub recipes: BTreeMap<String, Base64>,
     /// Slugs that are meant to disappear from the lane.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::operators::schema::Slugs))]
     pub withdraw: Vec<String>,
     /// Recipes that are proposed although their preflight failed, each once. Not signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_preflights: Vec<FailedPreflight>,
     /// A bundle of the edition that it was made on. In files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Byte))]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub base: Option<Base64>,
 }
 
@@ -212,16 +213,16 @@ fn check_failed(
     recipes: usize,
     limits: &Limits,
 ) -> Result<(), ProposalError> {
-    let malformed = |why: String| Err(ProposalError::Malformed(why));
+    let refused = |why: String| Err(ProposalError::FailedPreflights(why));
     if format < FORMAT && !failed.is_empty() {
-        return malformed(format!("format {format} has no failed preflights"));
+        return refused(format!("format {format} has no failed preflights"));
     }
     if failed.len() > recipes {
-        return malformed("it has more failed preflights than recipes".to_owned());
+        return refused("it has more failed preflights than recipes".to_owned());
     }
     for one in failed {
         if let Err(why) = one_line(&one.reason, limits.proposal.reason) {
-            return malformed(format!("the reason beside a failed preflight: {why}"));
+            return refused(format!("the reason beside a failed preflight: {why}"));
         }
     }
     Ok(())

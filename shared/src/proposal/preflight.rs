@@ -14,11 +14,11 @@ use crate::recipe::RecipePath;
 #[serde(deny_unknown_fields)]
 pub struct FailedPreflight {
     /// The recipe.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub path: RecipePath,
     /// When its last preflight failed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub failed: Timestamp,
     /// Why it was proposed all the same: one line of 1 to 500 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::operators::schema::Reason))]
     pub reason: String,
 }

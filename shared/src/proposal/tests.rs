@@ -233,11 +233,14 @@ fn a_failed_preflight_goes_with_the_proposal_and_makes_no_other() {
     assert_eq!(merged.failed_preflights(), failed.failed_preflights());
     for bad in [vec![one("a\nb")], vec![one("")], vec![one("x"); 9]] {
         let written = plain.clone().despite(bad).write().unwrap();
-        assert!(matches!(Proposal::read(&written, &limits()), Err(ProposalError::Malformed(_))));
+        assert!(matches!(Proposal::read(&written, &limits()), Err(ProposalError::FailedPreflights(_))));
     }
     let as_before =
         String::from_utf8(failed.write().unwrap()).unwrap().replacen("\"format\":2", "\"format\":1", 1);
-    assert!(matches!(Proposal::read(as_before.as_bytes(), &limits()), Err(ProposalError::Malformed(_))));
+    assert!(matches!(
+        Proposal::read(as_before.as_bytes(), &limits()),
+        Err(ProposalError::FailedPreflights(_))
+    ));
 }
 
 /// Copies of one proposal with some genuine signatures and some that are not.
