@@ -1,6 +1,7 @@
 //! The three binaries under test, built in this process's own profile, so that a release replay never runs a
 //! debug agent by accident.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -78,10 +79,15 @@ fn build() -> Result<Binaries, BuildError> {
         name => name,
     };
     let target = folder.parent().ok_or_else(not_in_target)?;
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // A person sees what is built, a log what went wrong.
+    if !std::io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
+    let status = cargo
         // The whole workspace, as Cargo selected it before: a part of it would unify features anew and build the
         // dependencies twice.
-        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile, "--target-dir"])
+        .args(["build", "--workspace", "--bins", "--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(workspace())
         .status()
