@@ -14,13 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::gates::Gate;
 use crate::json;
-use crate::limits::{Limits, TrustLimits};
+use crate::limits::TrustLimits;
 use crate::recipe::RecipePath;
 use crate::sampling::BasisPoints;
 use crate::tuf::threshold::{self, Authority, Signature};
-use crate::tuf::{KeyId, Signer, Targets, TrustError, write};
+use crate::tuf::{KeyId, Signer, TrustError, write};
 
 pub mod file;
 
@@ -158,30 +157,11 @@ impl Approval {
     }
 }
 
-impl Gate {
-    /// Whether as many of the lane's people as must signed what is beside the gate, over these bytes of the recipe; `None` where
-    /// nothing is.
-    #[must_use]
-    pub fn check_approval(
-        &self,
-        path: &RecipePath,
-        sha256: Sha256Digest,
-        targets: &Targets,
-        limits: &Limits,
-    ) -> Option<Result<(), TrustError>> {
-        let approval = self.approval.as_ref()?;
-        let opening = approval.opening(path, self.revision, sha256);
-        let authority = targets.authority(path.lane.as_str(), "targets");
-        let checked =
-            authority.and_then(|authority| opening.check(authority, &approval.signatures, &limits.trust));
-        Some(checked.map(drop))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::edition::test_repository::{Repository, signer};
+    use crate::limits::Limits;
     use crate::tuf::error::TrustErrorKind;
 
     pub(super) fn opening() -> Opening {

@@ -13,8 +13,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::Approval;
+use crate::digest::Sha256Digest;
+use crate::limits::Limits;
 use crate::recipe::RecipePath;
 use crate::sampling::BasisPoints;
+use crate::tuf::{Targets, TrustError};
 
 mod read;
 
@@ -124,6 +127,26 @@ impl Gates {
     #[must_use]
     pub fn of(&self, path: &RecipePath, revision: u64) -> Option<&Gate> {
         self.0.get(path).filter(|gate| gate.revision == revision)
+    }
+}
+
+impl Gate {
+    /// Whether as many of the lane's people as must signed what is beside the gate, over these bytes of the recipe; `None` where
+    /// nothing is.
+    #[must_use]
+    pub fn check_approval(
+        &self,
+        path: &RecipePath,
+        sha256: Sha256Digest,
+        targets: &Targets,
+        limits: &Limits,
+    ) -> Option<Result<(), TrustError>> {
+        let approval = self.approval.as_ref()?;
+        let opening = approval.opening(path, self.revision, sha256);
+        let authority = targets.authority(path.lane.as_str(), "targets");
+        let checked =
+            authority.and_then(|authority| opening.check(authority, &approval.signatures, &limits.trust));
+        Some(checked.map(drop))
     }
 }
 

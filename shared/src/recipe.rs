@@ -16,6 +16,7 @@ mod fields;
 mod named;
 mod names;
 mod page;
+mod problem_kind;
 pub mod published;
 mod rollout;
 pub mod rules;

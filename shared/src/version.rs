@@ -12,10 +12,12 @@ use std::str::FromStr;
 use semver::Prerelease;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod bounds;
 mod range;
 mod written;
 
-pub use range::{NotARange, VersionRange, Whose};
+pub use bounds::{NotARange, Whose};
+pub use range::VersionRange;
 
 /// Bytes of a version's text. Real ones have at most a dozen, and some 40 with what packagers append.
 const MAX_VERSION: usize = 64;

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::breach::{Breach, Life};
 use super::fields::{Fields, Wrong};
 use super::page::Page;
-use super::source::{Files, Reader, Section};
+use super::source::reader::{Files, Reader, Section};
 use super::{ConsentKind, OnEnd};
 use crate::effects::{Admission, Effects, NotAdmitted};
 use crate::limits::{Limits, RecipeLimits};

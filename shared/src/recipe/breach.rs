@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::source::SourceProblemKind;
+use super::problem_kind::SourceProblemKind;
 
 /// A rule that a recipe breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use jiff::SignedDuration;
 
-use super::source::SourceProblemKind;
+use super::problem_kind::SourceProblemKind;
 use super::{ActionKind, Breach, ConsentKind, Lane, Life, Recipe, Step};
 use crate::limits::RecipeLimits;
 use crate::sampling::BasisPoints;

@@ -14,18 +14,14 @@ use crate::targeting::{KnownWords, Targeting, doubt, is_country_code, is_languag
 use crate::version::Whose;
 
 mod doubts;
-mod kind;
 mod problem;
-mod reader;
+pub(super) mod reader;
 mod rollout;
 
+pub use super::problem_kind::SourceProblemKind;
 pub use doubts::doubts;
-pub use kind::SourceProblemKind;
 pub use problem::{Problem, SourceErrors};
-pub(super) use reader::{Need, Reader, Section};
-
-/// Gives the content of a file beside a recipe by its bare name, or says why it cannot.
-pub(super) type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
+use reader::{Files, Need, Reader, Section};
 
 /// Reads a `recipe.toml`.
 ///
@@ -37,7 +33,7 @@ pub(super) type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
 pub fn read(
     file_name: &str,
     toml_text: &str,
-    files: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    files: &mut Files<'_>,
     limits: &Limits,
 ) -> Result<Recipe, SourceErrors> {
     let mut reader = Reader::new(file_name, toml_text);
@@ -84,7 +80,7 @@ pub fn read(
 fn recipe(
     reader: &mut Reader<'_>,
     document: &Document<&str>,
-    files: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    files: &mut Files<'_>,
     limits: &Limits,
 ) -> Option<Recipe> {
     let bounds = &limits.recipe;

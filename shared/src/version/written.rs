@@ -1,6 +1,6 @@
 //! Ranges as people write them, read strictly: one pass over a bounded text.
 
-use super::range::{Bounds, Cut, MAX_RANGE, NotARange, Whose, caret_place, next};
+use super::bounds::{Bounds, Cut, MAX_RANGE, NotARange, Whose, caret_place, next};
 use super::{
     Key, MAX_VERSION, STAGES, Stage, parse_numbers, parse_stage, parse_version, semver_stage, split_numbers,
     without_revision,

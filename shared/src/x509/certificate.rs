@@ -10,8 +10,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use const_oid::ObjectIdentifier;
-use der::asn1::{AnyRef, Ia5StringRef, PrintableStringRef, TeletexStringRef, UintRef, Utf8StringRef};
-use der::{Decode, SliceReader, Tag, Tagged};
+use der::asn1::UintRef;
+use der::{Decode, SliceReader};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256;
@@ -236,19 +236,6 @@ impl Certificate {
 
 fn name_text(der: &[u8]) -> String {
     Name::from_der(der).map(|name| name.to_string()).unwrap_or_default()
-}
-
-/// The text of an attribute value, in the string types that names have.
-pub(super) fn directory_string(value: AnyRef<'_>) -> Option<String> {
-    match value.tag() {
-        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
-        Tag::PrintableString => {
-            value.decode_as::<PrintableStringRef<'_>>().ok().map(|s| s.as_str().to_owned())
-        }
-        Tag::Ia5String => value.decode_as::<Ia5StringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
-        Tag::TeletexString => value.decode_as::<TeletexStringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
-        _ => None,
-    }
 }
 
 impl PartialEq for Certificate {

@@ -13,7 +13,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::{Name, RelativeDistinguishedName};
 
 use super::Certificate;
-use super::certificate::directory_string;
+use super::structure::directory_string;
 
 /// How much comparing may still be done. It is the product of names and subtrees, both chosen by others.
 #[derive(Debug)]

@@ -6,15 +6,16 @@
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519;
-use der::asn1::{AnyRef, BitStringRef, ContextSpecific, OctetStringRef};
+use der::asn1::{
+    AnyRef, BitStringRef, ContextSpecific, Ia5StringRef, OctetStringRef, PrintableStringRef,
+    TeletexStringRef, Utf8StringRef,
+};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use spki::AlgorithmIdentifierRef;
 use x509_cert::Version;
 use x509_cert::name::RelativeDistinguishedName;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Validity;
-
-use super::certificate::directory_string;
 
 /// The three parts of a certificate, as the bytes that stand there.
 pub(super) struct Outer<'a> {
@@ -203,6 +204,19 @@ fn content(sequence: AnyRef<'_>) -> der::Result<&[u8]> {
 
 fn whole_bytes(bits: BitStringRef<'_>) -> der::Result<&[u8]> {
     bits.as_bytes().ok_or_else(|| Tag::BitString.value_error())
+}
+
+/// The text of an attribute value, in the string types that names have.
+pub(super) fn directory_string(value: AnyRef<'_>) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
+        Tag::PrintableString => {
+            value.decode_as::<PrintableStringRef<'_>>().ok().map(|s| s.as_str().to_owned())
+        }
+        Tag::Ia5String => value.decode_as::<Ia5StringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
+        Tag::TeletexString => value.decode_as::<TeletexStringRef<'_>>().ok().map(|s| s.as_str().to_owned()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

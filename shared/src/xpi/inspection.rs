@@ -11,7 +11,7 @@ use super::policy::Policy;
 use super::read_at::bytes_at;
 use super::refusal::Refusal;
 use super::signature_files::SignatureFiles;
-use super::signatures::{self, Scene};
+use super::signatures::{self, Chain, Scene};
 use super::verdict::Fault;
 use super::{ReadAt, VerdictKind};
 use crate::digest::Sha256Digest;
@@ -35,13 +35,6 @@ pub struct Inspection {
     pub(super) chains: Vec<Chain>,
     /// What is wrong with the id: decides after the chains.
     pub(super) identity_fault: Option<Fault>,
-}
-
-/// One end entity whose signature verified, and the certificates embedded beside it.
-#[derive(Clone, Debug)]
-pub(super) struct Chain {
-    pub(super) end_entity: Certificate,
-    pub(super) embedded: Vec<Certificate>,
 }
 
 impl Inspection {

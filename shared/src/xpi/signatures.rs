@@ -10,7 +10,6 @@
 use super::archive::{ContentReader, Directory, Entry, Read, Stop};
 use super::content::{self, Hasher, Held, View};
 use super::cose::{Cose, CoseContent};
-use super::inspection::Chain;
 use super::manifest::{AnyDigest, FilesReader, Listing, SignatureFileReader, Wanted};
 use super::pkcs7::Pkcs7;
 use super::policy::{DigestNames, Policy, WeakestDigest};
@@ -19,6 +18,13 @@ use super::verdict::{Fault, VerdictKind};
 use crate::limits::Limits;
 use crate::quoted::quoted_name;
 use crate::x509::{Certificate, CertificateMemo};
+
+/// One end entity whose signature verified, and the certificates embedded beside it.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    pub(super) end_entity: Certificate,
+    pub(super) embedded: Vec<Certificate>,
+}
 
 /// What the signatures of one archive are checked with.
 pub(super) struct Scene<'a> {

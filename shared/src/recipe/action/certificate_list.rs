@@ -6,7 +6,8 @@ use crate::limits::{Limits, RecipeLimits};
 use crate::recipe::breach::Breach;
 use crate::recipe::fields::{Wrong, from_base64};
 use crate::recipe::page::Page;
-use crate::recipe::source::{Files, Reader, Section, SourceProblemKind as Kind};
+use crate::recipe::problem_kind::SourceProblemKind as Kind;
+use crate::recipe::source::reader::{Files, Reader, Section};
 use crate::x509::{Certificate, CertificateErrorKind, Purpose};
 
 /// `1 certificate`, `2 certificates`.

@@ -10,7 +10,8 @@ use crate::never_worse::Breakage;
 use crate::recipe::breach::{Breach, Life};
 use crate::recipe::fields::{Fields, Wrong, time};
 use crate::recipe::page::{Page, moment};
-use crate::recipe::source::{Files, Need, Reader, Section, SourceProblemKind as Kind};
+use crate::recipe::problem_kind::SourceProblemKind as Kind;
+use crate::recipe::source::reader::{Files, Need, Reader, Section};
 use crate::recipe::{ConsentKind, OnEnd};
 use crate::x509::{Certificate, Purpose};
 

@@ -13,7 +13,8 @@ use crate::never_worse::Breakage;
 use crate::recipe::breach::{Breach, Life};
 use crate::recipe::fields::{Fields, Wrong};
 use crate::recipe::page::Page;
-use crate::recipe::source::{Files, Reader, Section, SourceProblemKind as Kind};
+use crate::recipe::problem_kind::SourceProblemKind as Kind;
+use crate::recipe::source::reader::{Files, Reader, Section};
 use crate::recipe::{ConsentKind, OnEnd};
 use crate::x509::{Certificate, Purpose};
 

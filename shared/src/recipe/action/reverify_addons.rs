@@ -11,7 +11,7 @@ use crate::quoted::quoted;
 use crate::recipe::breach::{Breach, Life};
 use crate::recipe::fields::{Fields, Wrong};
 use crate::recipe::page::Page;
-use crate::recipe::source::{Files, Need, Reader, Section};
+use crate::recipe::source::reader::{Files, Need, Reader, Section};
 use crate::recipe::{ConsentKind, OnEnd};
 use crate::x509::{Certificate, Purpose};
 

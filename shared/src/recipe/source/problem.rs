@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::kind::SourceProblemKind;
+use crate::recipe::problem_kind::SourceProblemKind;
 
 /// One thing that is wrong with a recipe's source.
 #[derive(Clone, Debug, PartialEq, Eq)]

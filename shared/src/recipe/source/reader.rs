@@ -6,11 +6,11 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use toml_edit::{Item, Table, TableLike, Value};
 
-use super::kind::SourceProblemKind as Kind;
 use super::problem::{Problem, SourceErrors};
 use crate::instant;
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
+use crate::recipe::problem_kind::SourceProblemKind as Kind;
 use crate::sampling::BasisPoints;
 use crate::targeting::Doubt;
 use crate::text::{one_line, several_lines};
@@ -21,6 +21,9 @@ mod words;
 
 /// Where a place in the file is: byte offsets.
 type Span = Option<Range<usize>>;
+
+/// Gives the content of a file beside a recipe by its bare name, or says why it cannot.
+pub(in crate::recipe) type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
 
 /// Whether a key may be left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
