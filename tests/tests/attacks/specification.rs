@@ -121,7 +121,7 @@ fn indefinite_freeze() {
     // A day later, the same files. Silence and staleness undo nothing, and no date disables an add-on.
     let frozen = armed.clone().later(SignedDuration::from_hours(25));
     let met = victim.meets(&frozen);
-    met.ends(0, "stale", &["timestamp: version 3 expired at ", "it must be signed anew"]);
+    met.ends(0, "stale", &["timestamp: version 3 expired at ", "sign it again"]);
     met.recipe(path, "gate-closed", "no valid gates are at hand").recipe(REPAIR, "unchanged", "");
     assert_eq!(victim.held(), before);
 
