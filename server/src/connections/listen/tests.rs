@@ -137,6 +137,7 @@ fn besieged(to: SocketAddr, counts: &ConnectionCounts, head: &str) {
     let flood = Flood::begin(to, counts);
     let most = || flood.seen.most.load(Ordering::SeqCst);
     flood.goes_on(2 * KEPT);
+    wait_for("the flood to have its whole share", || most() >= share);
     assert_eq!(most(), share);
     for time in 1..=20 {
         flood.goes_on(20);
