@@ -163,7 +163,9 @@ proptest! {
             wrap(&inner),
             format!("<b xmlns:em='{EM}' xmlns:e='{EM}' xmlns:x='urn:x'><a{outer}>{inner}</a></b>"),
         ] {
-            if let Some(expected) = as_a_tree(&text) {
+            // Line ends are told apart by no parser (XML 1.0 section 2.11); the tree's forgets one before a reference.
+            let one_line_end = text.replace("\r\n", "\n").replace('\r', "\n");
+            if let Some(expected) = as_a_tree(&one_line_end) {
                 prop_assert_eq!(read(&text).ok(), Some(expected), "{}", text);
             }
         }
