@@ -20,6 +20,10 @@ mod remembered;
 pub use archives::Archives;
 pub use remembered::Settling;
 
+/// Bytes that all inspections running side by side may hold: together with what is idle, the agent stays below 64 MB above idle, also
+/// on machines with many cores.
+pub const MEMORY: u64 = 48 << 20;
+
 /// One add-on after it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {

@@ -13,7 +13,6 @@
 //! | [`refresh`] | drives the trust workflow of `mulberry-shared` over an origin |
 //! | [`apply`] | which steps of a plan hold together with what is there; in memory |
 //! | [`examine`] | looks at add-ons once, judges them as often as needed |
-//! | [`memory`] | the memory that parallel inspections share |
 //! | [`passes`] | verification passes: when one is due, what it makes of each add-on |
 //! | [`state`] | what the agent remembers; its file is the one commit point |
 //! | [`store`] | files that are replaced whole or not at all; the trust files |
@@ -36,7 +35,6 @@ pub mod driver;
 pub mod examine;
 pub mod import;
 pub mod io;
-pub mod memory;
 pub mod passes;
 pub mod ports;
 pub mod projections;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use mulberry_host::memory::Budget;
 use mulberry_shared::answer::Lenient;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::instant;
@@ -20,9 +21,9 @@ use mulberry_shared::xpi::{Inspection, JudgeContext, Policy, SignatureMode, Verd
 use rayon::prelude::*;
 
 use super::Failure;
+use crate::examine;
 use crate::io::addon_file;
 use crate::io::disk::read_file;
-use crate::memory::{Budget, MEMORY};
 
 /// Options of `mulberry-agent verify`. The single options override the policy.
 #[derive(clap::Args, Clone, Debug)]
@@ -128,7 +129,7 @@ struct Tally {
 }
 
 fn verify_all(files: &[PathBuf], context: &JudgeContext<'_>, at: Timestamp, json: bool) -> io::Result<Tally> {
-    let budget = Budget::new(MEMORY);
+    let budget = Budget::new(examine::MEMORY);
     let bar = progress_bar(files.len());
     let mut tally = Tally::default();
     for batch in files.chunks(BATCH) {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mulberry_host::memory::Budget;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::effects::{Admission, Effects, NotAdmitted};
 use mulberry_shared::limits::Limits;
@@ -15,8 +16,7 @@ use mulberry_shared::xpi::{
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::remembered::{Known, REMEMBERED, Remembered, Settling, is_settled};
-use super::{Content, Corpus, Examiner, Reread, Seen, Verdicts};
-use crate::memory::{Budget, MEMORY};
+use super::{Content, Corpus, Examiner, MEMORY, Reread, Seen, Verdicts};
 use crate::ports::{AddonFolder, ListedAddon, OpenAddon, Stamp};
 use crate::stop::Stop;
 

@@ -5,10 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use mulberry_host::memory::Budget;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::xpi::{self, Inspection, Policy, ReadAt};
-
-use crate::memory::Budget;
 
 /// Files up to this size are read at once: one call instead of two for every entry, and no change in between can be seen.
 const WHOLE: u64 = 1 << 20;

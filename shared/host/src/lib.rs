@@ -5,5 +5,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`addons`] | finds the add-ons below a folder |
+//! | [`memory`] | the memory that work running side by side shares |
 
 pub mod addons;
+pub mod memory;

@@ -2,7 +2,6 @@
 //! [`mulberry_shared::preflight`]'s to say.
 
 mod addons;
-mod memory;
 mod print;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use memory::{Budget, MEMORY};
+use mulberry_host::memory::Budget;
 use mulberry_shared::{
     exit::Exit,
     limits::Limits,
@@ -27,6 +26,9 @@ use mulberry_shared::{
 use rayon::prelude::*;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+
+/// Bytes that all inspections together may hold, on however many cores.
+const MEMORY: u64 = 256 << 20;
 
 /// Times in one call: each is one more verdict for each add-on to hold in memory.
 const MAX_TIMES: usize = 16;

@@ -1,8 +1,10 @@
 //! Which add-ons a command line means, and reading one.
 
-use super::memory::Budget;
 use crate::failure::{Failure, FailureKind};
-use mulberry_host::addons::{self, WhyLeftOut};
+use mulberry_host::{
+    addons::{self, WhyLeftOut},
+    memory::Budget,
+};
 use mulberry_shared::{
     limits::Limits,
     preflight::Unread,

@@ -2,10 +2,6 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Bytes that all inspections together may hold: together with what is idle, the agent stays below 64 MB above idle, also
-/// on machines with many cores.
-pub const MEMORY: u64 = 48 << 20;
-
 /// Memory that parallel inspections share: who needs much waits for others to finish.
 #[derive(Debug)]
 pub struct Budget {
