@@ -1,15 +1,12 @@
-//! Small files in the state folder: private, and written whole or not at all.
+//! Small files in the state folder, as [`mulberry_host::files`] reads and writes them: private, with errors that name them.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use mulberry_shared::answer::{self, Existing, Occupied};
-use tempfile::NamedTempFile;
-
-/// How often a lock file may be removed under who takes it. One that goes more often than this is in use.
-const LOCK_TRIES: usize = 16;
+pub use mulberry_host::files::Existing;
+use mulberry_host::files::{self as host, Closed, Occupied, Readers};
+use mulberry_host::lock;
 
 /// A file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +38,11 @@ pub enum FileError {
         limit: u64,
     },
     /// No file can be made in a folder.
-    #[error("the folder {folder} cannot be written to ({why}); name a file elsewhere")]
-    Closed {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        why: io::ErrorKind,
-    },
+    #[error(transparent)]
+    Closed(Closed),
     /// What lies there is not written over.
     #[error(transparent)]
-    Occupied(#[from] Occupied),
+    Occupied(Occupied),
     /// Its content is not what it should be.
     #[error("{path}: {why}")]
     Unreadable {
@@ -62,7 +54,15 @@ pub enum FileError {
 }
 
 impl FileError {
-    fn io(path: &Path, error: io::Error) -> Self {
+    /// What the system or [`mulberry_host::files`] says of `path`.
+    pub fn of(path: &Path, error: io::Error) -> Self {
+        let inner = error.get_ref();
+        if let Some(occupied) = inner.and_then(|inner| inner.downcast_ref::<Occupied>()) {
+            return Self::Occupied(occupied.clone());
+        }
+        if let Some(closed) = inner.and_then(|inner| inner.downcast_ref::<Closed>()) {
+            return Self::Closed(closed.clone());
+        }
         Self::Io { path: path.to_owned(), error }
     }
 
@@ -78,14 +78,9 @@ impl FileError {
 /// # Errors
 /// [`FileError::TooWide`] when it exists and others may enter it.
 pub fn private_folder(folder: &Path) -> Result<(), FileError> {
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(FileError::io(folder, error));
-        }
-        _ => {}
-    }
-    let metadata = fs::metadata(folder).map_err(|error| FileError::io(folder, error))?;
-    refuse_wide(folder, metadata.mode(), "700")
+    let of = |error| FileError::of(folder, error);
+    host::make_private_folder(folder).map_err(of)?;
+    refuse_wide(folder, &fs::metadata(folder).map_err(of)?, "700")
 }
 
 /// Reads a file that only its owner may use (mode 0600 or narrower), at most `limit` bytes.
@@ -93,11 +88,11 @@ pub fn private_folder(folder: &Path) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError`].
 pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let file = File::open(path).map_err(|error| FileError::io(path, error))?;
+    let of = |error| FileError::of(path, error);
+    let file = File::open(path).map_err(of)?;
     // Of the open file, so that no other file can take its place in between.
-    let metadata = file.metadata().map_err(|error| FileError::io(path, error))?;
-    refuse_wide(path, metadata.mode(), "600")?;
-    read_bounded(file, path, limit)
+    refuse_wide(path, &file.metadata().map_err(of)?, "600")?;
+    bounded(path, limit, host::read_open(&file, limit))
 }
 
 /// Reads a file, at most `limit` bytes.
@@ -105,52 +100,22 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// [`FileError`].
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    read_bounded(File::open(path).map_err(|error| FileError::io(path, error))?, path, limit)
+    bounded(path, limit, host::read(path, limit))
 }
 
-/// Writes `bytes` to `path` (mode 0600) so that after a crash there is either the old file or the new one, and the new
-/// one for certain once this returns.
+/// Replaces the file at `path` (mode 0600), whole or not at all; what was written survives a crash once this returns.
 ///
 /// # Errors
 /// [`FileError::Io`]; the old file is then still there, unless only the folder could not be synced.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace(path, bytes, &mut |_| Ok(()))
-}
-
-/// What was done to replace a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Written,
-    FileSynced,
-    Renamed,
-    FolderSynced,
-}
-
-/// `after` is told of every step when it was made, and can let the whole fail there.
-fn replace(
-    path: &Path,
-    bytes: &[u8],
-    after: &mut dyn FnMut(Step) -> io::Result<()>,
-) -> Result<(), FileError> {
-    let io = |error| FileError::io(path, error);
-    let folder = folder_of(path);
-    let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(io)?;
-    temporary.write_all(bytes).and_then(|()| after(Step::Written)).map_err(io)?;
-    temporary.as_file().sync_all().and_then(|()| after(Step::FileSynced)).map_err(io)?;
-    temporary.persist(path).map_err(|error| FileError::io(path, error.error))?;
-    after(Step::Renamed).map_err(io)?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .and_then(|()| after(Step::FolderSynced))
-        .map_err(io)
+    host::replace(path, bytes, Readers::Owner).map_err(|error| FileError::of(path, error))
 }
 
 /// A file that a command was told to write (mode 0600): made beside its place, and moved there when it is whole.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
-    existing: Existing,
-    temporary: NamedTempFile,
+    file: host::NewFile,
 }
 
 impl NewFile {
@@ -159,15 +124,9 @@ impl NewFile {
     /// # Errors
     /// [`FileError::Occupied`] when something lies there that may not be replaced; [`FileError::Closed`]; [`FileError::Io`].
     pub fn create(path: &Path, existing: Existing) -> Result<Self, FileError> {
-        let found = match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            other => Some(other.map_err(|error| FileError::io(path, error))?),
-        };
-        answer::may_write(path, found.as_ref(), existing)?;
-        let folder = folder_of(path);
-        let closed = |error: io::Error| FileError::Closed { folder: folder.to_owned(), why: error.kind() };
-        let temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(closed)?;
-        Ok(Self { path: path.to_owned(), existing, temporary })
+        let file = host::NewFile::create(path, Readers::Owner, existing);
+        let file = file.map_err(|error| FileError::of(path, error))?;
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Makes what was written durable, and moves it to its place.
@@ -175,32 +134,18 @@ impl NewFile {
     /// # Errors
     /// [`FileError`]; the place is then as it was, unless only the folder could not be synced.
     pub fn place(self) -> Result<(), FileError> {
-        let io = |error| FileError::io(&self.path, error);
-        self.temporary.as_file().sync_all().map_err(io)?;
-        let placed = match self.existing {
-            Existing::Refuse => self.temporary.persist_noclobber(&self.path),
-            Existing::Replace => self.temporary.persist(&self.path),
-        };
-        placed.map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => Occupied::File(self.path.clone()).into(),
-            _ => FileError::io(&self.path, error.error),
-        })?;
-        File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all()).map_err(io)
+        self.file.place().map_err(|error| FileError::of(&self.path, error))
     }
 }
 
-impl io::Write for NewFile {
+impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temporary.write(bytes)
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.temporary.flush()
+        self.file.flush()
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Takes the lock file `path`, held until the returned file is dropped; `None` when another process holds it.
@@ -208,67 +153,27 @@ fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// [`FileError::Io`].
 pub fn lock(path: &Path) -> Result<Option<File>, FileError> {
-    lock_after(path, &mut || ())
+    lock::take(path).map_err(|error| FileError::of(path, error))
 }
 
-/// `opened` is told when the file was opened and not yet locked.
-fn lock_after(path: &Path, opened: &mut dyn FnMut()) -> Result<Option<File>, FileError> {
-    let io = |error| FileError::io(path, error);
-    for _ in 0..LOCK_TRIES {
-        let file =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(io)?;
-        opened();
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(error)) => return Err(io(error)),
-        }
-        // A lock on a file that was removed since it was opened keeps out nobody.
-        if names(path, &file).map_err(io)? {
-            return Ok(Some(file));
-        }
+fn bounded(path: &Path, limit: u64, read: io::Result<Vec<u8>>) -> Result<Vec<u8>, FileError> {
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => FileError::TooLarge { path: path.to_owned(), limit },
+        _ => FileError::of(path, error),
+    })
+}
+
+fn refuse_wide(path: &Path, metadata: &Metadata, wanted: &'static str) -> Result<(), FileError> {
+    match host::open_to_others(metadata) {
+        None => Ok(()),
+        Some(mode) => Err(FileError::TooWide { path: path.to_owned(), mode, wanted }),
     }
-    Ok(None)
-}
-
-/// Removes the lock file `path` while `held`, its lock, is still held: whoever took it in between would lose it.
-///
-/// # Errors
-/// [`FileError::Io`].
-pub fn remove_lock(path: &Path, held: &File) -> Result<(), FileError> {
-    let io = |error| FileError::io(path, error);
-    if names(path, held).map_err(io)? { fs::remove_file(path).map_err(io) } else { Ok(()) }
-}
-
-/// Whether the open `file` is the one at `path`.
-fn names(path: &Path, file: &File) -> io::Result<bool> {
-    let own = file.metadata()?;
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        found => found.map(|found| (found.dev(), found.ino()) == (own.dev(), own.ino())),
-    }
-}
-
-fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FileError::io(path, error))?;
-    if bytes.len() as u64 > limit {
-        return Err(FileError::TooLarge { path: path.to_owned(), limit });
-    }
-    Ok(bytes)
-}
-
-fn refuse_wide(path: &Path, mode: u32, wanted: &'static str) -> Result<(), FileError> {
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    Err(FileError::TooWide { path: path.to_owned(), mode: mode & 0o7777, wanted })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     #[test]
     fn private_files_are_written_private_and_refused_when_wider() {
@@ -282,29 +187,6 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read_private(&path, 3), Err(FileError::TooWide { mode: 0o640, .. })));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn content_is_synced_before_the_name_and_a_failing_step_leaves_the_old_file_or_the_new() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("edition");
-        let steps = [Step::Written, Step::FileSynced, Step::Renamed, Step::FolderSynced];
-        for (n, last) in steps.into_iter().enumerate() {
-            write_private(&path, b"old").unwrap();
-            let (mut made, mut found) = (Vec::new(), Vec::new());
-            let result = replace(&path, b"new", &mut |step| {
-                made.push(step);
-                found.push(read_private(&path, 3).unwrap());
-                if step == last { Err(io::Error::other("told to")) } else { Ok(()) }
-            });
-            assert!(result.is_err());
-            assert_eq!(made, steps[..=n]);
-            for (step, found) in made.iter().zip(found) {
-                let renamed = matches!(step, Step::Renamed | Step::FolderSynced);
-                assert_eq!(found, if renamed { b"new" } else { b"old" }, "{step:?}");
-            }
-            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left lying about");
-        }
     }
 
     #[test]
@@ -323,38 +205,5 @@ mod tests {
         // Permissions do not stop root; there, root may make no files either.
         let refused = NewFile::create(Path::new("/sys/export"), Existing::Refuse).unwrap_err().to_string();
         assert!(refused.starts_with("the folder /sys cannot be written to ("), "{refused}");
-    }
-
-    #[test]
-    fn a_lock_is_held_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let held = lock(&path).unwrap();
-        assert!(held.is_some());
-        assert!(lock(&path).unwrap().is_none());
-        drop(held);
-        assert!(lock(&path).unwrap().is_some());
-    }
-
-    #[test]
-    fn a_lock_file_that_is_removed_never_gives_two_holders() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let mut first = lock(&path).unwrap();
-        // The second has opened it when the first removes it and goes.
-        let second = lock_after(&path, &mut || {
-            if let Some(held) = first.take() {
-                remove_lock(&path, &held).unwrap();
-                assert!(!path.exists());
-            }
-        });
-        let second = second.unwrap().unwrap();
-        assert!(lock(&path).unwrap().is_none(), "what the second holds is the lock");
-        // Nor is it another's lock that goes.
-        let stale = File::create(folder.path().join("other")).unwrap();
-        remove_lock(&path, &stale).unwrap();
-        assert!(path.exists());
-        remove_lock(&path, &second).unwrap();
-        assert!(!path.exists());
     }
 }

@@ -1,11 +1,8 @@
-//! Where answers go: the rules of all binaries for standard output and for files that a command is told to write.
+//! Where answers go: the rules of all binaries for standard output.
 //!
-//! Opens nothing: the caller hands in the stream, or what it found at the place.
+//! Opens nothing: the caller hands in the stream.
 
-use std::fs::Metadata;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
 
 use crate::text::shows;
 
@@ -66,61 +63,6 @@ impl<W: Write> Write for Lenient<W> {
             other => other,
         }
     }
-}
-
-/// What becomes of a file that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// It stays, and nothing is written.
-    Refuse,
-    /// It is replaced, if it is a regular file.
-    Replace,
-}
-
-impl Existing {
-    /// What `--replace` means.
-    #[must_use]
-    pub fn of_flag(replace: bool) -> Self {
-        if replace { Self::Replace } else { Self::Refuse }
-    }
-}
-
-/// What lies at a place is not written over.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Occupied {
-    /// A file, and nobody said that it may be replaced.
-    #[error("{0} exists; name another file, or say --replace to write over it")]
-    File(PathBuf),
-    /// Something that no answer may replace: a folder, a link, a pipe, a device.
-    #[error("{path} is {what} and is left as it is; name a regular file, or one that does not exist yet")]
-    Other {
-        /// Where.
-        path: PathBuf,
-        /// What lies there.
-        what: &'static str,
-    },
-}
-
-/// Whether a file may be written to `path`, where the system found `found` (without following a link).
-///
-/// # Errors
-/// [`Occupied`]; nothing but a regular file is ever replaced.
-pub fn may_write(path: &Path, found: Option<&Metadata>, existing: Existing) -> Result<(), Occupied> {
-    let Some(kind) = found.map(Metadata::file_type) else { return Ok(()) };
-    if kind.is_file() {
-        return match existing {
-            Existing::Replace => Ok(()),
-            Existing::Refuse => Err(Occupied::File(path.to_owned())),
-        };
-    }
-    let what = match kind {
-        kind if kind.is_dir() => "a folder",
-        kind if kind.is_symlink() => "a symbolic link",
-        kind if kind.is_fifo() => "a pipe",
-        kind if kind.is_socket() => "a socket",
-        _ => "a device",
-    };
-    Err(Occupied::Other { path: path.to_owned(), what })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mulberry_host::files;
 use mulberry_shared::answer::plain;
 use mulberry_shared::bundle::{Bundle, BundleError, Unfit};
 use mulberry_shared::edition::{OnlineRole, Waiver};
@@ -13,7 +14,6 @@ use super::{Failure, OutputArgs, show};
 use crate::config::Layer;
 use crate::import::{Import, ImportError};
 use crate::io::clock::SystemClock;
-use crate::io::disk::read_file;
 use crate::io::lock::{Lock, NotLocked};
 use crate::stop;
 use crate::wiring::Parts;
@@ -62,7 +62,7 @@ pub fn run(args: Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Fai
     let shown = plain(&args.file.display().to_string());
     let named = |exit, problem: String| Failure { exit, sentence: format!("{shown}: {problem}") };
     let ceiling = u64::try_from(limits.bundle.bytes).unwrap_or(u64::MAX);
-    let bytes = read_file(&args.file, ceiling).map_err(|error| named(Exit::Usage, error.to_string()))?;
+    let bytes = files::read(&args.file, ceiling).map_err(|error| named(Exit::Usage, error.to_string()))?;
     let bundle = Bundle::read(&bytes, &limits.bundle)
         .map_err(|error| named(exit_of(&error), format!("{error}. Nothing was changed")))?;
     drop(bytes);

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use mulberry_host::files;
 use mulberry_shared::edition::TrustState;
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use super::settings::{self, StateArg};
 use super::{Failure, OutputArgs, show};
 use crate::config::{self, Layer};
-use crate::io::disk::{StateFolder, read_file};
+use crate::io::disk::StateFolder;
 use crate::io::hook::missing_interpreter;
 use crate::io::lock::{LOCK, Lock};
 use crate::io::machine;
@@ -95,7 +96,7 @@ pub fn run(args: &Args, now: Timestamp, limits: &Limits) -> Result<Exit, Failure
     let here = std::env::current_dir().map_err(Failure::usage)?;
     let given = args.settings.clone().relative_to(&here);
     let checked = settings::check(given.clone())?;
-    let root = read_file(&args.trust, limits.trust.root_bytes)
+    let root = files::read(&args.trust, limits.trust.root_bytes)
         .map_err(|error| Failure::usage(format!("root {}: {error}", args.trust.display())))?;
     let pinned = TrustState::pinned(&root, limits).map_err(|error| Failure {
         exit: Exit::TrustRefused,

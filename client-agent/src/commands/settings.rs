@@ -5,12 +5,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use mulberry_host::files;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::x509::{AnchorFile, Anchors, Certificate, CertificateErrorKind, Purpose};
 
 use super::Failure;
 use crate::config::{self, BadSetting, Config, Layer, Origin, validate};
-use crate::io::disk::{StateFolder, read_file};
+use crate::io::disk::StateFolder;
 use crate::io::http::proxy_for;
 use crate::io::machine;
 use crate::io::tls::{Tls, parse_roots};
@@ -176,7 +177,7 @@ pub fn tls(config: &Config, limits: &Limits) -> Result<Tls, Failure> {
         let named = |problem: &dyn std::fmt::Display| {
             Failure::usage(format!("extra root {}: {problem}", file.display()))
         };
-        let bytes = read_file(file, ANCHOR_BYTES).map_err(|error| named(&error))?;
+        let bytes = files::read(file, ANCHOR_BYTES).map_err(|error| named(&error))?;
         roots.extend(parse_roots(&bytes, &limits.x509).map_err(|error| named(&error))?);
     }
     Tls::new(config.tls, roots).map_err(Failure::usage)
@@ -221,7 +222,7 @@ fn without_others(file: &Path, found: AnchorFile) -> Vec<Certificate> {
 }
 
 fn anchor_bytes(file: &Path) -> Result<Vec<u8>, Failure> {
-    read_file(file, ANCHOR_BYTES).map_err(|error| anchor_problem(file, &error))
+    files::read(file, ANCHOR_BYTES).map_err(|error| anchor_problem(file, &error))
 }
 
 fn anchor_problem(file: &Path, problem: &dyn std::fmt::Display) -> Failure {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mulberry_host::files;
 use mulberry_shared::answer::plain;
 use mulberry_shared::edition::TrustState;
 use mulberry_shared::exit::Exit;
@@ -15,7 +16,6 @@ use serde::Serialize;
 use super::{Failure, Output, OutputArgs, show};
 use crate::config::{Origin, TlsDates, parse_origin};
 use crate::io::clock::SystemClock;
-use crate::io::disk::read_file;
 use crate::io::http::HttpOrigin;
 use crate::io::lock::Lock;
 use crate::io::mirror::Mirror;
@@ -125,7 +125,7 @@ pub fn run(args: &Args, clock: &SystemClock, limits: &Limits) -> Result<Exit, Fa
 }
 
 fn init(folder: &Folder, root: &Path, limits: &Limits) -> Result<Report, Failure> {
-    let bytes = read_file(root, limits.trust.root_bytes).map_err(|error| at(root, &error))?;
+    let bytes = files::read(root, limits.trust.root_bytes).map_err(|error| at(root, &error))?;
     let trusted = TrustState::pinned(&bytes, limits).map_err(no)?;
     let name = location::kept("root");
     if folder.read(&name, limits.trust.root_bytes).is_some_and(|present| present != bytes) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use mulberry_host::files;
 use mulberry_host::memory::Budget;
 use mulberry_shared::answer::Lenient;
 use mulberry_shared::exit::Exit;
@@ -23,7 +24,6 @@ use rayon::prelude::*;
 use super::Failure;
 use crate::examine;
 use crate::io::addon_file;
-use crate::io::disk::read_file;
 
 /// Options of `mulberry-agent verify`. The single options override the policy.
 #[derive(clap::Args, Clone, Debug)]
@@ -203,7 +203,7 @@ fn certificates(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Certificate>, 
 
 fn read<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, CertificateError>) -> Result<T, String> {
     let problem = |what: &dyn std::fmt::Display| format!("{}: {what}", print::shown(path));
-    let bytes = read_file(path, CERTIFICATE_FILE).map_err(|error| problem(&error))?;
+    let bytes = files::read(path, CERTIFICATE_FILE).map_err(|error| problem(&error))?;
     parse(&bytes).map_err(|error| problem(&error))
 }
 

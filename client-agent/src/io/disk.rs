@@ -1,9 +1,11 @@
 //! The state folder on a real file system.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use mulberry_host::files::{self, Readers};
 
 use crate::ports::Disk;
 
@@ -23,15 +25,9 @@ impl StateFolder {
         if !metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a folder"));
         }
-        if metadata.mode() & 0o077 != 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!(
-                    "others may enter it (mode {:o}); run: chmod 0700 {}",
-                    metadata.mode() & 0o7777,
-                    root.display()
-                ),
-            ));
+        if let Some(mode) = files::open_to_others(&metadata) {
+            let sentence = format!("others may enter it (mode {mode:o}); run: chmod 0700 {}", root.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, sentence));
         }
         Ok(Self { root: root.to_path_buf() })
     }
@@ -69,12 +65,10 @@ impl StateFolder {
 
 impl Disk for StateFolder {
     fn read(&self, path: &str, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(self.at(path)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        read_bounded(file, max_bytes).map(Some)
+        match files::read(&self.at(path), max_bytes) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -96,28 +90,25 @@ impl Disk for StateFolder {
     }
 
     fn make_folder(&self, folder: &str) -> io::Result<()> {
-        match DirBuilder::new().mode(0o700).create(self.at(folder)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        }
+        files::make_private_folder(&self.at(folder))
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.at(path))?;
-        file.write_all(bytes)
+        files::write_in_place(&self.at(path), bytes, Readers::Owner)
     }
 
     fn sync_file(&self, path: &str) -> io::Result<()> {
-        File::open(self.at(path))?.sync_all()
+        files::sync(&self.at(path))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.at(from), self.at(to)).map_err(|error| not_replaced(&self.at(to), &error))
+        let to = self.at(to);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", to.display()));
+        files::rename(&self.at(from), &to).map_err(named)
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        File::open(self.at(folder))?.sync_all()
+        files::sync(&self.at(folder))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
@@ -128,44 +119,10 @@ impl Disk for StateFolder {
     }
 }
 
-/// Why a file could not take the place of the old one, with its name and what to do.
-fn not_replaced(path: &Path, error: &io::Error) -> io::Error {
-    let remedy = match error.kind() {
-        // Linux says so of a file that something is mounted on.
-        io::ErrorKind::ResourceBusy => {
-            "; it seems to be mounted by itself, as a container's bind mount of one file is: mount its folder instead"
-        }
-        io::ErrorKind::CrossesDevices => {
-            "; its folder is on another file system than the rest: mount the state folder whole"
-        }
-        _ => "",
-    };
-    io::Error::new(error.kind(), format!("{}: {error}{remedy}", path.display()))
-}
-
-/// Reads a file given by a person, at most `max_bytes` of it.
-///
-/// # Errors
-/// It cannot be read, or is longer.
-pub fn read_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
-    read_bounded(File::open(path)?, max_bytes)
-}
-
-fn read_bounded(file: File, max_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("longer than the {max_bytes} bytes it may have"),
-        ));
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn made_for_its_owner_alone_and_refused_when_wider() {
@@ -184,13 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_replaced_is_named_with_what_to_do() {
-        let busy = io::Error::from_raw_os_error(nix::errno::Errno::EBUSY as i32);
-        let sentence = not_replaced(Path::new("/state/addons.json"), &busy).to_string();
-        assert!(
-            sentence.contains("/state/addons.json: ") && sentence.contains("mount its folder instead"),
-            "{sentence}"
-        );
+    fn a_file_that_cannot_be_replaced_is_named() {
         let parent = tempfile::tempdir().unwrap();
         let disk = StateFolder::create(&parent.path().join("s")).unwrap();
         disk.write("next", b"1").unwrap();

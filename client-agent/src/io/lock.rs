@@ -1,9 +1,10 @@
 //! One writer at a time in a state folder. Readers need no lock: what they read is swapped atomically.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use mulberry_host::lock;
 
 /// The name of the lock file.
 pub const LOCK: &str = "lock";
@@ -37,15 +38,10 @@ impl Lock {
     /// Another process holds it, or the file cannot be opened.
     pub fn take(folder: &Path) -> Result<Self, NotLocked> {
         let path = folder.join(LOCK);
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) => return Err(NotLocked::Io { path, error }),
-        };
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(NotLocked::Held),
-            Err(TryLockError::Error(error)) => Err(NotLocked::Io { path, error }),
+        match lock::take(&path) {
+            Ok(Some(file)) => Ok(Self { _file: file }),
+            Ok(None) => Err(NotLocked::Held),
+            Err(error) => Err(NotLocked::Io { path, error }),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The two folders of the generic TUF client: metadata by unversioned names, and downloaded files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tempfile::NamedTempFile;
-
-use super::disk::read_file;
+use mulberry_host::files::{self, Readers};
 
 /// A folder whose files are replaced whole or not at all. Names are single path segments: whoever names files after what a
 /// repository says encodes them before.
@@ -34,7 +32,7 @@ impl Folder {
     /// A file; `None` where there is none, or it is longer, or cannot be read: then it counts for nothing.
     #[must_use]
     pub fn read(&self, name: &str, max_bytes: u64) -> Option<Vec<u8>> {
-        read_file(&self.0.join(name), max_bytes).ok()
+        files::read(&self.0.join(name), max_bytes).ok()
     }
 
     /// Replaces a file durably.
@@ -42,11 +40,7 @@ impl Folder {
     /// # Errors
     /// Whatever the file system reports; what was there is still there then.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut next = NamedTempFile::new_in(&self.0)?;
-        next.write_all(bytes)?;
-        next.as_file().sync_all()?;
-        next.persist(self.0.join(name)).map_err(|error| error.error)?;
-        File::open(&self.0)?.sync_all()
+        files::replace(&self.0.join(name), bytes, Readers::Owner)
     }
 
     /// Removes a file; one that is not there is fine.

@@ -4,8 +4,9 @@
 //! passes, whatever was edited since: a change that nothing has looked at mends nothing. It proves nothing to anybody who does
 //! not trust the folder it lies in.
 
-use crate::{files, output};
+use crate::output;
 use jiff::Timestamp;
+use mulberry_host::files::{self, Readers};
 use mulberry_shared::{
     digest::Sha256Digest,
     json,
@@ -15,8 +16,7 @@ use mulberry_shared::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -105,20 +105,13 @@ pub fn write(recipe_file: &Path, report: &Report, now: Timestamp) -> io::Result<
         unread: count(report.unread.len()),
         times: times.collect(),
     };
-    let path = path(recipe_file);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o644))
-        .prefix(FILE_NAME)
-        .tempfile_in(folder)?;
-    file.write_all(serde_json::to_string_pretty(&record)?.as_bytes())?;
-    file.persist(&path).map(drop).map_err(|error| error.error)
+    files::replace(&path(recipe_file), serde_json::to_string_pretty(&record)?.as_bytes(), Readers::All)
 }
 
 /// The last preflight of this recipe. Whatever cannot be read, is of a newer format or of another recipe, counts as none.
 #[must_use]
 pub fn last(recipe_file: &Path, recipe: &Recipe, limits: &Limits) -> Last {
-    let Ok(bytes) = files::read_bounded(&path(recipe_file), MAX_BYTES) else { return Last::None };
+    let Ok(bytes) = files::read(&path(recipe_file), MAX_BYTES) else { return Last::None };
     match json::decode::<Record>(&bytes, &limits.json) {
         Ok(record) if record.format > FORMAT => Last::None,
         Ok(record) if record.slug.as_ref().is_some_and(|slug| *slug != recipe.slug) => Last::None,

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
-use mulberry_shared::answer::Existing;
 use mulberry_shared::ceremony::public::PublicKeys;
 use serde_json::json;
 
 use super::{CommandError, Layout, answer};
 use crate::config::KeysNewArgs;
-use crate::files::{FileError, NewFile};
+use crate::files::{Existing, FileError, NewFile};
 use crate::keys::KeyFolder;
 
 /// Makes them, or finds those that wait, and tells their public halves. The server may be running.

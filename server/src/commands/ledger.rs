@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use mulberry_shared::answer::{Existing, Lenient, Unwritten};
+use mulberry_shared::answer::{Lenient, Unwritten};
 use mulberry_shared::exit::Exit;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use super::{CommandError, Layout, answer};
 use crate::config::ExportArgs;
 use crate::export::socket;
 use crate::export::source::Exporter;
-use crate::files::{self, FileError, NewFile};
+use crate::files::{self, Existing, FileError, NewFile};
 use crate::ledger::{Ledger, LedgerError};
 use crate::store::sled::SledStore;
 use mulberry_shared::ledger::chain::BrokenChain;
@@ -73,7 +73,7 @@ pub async fn export(args: &ExportArgs) -> Result<(), CommandError> {
         |error: std::io::Error| CommandError::failed(format!("{} cannot be written: {error}", out.display()));
     let cannot_file = |error: FileError| match error {
         FileError::Io { error, .. } => cannot(error),
-        closed @ FileError::Closed { .. } => CommandError::failed(closed.to_string()),
+        closed @ FileError::Closed(_) => CommandError::failed(closed.to_string()),
         other => other.into(),
     };
     let mut file = NewFile::create(out, Existing::of_flag(args.replace)).map_err(cannot_file)?;

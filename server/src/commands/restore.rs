@@ -55,7 +55,7 @@ pub(super) async fn make(
     };
     if restored.is_err() {
         // As it was. That something cannot be removed is less than what went wrong before.
-        let _ = files::remove_lock(&layout.lock(), &lock);
+        let _ = mulberry_host::lock::remove(&layout.lock(), &lock);
         if existed == Existed::No {
             let _ = std::fs::remove_dir(target);
         }

@@ -6,14 +6,13 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
-use mulberry_shared::answer::Existing;
 use mulberry_shared::operators::Scope;
 use serde_json::json;
 
 use super::{CommandError, Layout, answer};
 use crate::clock::Clock;
 use crate::config::{TokenAddArgs, TokenCommand};
-use crate::files::{FileError, NewFile};
+use crate::files::{Existing, FileError, NewFile};
 use crate::tokens::{self, HandOver, Token, TokenError, Tokens};
 
 /// Runs a `token` command. Needs no lock of the server: it sees the change at the next request.

@@ -5,7 +5,11 @@
 //! | module | what |
 //! |---|---|
 //! | [`addons`] | finds the add-ons below a folder |
+//! | [`files`] | bounded reading, private modes, and writing that no crash leaves half done |
+//! | [`lock`] | at most one process works in a folder |
 //! | [`memory`] | the memory that work running side by side shares |
 
 pub mod addons;
+pub mod files;
+pub mod lock;
 pub mod memory;
