@@ -1,10 +1,10 @@
 //! A run in words and as JSON.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use mulberry_host::table::{self, Width};
 use mulberry_shared::answer::plain;
 use mulberry_shared::clock::{self, ClockStanding};
 use mulberry_shared::edition::Edition;
@@ -326,20 +326,8 @@ pub fn origins_table(origins: &[OriginNote]) -> String {
 /// A plain table that fits the terminal.
 #[must_use]
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
-    for row in rows {
-        table.add_row(row.map(|cell| plain(&cell)));
-    }
-    let mut text = String::new();
-    for line in table.to_string().lines() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
+    let rows = rows.into_iter().map(|row| row.map(|cell| plain(&cell)));
+    format!("{}\n", table::plain(header, rows, Width::Terminal))
 }
 
 fn some_of(list: &[String]) -> String {

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use clap::ArgMatches;
-use clap::parser::ValueSource;
+use mulberry_host::settings::{self as host, Said, Setting, Source};
 use mulberry_shared::exit::Exit;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::targeting::KnownWords;
@@ -109,18 +108,19 @@ fn report(
     };
     let text = settings::text(&folder, folder.root())?;
     let document = Document::parse(text.as_str()).map_err(Failure::usage)?;
-    let said_by_file = path.display().to_string();
     let state = folder.root().display().to_string();
     let below = |key: &str| {
         if let Some(value) = in_file(document.as_table(), key) {
-            return (Some(value), said_by_file.clone());
+            return (Some(value), Source::File(path.clone()));
         }
         match (key, machine::locale()) {
-            ("state", _) => (Some(state.clone()), "default".to_owned()),
-            ("locale", Some(locale)) => (Some(locale), "LC_ALL, LC_MESSAGES or LANG".to_owned()),
+            ("state", _) => (Some(state.clone()), Source::Default),
+            ("locale", Some(locale)) => {
+                (Some(locale), Source::Environment("LC_ALL, LC_MESSAGES or LANG".to_owned()))
+            }
             _ => match config::default_of(key) {
-                Some(value) => (Some(value), "default".to_owned()),
-                None => (None, "nobody".to_owned()),
+                Some(value) => (Some(value), Source::Default),
+                None => (None, Source::Nobody),
             },
         }
     };
@@ -128,7 +128,7 @@ fn report(
         Some(_) => line,
         None => {
             let (value, source) = below(&line.key);
-            Line { value, source, ..line }
+            Line { value, source: source.to_string(), ..line }
         }
     });
     let entry = |mut line: Line| {
@@ -142,33 +142,13 @@ fn report(
 }
 
 /// What the command line and the environment say; a line without value where they are silent.
-fn said(mut cli: clap::Command, words: impl IntoIterator<Item = OsString>) -> Result<Vec<Line>, Failure> {
-    cli.build();
-    let no = || Failure::usage("not a `config show`");
-    let show = |command: &clap::Command| command.find_subcommand("config")?.find_subcommand("show").cloned();
-    let options = show(&cli).ok_or_else(no)?;
-    let matches = cli.try_get_matches_from(words).map_err(Failure::usage)?;
-    let matches: &ArgMatches = matches
-        .subcommand_matches("config")
-        .and_then(|config| config.subcommand_matches("show"))
-        .ok_or_else(no)?;
-    let mut lines = Vec::new();
-    for option in options.get_arguments().filter(|option| option.get_action().takes_values()) {
-        let id = option.get_id().as_str();
-        let source = match (matches.value_source(id), option.get_env()) {
-            (Some(ValueSource::CommandLine), _) => "command line".to_owned(),
-            (Some(ValueSource::EnvVariable), Some(name)) => name.to_string_lossy().into_owned(),
-            (Some(_), _) => "default".to_owned(),
-            (None, _) => "nobody".to_owned(),
-        };
-        let values = matches.get_raw(id).map(|values| {
-            values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(", ")
-        });
+fn said(cli: clap::Command, words: impl IntoIterator<Item = OsString>) -> Result<Vec<Line>, Failure> {
+    let line = |Said { id, setting: Setting { value, source }, .. }| {
         // The state folder's field has another name than its option.
-        let key = if id == "folder" { "state" } else { id };
-        lines.push(Line { key: key.to_owned(), value: values, source, problem: None, warning: None });
-    }
-    Ok(lines)
+        let key = if id == "folder" { "state".to_owned() } else { id };
+        Line { key, value, source: source.to_string(), problem: None, warning: None }
+    };
+    Ok(host::said(cli, words).map_err(Failure::usage)?.into_iter().map(line).collect())
 }
 
 /// What `agent.toml` says under a key, at its top or in one of its tables.

@@ -4,11 +4,9 @@
 //! Flags over `MULBERRYCTL_*` over `mulberryctl.toml` over defaults. Paths in the file are relative to the file.
 
 use crate::failure::{Failure, FailureKind};
+pub use mulberry_host::settings::{Setting, Source};
 use mulberry_shared::{nearest::nearest, targeting::KnownWords};
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The file that is looked for.
 pub const FILE_NAME: &str = "mulberryctl.toml";
@@ -34,39 +32,6 @@ pub struct RawConfig {
     pub token_file: Option<String>,
     /// The fleet's update channels.
     pub channels: Option<Vec<String>>,
-}
-
-/// Where a value came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A command line option.
-    Flag,
-    /// An environment variable.
-    Environment(&'static str),
-    /// A configuration file.
-    File(PathBuf),
-    /// Nobody said anything.
-    Default,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => f.write_str("command line"),
-            Self::Environment(name) => f.write_str(name),
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// A merged value and its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting<T> {
-    /// The value.
-    pub value: T,
-    /// Who said so.
-    pub source: Source,
 }
 
 /// What the command line said; `None` where it was silent.
@@ -138,13 +103,18 @@ impl Settings {
 
         let text = |flag: &Option<String>, name, raw: Option<String>| -> Option<Setting<String>> {
             let flag = flag.clone().map(|value| Setting { value, source: Source::Flag });
-            flag.or_else(|| env(name).map(|value| Setting { value, source: Source::Environment(name) }))
-                .or_else(|| raw.map(|value| Setting { value, source: file() }))
+            flag.or_else(|| {
+                env(name).map(|value| Setting { value, source: Source::Environment(name.to_owned()) })
+            })
+            .or_else(|| raw.map(|value| Setting { value, source: file() }))
         };
         let place = |flag: &Option<PathBuf>, name, raw: Option<String>| -> Option<Setting<PathBuf>> {
             let flag = flag.clone().map(|value| Setting { value, source: Source::Flag });
             flag.or_else(|| {
-                env(name).map(|value| Setting { value: value.into(), source: Source::Environment(name) })
+                env(name).map(|value| Setting {
+                    value: value.into(),
+                    source: Source::Environment(name.to_owned()),
+                })
             })
             .or_else(|| raw.map(|value| Setting { value: beside(value), source: file() }))
         };

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::parser::ValueSource;
-use clap::{Command, CommandFactory as _};
+use clap::CommandFactory as _;
+use mulberry_host::settings::{self, Said};
+use mulberry_host::table::{self, Width};
 use serde_json::{Map, Value, json};
 
 use super::{CommandError, answer};
@@ -28,46 +29,21 @@ pub fn config_show(words: impl IntoIterator<Item = OsString>, json: bool) -> Res
         let entry = |line: Line| (line.key, json!({"value": line.value, "source": line.source}));
         format!("{}\n", Value::Object(lines.into_iter().map(entry).collect::<Map<_, _>>()))
     } else {
-        let shown = |line: &Line| line.value.clone().unwrap_or_else(|| "-".into());
-        let key_width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);
-        let value_width = lines.iter().map(|line| shown(line).len()).max().unwrap_or(0);
-        let row = |key: &str, value: &str, source: &str| {
-            format!("{key:key_width$}  {value:value_width$}  {source}\n")
-        };
-        let rows = lines.iter().map(|line| row(&line.key, &shown(line), &line.source));
-        std::iter::once(row("KEY", "VALUE", "SAID BY")).chain(rows).collect()
+        let rows =
+            lines.into_iter().map(|line| [line.key, line.value.unwrap_or_else(|| "-".into()), line.source]);
+        format!("{}\n", table::plain(["KEY", "VALUE", "SAID BY"], rows, Width::Content))
     };
     answer(&text)
 }
 
-/// Clap knows where each value came from, so an option that is added is shown without a line here.
 fn lines(words: impl IntoIterator<Item = OsString>) -> Result<Vec<Line>, CommandError> {
-    let mut cli = Cli::command();
-    cli.build();
-    let no = || CommandError::usage("not a `config show`");
-    let show = |command: &Command| command.find_subcommand("config")?.find_subcommand("show").cloned();
-    let options = show(&cli).ok_or_else(no)?;
-    let matches = cli.try_get_matches_from(words).map_err(|error| CommandError::usage(error.to_string()))?;
-    let matches = matches
-        .subcommand_matches("config")
-        .and_then(|config| config.subcommand_matches("show"))
-        .ok_or_else(no)?;
-    let mut lines = Vec::new();
-    for option in options.get_arguments() {
-        let (Some(long), true) = (option.get_long(), option.get_action().takes_values()) else { continue };
-        let id = option.get_id().as_str();
-        let values = matches.get_raw(id).map(|values| {
-            values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(", ")
-        });
-        let source = match (matches.value_source(id), option.get_env()) {
-            (Some(ValueSource::CommandLine), _) => "command line".to_owned(),
-            (Some(ValueSource::EnvVariable), Some(name)) => name.to_string_lossy().into_owned(),
-            (Some(_), _) => "default".to_owned(),
-            (None, _) => "nobody".to_owned(),
-        };
-        lines.push(Line { key: long.replace('-', "_"), value: values, source });
-    }
-    Ok(lines)
+    let all =
+        settings::said(Cli::command(), words).map_err(|error| CommandError::usage(error.to_string()))?;
+    let line = |Said { long, setting, .. }| {
+        let long: String = long?;
+        Some(Line { key: long.replace('-', "_"), value: setting.value, source: setting.source.to_string() })
+    };
+    Ok(all.into_iter().filter_map(line).collect())
 }
 
 #[cfg(test)]

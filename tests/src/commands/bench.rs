@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use comfy_table::{CellAlignment, Table, presets};
+use mulberry_host::table::markdown;
 use mulberry_shared::exit::Exit;
 use serde::Serialize;
 
@@ -233,11 +233,8 @@ impl Report {
                 of.known_agent, of.new_agent
             );
         }
-        let mut table = Table::new();
-        table.load_preset(presets::ASCII_MARKDOWN);
-        table.set_header(["ratio", "must be", "is", "by CPU time", "lowest", "highest", ""]);
-        for ratio in self.ratios() {
-            table.add_row([
+        let rows = self.ratios().map(|ratio| {
+            [
                 ratio.name.to_owned(),
                 match ratio.bound {
                     Bound::AtMost(most) => format!("at most {most}"),
@@ -248,11 +245,10 @@ impl Report {
                 format!("{:.3}", ratio.lowest),
                 format!("{:.3}", ratio.highest),
                 if ratio.holds { "holds".to_owned() } else { "DOES NOT HOLD".to_owned() },
-            ]);
-        }
-        for column in table.column_iter_mut().skip(2).take(4) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+            ]
+        });
+        let header = ["ratio", "must be", "is", "by CPU time", "lowest", "highest", ""];
+        let table = markdown(header, rows, 2..6);
         text += &format!("{table}\n");
         if self.profile != "release" {
             text += "These are figures of a debug build: they say nothing about speed.\n";

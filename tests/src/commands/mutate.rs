@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use mulberry_host::table::markdown;
 use mulberry_shared::exit::Exit;
 
 use crate::LabError;
@@ -68,24 +68,21 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
 fn table(report: &Report) -> String {
     let kinds: BTreeSet<&str> =
         report.roles.values().flat_map(|tally| tally.refused.keys()).map(String::as_str).collect();
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_header(["outcome"].into_iter().chain(report.roles.keys().map(String::as_str)).chain(["all"]));
-    let mut row = |name: String, figure: &dyn Fn(&mutate::Tally) -> u64| {
+    let row = |name: String, figure: &dyn Fn(&mutate::Tally) -> u64| {
         let figures: Vec<u64> = report.roles.values().map(figure).collect();
         let sum: u64 = figures.iter().sum();
-        table.add_row(
-            std::iter::once(name).chain(figures.into_iter().chain([sum]).map(|figure| figure.to_string())),
-        );
+        let figures = figures.into_iter().chain([sum]).map(|figure| figure.to_string());
+        std::iter::once(name).chain(figures).collect::<Vec<_>>()
     };
-    row("mutations".into(), &|tally| tally.mutations);
-    row("accepted, the signed part being equal".into(), &|tally| tally.accepted);
-    for kind in kinds {
-        row(format!("refused: {kind}"), &|tally| tally.refused.get(kind).copied().unwrap_or_default());
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut rows = vec![
+        row("mutations".into(), &|tally| tally.mutations),
+        row("accepted, the signed part being equal".into(), &|tally| tally.accepted),
+    ];
+    rows.extend(kinds.into_iter().map(|kind| {
+        row(format!("refused: {kind}"), &|tally| tally.refused.get(kind).copied().unwrap_or_default())
+    }));
+    let header = ["outcome"].into_iter().chain(report.roles.keys().map(String::as_str)).chain(["all"]);
+    let table = markdown(header, rows, 1..);
     let per_second = report.count as f64 / report.seconds.max(f64::EPSILON);
     let verdict = match report.wrong {
         0 => "No panic, and nothing accepted that says something else than was signed.".to_owned(),

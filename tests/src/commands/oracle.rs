@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use mulberry_host::table::markdown;
 use mulberry_shared::exit::Exit;
 
 use crate::LabError;
@@ -80,31 +80,20 @@ pub fn run(arguments: &Arguments) -> Result<Exit, LabError> {
 }
 
 fn table(report: &Report) -> String {
-    let new = |header: &[&str]| {
-        let mut table = Table::new();
-        table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
-        table
-    };
-    let mut outcomes = new(&["outcome", "add-ons"]);
-    for outcome in Outcome::ALL {
+    let outcomes = Outcome::ALL.into_iter().map(|outcome| {
         let count = report.outcomes.get(&outcome).copied().unwrap_or_default();
-        outcomes.add_row([outcome.as_str().to_owned(), count.to_string()]);
-    }
-    let mut refusals = new(&["refused by the closed list", "add-ons", "the attack that it stops"]);
-    for (refusal, count) in &report.refusals {
-        refusals.add_row([refusal.as_str().to_owned(), count.to_string(), refusal.attack().to_owned()]);
-    }
-    let mut reasons = new(&["our verdict", "Firefox's", "add-ons"]);
-    for (ours, theirs) in &report.reasons {
-        for (firefox, count) in theirs {
-            reasons.add_row([ours.to_string(), firefox.clone(), count.to_string()]);
-        }
-    }
-    for (table, column) in [(&mut outcomes, 1), (&mut refusals, 1), (&mut reasons, 2)] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+        [outcome.as_str().to_owned(), count.to_string()]
+    });
+    let outcomes = markdown(["outcome", "add-ons"], outcomes, 1..);
+    let refusals = report.refusals.iter().map(|(refusal, count)| {
+        [refusal.as_str().to_owned(), count.to_string(), refusal.attack().to_owned()]
+    });
+    let refusals =
+        markdown(["refused by the closed list", "add-ons", "the attack that it stops"], refusals, 1..2);
+    let reasons = report.reasons.iter().flat_map(|(ours, theirs)| {
+        theirs.iter().map(move |(firefox, count)| [ours.to_string(), firefox.clone(), count.to_string()])
+    });
+    let reasons = markdown(["our verdict", "Firefox's", "add-ons"], reasons, 2..);
     let mut out = format!(
         "{outcomes}\n\n{refusals}\n\n{reasons}\n\n{} add-ons, {} judgements; {} of the closed list's entries seen.\n",
         report.addons,

@@ -1,6 +1,6 @@
 //! The figures of a report, for people.
 
-use comfy_table::{CellAlignment, Table, presets};
+use mulberry_host::table::markdown;
 
 use super::{Report, agent, restart, server};
 
@@ -72,14 +72,8 @@ fn of_restart(figures: &restart::Figures) -> String {
 }
 
 fn table(title: &str, columns: &[&str], rows: &[(&str, Vec<String>)]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_header([title].iter().chain(columns));
-    for (name, cells) in rows {
-        table.add_row(std::iter::once((*name).to_owned()).chain(cells.iter().cloned()));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string()
+    let header = std::iter::once(title).chain(columns.iter().copied());
+    let rows =
+        rows.iter().map(|(name, cells)| std::iter::once((*name).to_owned()).chain(cells.iter().cloned()));
+    markdown(header, rows, 1..)
 }

@@ -1,6 +1,6 @@
 //! The final table of a replay.
 
-use comfy_table::{CellAlignment, Table, presets};
+use mulberry_host::table::markdown;
 use serde::Serialize;
 
 /// What became of one agent.
@@ -19,20 +19,10 @@ pub struct Row {
 /// The table as a person reads it.
 #[must_use]
 pub fn show(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_header(["agent", "disabled before", "enabled after", "seconds from publish"]);
-    for row in rows {
+    let cells = |row: &Row| {
         let seconds = row.seconds.map_or("not targeted".to_owned(), |s| format!("{s:.2}"));
-        table.add_row([
-            row.agent.to_owned(),
-            row.disabled_before.to_string(),
-            row.enabled_after.to_string(),
-            seconds,
-        ]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string()
+        [row.agent.to_owned(), row.disabled_before.to_string(), row.enabled_after.to_string(), seconds]
+    };
+    let header = ["agent", "disabled before", "enabled after", "seconds from publish"];
+    markdown(header, rows.iter().map(cells), 1..)
 }

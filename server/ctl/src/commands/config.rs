@@ -1,6 +1,11 @@
 //! `mulberryctl config show`: each value and where it came from.
 
-use crate::{config::Setting, context::CommandContext, failure::Failure, output};
+use crate::{
+    config::{Setting, Source},
+    context::CommandContext,
+    failure::Failure,
+    output,
+};
 use clap::Subcommand;
 use mulberry_shared::exit::Exit;
 use serde_json::json;
@@ -29,27 +34,29 @@ impl ConfigCommand {
 /// Prints the merged configuration; of the token only whether there is one.
 fn show(context: &CommandContext) -> Result<Exit, Failure> {
     let settings = context.settings()?;
-    let path = |setting: &Option<Setting<PathBuf>>| match setting {
-        Some(setting) => (Some(setting.value.display().to_string()), setting.source.to_string()),
-        None => (None, "nobody".to_owned()),
-    };
-    let token = settings.token.as_ref().map(|_| "(hidden)".to_owned());
-    let token_source = if token.is_some() { "MULBERRYCTL_TOKEN" } else { "nobody" };
-    let channels = match &settings.channels {
-        Some(setting) => (Some(setting.value.join(", ")), setting.source.to_string()),
-        None => (None, "nobody".to_owned()),
+    fn said<T>(setting: Option<&Setting<T>>, shown: impl Fn(&T) -> String) -> (Option<String>, Source) {
+        match setting {
+            Some(Setting { value, source }) => (Some(shown(value)), source.clone()),
+            None => (None, Source::Nobody),
+        }
+    }
+    let path = |path: &PathBuf| path.display().to_string();
+    let token = match &settings.token {
+        Some(_) => (Some("(hidden)".to_owned()), Source::Environment("MULBERRYCTL_TOKEN".to_owned())),
+        None => (None, Source::Nobody),
     };
     let values = [
-        ("server", (Some(settings.server.value.clone()), settings.server.source.to_string())),
-        ("origin", (Some(settings.origin.value.clone()), settings.origin.source.to_string())),
-        ("root", path(&settings.root)),
-        ("token_file", path(&settings.token_file)),
-        ("token", (token, token_source.to_owned())),
-        ("channels", channels),
-    ];
+        ("server", said(Some(&settings.server), String::clone)),
+        ("origin", said(Some(&settings.origin), String::clone)),
+        ("root", said(settings.root.as_ref(), path)),
+        ("token_file", said(settings.token_file.as_ref(), path)),
+        ("token", token),
+        ("channels", said(settings.channels.as_ref(), |names| names.join(", "))),
+    ]
+    .map(|(key, (value, source))| (key, value, source.to_string()));
     context.format.print(
         || {
-            let rows = values.iter().map(|(key, (value, source))| {
+            let rows = values.iter().map(|(key, value, source)| {
                 [(*key).to_owned(), value.clone().unwrap_or_else(|| "-".to_owned()), source.clone()]
             });
             output::table(["KEY", "VALUE", "SAID BY"], rows)
@@ -57,7 +64,7 @@ fn show(context: &CommandContext) -> Result<Exit, Failure> {
         || {
             let entries = values
                 .iter()
-                .map(|(key, (value, source))| ((*key).to_owned(), json!({"value": value, "source": source})));
+                .map(|(key, value, source)| ((*key).to_owned(), json!({"value": value, "source": source})));
             serde_json::Value::Object(entries.collect())
         },
     )?;
