@@ -69,7 +69,6 @@ impl GateCommand {
     /// # Errors
     /// No such recipe, another revision, or what the server refuses.
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
-        context.settings()?;
         match self {
             Self::Open(command) => command.run(context).await,
             Self::Sign(command) => command.run(context).await,

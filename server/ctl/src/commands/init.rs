@@ -95,8 +95,8 @@ impl Init {
         let root = fill(staging.path(), &people, &protections, threshold, context)?;
         let toml = format!(
             "# Written by mulberryctl init. Paths are relative to this file.\n\
-         server = {server:?}\norigin = {origin:?}\nroot = \"root.json\"\n\
-         # What `mulberry-server token add` printed.\ntoken_file = \"token\"\n"
+             server = {server:?}\norigin = {origin:?}\nroot = \"root.json\"\n\
+             # What `mulberry-server token add` printed.\ntoken_file = \"token\"\n"
         );
         write(&staging.path().join(FILE_NAME), toml.as_bytes(), Readers::All)?;
         for name in ["people", "server", "root.json", FILE_NAME] {

@@ -37,7 +37,6 @@ impl LanesCommand {
     /// # Errors
     /// Whatever stands in the way, before anything has changed; or the server's refusal.
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
-        context.settings()?;
         let mut passphrases = context.passphrases()?;
         let usual = [Role::Emergency, Role::Routine];
         let (steps, held) = match self {

@@ -104,7 +104,6 @@ impl LedgerCommand {
     /// # Errors
     /// What is needed cannot be read or fetched, or is refused.
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
-        context.settings()?;
         match self {
             Self::Verify { file, witness } => verify(file.as_deref(), witness, context).await,
             Self::Show(show) => {

@@ -37,7 +37,6 @@ impl OnlineKeysCommand {
     /// # Errors
     /// Whatever stands in the way, before anything has changed; or the server's refusal.
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
-        context.settings()?;
         let mut passphrases = context.passphrases()?;
         let Self::Rotate { file, held } = self;
         let public = public_keys(file, &context.limits)?;

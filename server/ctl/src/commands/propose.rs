@@ -83,7 +83,6 @@ impl Propose {
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
         let CommandContext { now, format, limits, .. } = context;
         let mut passphrases = context.passphrases()?;
-        context.settings()?;
         if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
             return Err(proposals::exists(out));
         }

@@ -77,7 +77,6 @@ impl RootCommand {
     /// # Errors
     /// Whatever stands in the way, before anything has changed; or the server's refusal.
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
-        context.settings()?;
         let mut passphrases = context.passphrases()?;
         let usual = [Role::Root];
         let (steps, held) = match self {

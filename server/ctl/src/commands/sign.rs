@@ -46,7 +46,6 @@ impl Sign {
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
         let CommandContext { now, format, limits, .. } = context;
         let mut passphrases = context.passphrases()?;
-        context.settings()?;
         let named = Named::of(&self.proposal)?;
         // Found out now rather than after the server was asked.
         context.pinned()?;

@@ -39,7 +39,6 @@ impl Submit {
     /// The file cannot be read, nothing of that id is kept, or the server refuses.
     pub async fn run(&self, context: &CommandContext) -> Result<Exit, Failure> {
         let limits = &context.limits;
-        context.settings()?;
         let (proposal, server) = match Named::of(&self.proposal)? {
             Named::File(path) => match Signable::read(&path, limits)? {
                 Signable::Proposal(proposal) => (proposal.without_base(), context.server()?),

@@ -158,7 +158,7 @@ impl Open {
                 ProblemKind::SecondKeyNeeded,
                 format!(
                     "Only the people of the {} lane open {path}, {needed} of them; {}. Nothing was opened. Run it again with their \
-                 --key FILE added, or with --out FILE for their machines.",
+                     --key FILE added, or with --out FILE for their machines.",
                     path.lane,
                     signing.describe()
                 ),
