@@ -28,6 +28,7 @@ pub use action::{
     InstallCertificates, Leaves, Phase, Precondition, Proof, ReverifyAddons, Template, Verifies, WhichAddons,
 };
 pub use breach::{Breach, Life};
+pub use fields::{FieldError, FieldFault};
 pub use named::{NotAName, NotOne, RecipeName};
 pub use names::{Lane, NotALane, NotAPath, NotASlug, RecipePath, Slug};
 pub use page::Page;

@@ -23,7 +23,7 @@ pub(super) fn decide(
     let recipe = match published::read(path, &entry.bytes, input.limits) {
         Ok(recipe) => recipe,
         Err(unreadable) => {
-            let detail = format!("{}{}", unreadable.sentence, stays(enrolment));
+            let detail = format!("{}{}", unreadable.reason, stays(enrolment));
             // A file that did not arrive undoes nothing. One that this agent is too old for keeps no end from it.
             return enrolment
                 .filter(|enrolment| is_active(enrolment) && unreadable.status != Status::Unreadable)

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::breach::{Breach, Life};
-use super::fields::{Fields, Wrong};
+use super::fields::{FieldError, Fields};
 use super::page::Page;
 use super::source::reader::{Files, Reader, Section};
 use super::{ConsentKind, OnEnd};
@@ -116,7 +116,7 @@ macro_rules! actions {
                 match self { $(Self::$name => $name::template(blanks),)+ }
             }
 
-            pub(super) fn read(self, arguments: &mut Fields, limits: &Limits) -> Result<Action, Wrong> {
+            pub(super) fn read(self, arguments: &mut Fields, limits: &Limits) -> Result<Action, FieldError> {
                 match self { $(Self::$name => $name::read(arguments, limits).map(Action::$name),)+ }
             }
 
@@ -216,7 +216,7 @@ pub(super) trait Form: Sized {
     const CERTIFICATES: Option<Purpose>;
 
     /// From the published arguments.
-    fn read(arguments: &mut Fields, limits: &Limits) -> Result<Self, Wrong>;
+    fn read(arguments: &mut Fields, limits: &Limits) -> Result<Self, FieldError>;
 
     /// From a recipe's source. `None`: the reader has the problems.
     fn read_source(

@@ -7,9 +7,10 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Recipe, RecipePath, Rollout, Step};
-use crate::json;
+use super::{Breach, FieldError, Recipe, RecipePath, Rollout, SCHEMA_VERSION, Step};
+use crate::json::{self, JsonError};
 use crate::limits::Limits;
+use crate::quoted::quoted;
 use crate::status::Status;
 use crate::targeting::Targeting;
 
@@ -17,17 +18,59 @@ mod reading;
 
 /// A recipe that cannot be acted on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{status}: {sentence}")]
+#[error("{status}: {reason}")]
 pub struct Unreadable {
     /// One of `unreadable`, `unknown-schema`, `unknown-action`, `unknown-capability`, `invalid-arguments`.
     pub status: Status,
     /// What is wrong and where.
-    pub sentence: String,
+    pub reason: UnreadableReason,
+}
+
+/// Why a recipe cannot be acted on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableReason {
+    /// The document is longer than any that is read.
+    #[error("{bytes} bytes, more than the {most} allowed")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The longest that is read.
+        most: usize,
+    },
+    /// It is no JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// It has another schema.
+    #[error("schema_version is {0}, this program knows {SCHEMA_VERSION}")]
+    Schema(u64),
+    /// Its action is not known here.
+    #[error("the action {} is not known", quoted(.0))]
+    Action(String),
+    /// A field is not as it must be.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// It breaks a rule.
+    #[error("{}: {}", .0.key, .0.what)]
+    Rule(Breach),
+    /// It is published at another path than its own.
+    #[error("lane and slug say that it belongs at {own}, but it is published at {path}")]
+    Misplaced {
+        /// The path that its lane and slug make.
+        own: RecipePath,
+        /// Where it is published.
+        path: RecipePath,
+    },
+}
+
+impl From<Breach> for UnreadableReason {
+    fn from(breach: Breach) -> Self {
+        Self::Rule(breach)
+    }
 }
 
 impl Unreadable {
-    fn new(status: Status, sentence: impl Into<String>) -> Self {
-        Self { status, sentence: sentence.into() }
+    fn new(status: Status, reason: UnreadableReason) -> Self {
+        Self { status, reason }
     }
 }
 
@@ -37,18 +80,17 @@ impl Unreadable {
 /// The first reason, in the order of [`Status`], why this code cannot act on it.
 pub fn read(path: &RecipePath, bytes: &[u8], limits: &Limits) -> Result<Recipe, Unreadable> {
     if bytes.len() > limits.recipe.bytes {
-        let sentence = format!("{} bytes, more than the {} allowed", bytes.len(), limits.recipe.bytes);
-        return Err(Unreadable::new(Status::Unreadable, sentence));
+        let reason = UnreadableReason::TooLarge { bytes: bytes.len(), most: limits.recipe.bytes };
+        return Err(Unreadable::new(Status::Unreadable, reason));
     }
-    let value =
-        json::parse(bytes, &limits.json).map_err(|e| Unreadable::new(Status::Unreadable, e.to_string()))?;
+    let value = json::parse(bytes, &limits.json)
+        .map_err(|error| Unreadable::new(Status::Unreadable, error.into()))?;
     let recipe = reading::recipe(value, limits)?;
     let own = recipe.path();
     if own == *path {
         return Ok(recipe);
     }
-    let sentence = format!("lane and slug say that it belongs at {own}, but it is published at {path}");
-    Err(Unreadable::new(Status::Unreadable, sentence))
+    Err(Unreadable::new(Status::Unreadable, UnreadableReason::Misplaced { own, path: path.clone() }))
 }
 
 /// The recipe's bytes as they are published.
@@ -150,7 +192,7 @@ impl<'de> Deserialize<'de> for Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arbitrary;
+    use super::super::{FieldFault, arbitrary};
     use super::*;
     use proptest::prelude::*;
 
@@ -250,7 +292,7 @@ mod tests {
             bad.pointer_mut(parent).unwrap()[key] = value;
             let error = read_value(&bad).unwrap_err();
             assert_eq!(error.status, status, "{pointer}: {error}");
-            assert!(error.sentence.contains(words), "{pointer}: {error}");
+            assert!(error.reason.to_string().contains(words), "{pointer}: {error}");
         }
     }
 
@@ -259,8 +301,9 @@ mod tests {
         for key in document().as_object().unwrap().keys() {
             let mut bad = document();
             bad.as_object_mut().unwrap().remove(key);
-            let error = read_value(&bad).unwrap_err();
-            assert_eq!((error.status, error.sentence), (Status::Unreadable, format!("{key} is missing")));
+            let missing = FieldError::new(key, FieldFault::Missing);
+            let error = Unreadable::new(Status::Unreadable, missing.into());
+            assert_eq!(read_value(&bad), Err(error));
         }
     }
 

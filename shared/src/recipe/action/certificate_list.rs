@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::limits::{Limits, RecipeLimits};
 use crate::recipe::breach::Breach;
-use crate::recipe::fields::{Wrong, from_base64};
+use crate::recipe::fields::{FieldFault, from_base64};
 use crate::recipe::page::Page;
 use crate::recipe::problem_kind::SourceProblemKind as Kind;
 use crate::recipe::source::reader::{Files, Reader, Section};
@@ -32,16 +32,9 @@ pub(super) fn breaches(count: usize, limits: &RecipeLimits) -> Vec<Breach> {
     }
 }
 
-/// Before any published entry is parsed: their number bounds the work.
-pub(super) fn bounded(count: usize, limits: &Limits) -> Result<(), Wrong> {
-    let most = limits.recipe.certificates;
-    if count > most { Err(format!("{count} entries, more than {most}")) } else { Ok(()) }
-}
-
 /// One published certificate.
-pub(super) fn certificate(text: &str, limits: &Limits) -> Result<Certificate, Wrong> {
-    let wrong = |why: String| format!("arguments.certificates: {why}");
-    Certificate::parse_der(&from_base64(text).map_err(wrong)?, &limits.x509).map_err(|e| wrong(e.to_string()))
+pub(super) fn certificate(text: &str, limits: &Limits) -> Result<Certificate, FieldFault> {
+    Certificate::parse_der(&from_base64(text)?, &limits.x509).map_err(FieldFault::NotACertificate)
 }
 
 /// The lines that show one certificate.

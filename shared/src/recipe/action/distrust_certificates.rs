@@ -15,7 +15,7 @@ use crate::effects::{Admission, Effects, NotAdmitted};
 use crate::limits::{Limits, RecipeLimits};
 use crate::never_worse::Breakage;
 use crate::recipe::breach::{Breach, Life};
-use crate::recipe::fields::{Fields, Wrong, base64, from_base64};
+use crate::recipe::fields::{FieldError, FieldFault, Fields, base64, from_base64};
 use crate::recipe::page::Page;
 use crate::recipe::problem_kind::SourceProblemKind as Kind;
 use crate::recipe::source::reader::{Files, Need, Reader, Section};
@@ -164,11 +164,9 @@ impl Form for DistrustCertificates {
     const CONSENTS: &'static [ConsentKind] = &[ConsentKind::Hotfix, ConsentKind::Security];
     const CERTIFICATES: Option<Purpose> = Some(Purpose::Distrust);
 
-    fn read(arguments: &mut Fields, limits: &Limits) -> Result<Self, Wrong> {
-        let Value::Array(entries) = arguments.required("by")? else {
-            return Err("arguments.by is not a list".to_owned());
-        };
-        certificate_list::bounded(entries.len(), limits)?;
+    fn read(arguments: &mut Fields, limits: &Limits) -> Result<Self, FieldError> {
+        let entries = arguments.list("by")?;
+        arguments.bounded("by", entries.len(), limits.recipe.certificates)?;
         let by = entries.into_iter().map(|entry| published_entry(entry, limits));
         Ok(Self { by: by.collect::<Result<_, _>>()? })
     }
@@ -233,26 +231,26 @@ impl Form for DistrustCertificates {
     }
 }
 
-fn published_entry(entry: Value, limits: &Limits) -> Result<DistrustEntry, Wrong> {
+fn published_entry(entry: Value, limits: &Limits) -> Result<DistrustEntry, FieldError> {
     let RecipeLimits { issuer: longest_issuer, serial: longest_serial, .. } = limits.recipe;
-    let mut fields = Fields::of(entry, "an entry of arguments.by", "arguments.by.")?;
+    let mut fields = Fields::of_entry(entry, "arguments.by", "arguments.by.")?;
     let entry = if fields.has("spki_sha256") {
         DistrustEntry::Spki(fields.parsed("spki_sha256")?)
     } else {
-        let issuer = from_base64(&fields.text("issuer")?)?;
+        let issuer = from_base64(&fields.text("issuer")?).map_err(|fault| fields.wrong("issuer", fault))?;
         let too_large = issuer.len() > longest_issuer || has_larger_set(&issuer, limits.x509.name_part);
         if too_large || Name::from_der(&issuer).is_err() {
-            return Err("arguments.by.issuer is not a name in DER".to_owned());
+            return Err(fields.wrong("issuer", FieldFault::NotADistinguishedName));
         }
         let serial = fields.text("serial")?;
-        let bytes = hex::decode(&serial).map_err(|_| "arguments.by.serial is not hexadecimal".to_owned())?;
+        let bytes = hex::decode(&serial).map_err(|_| fields.wrong("serial", FieldFault::NotHexadecimal))?;
         if bytes.is_empty() || bytes.len() > longest_serial || hex::encode(&bytes) != serial {
-            return Err(format!("arguments.by.serial is not 1 to {longest_serial} bytes, lower-case"));
+            return Err(fields.wrong("serial", FieldFault::NotASerial { most: longest_serial }));
         }
         DistrustEntry::IssuerSerial { issuer, serial: bytes }
     };
     match fields.left_over() {
-        Some(name) => Err(format!("{name} is not known")),
+        Some(name) => Err(FieldError::new(name, FieldFault::Unknown)),
         None => Ok(entry),
     }
 }

@@ -8,7 +8,7 @@ use crate::effects::{Admission, Effects, NotAdmitted};
 use crate::limits::{Limits, RecipeLimits};
 use crate::never_worse::Breakage;
 use crate::recipe::breach::{Breach, Life};
-use crate::recipe::fields::{Fields, Wrong, time};
+use crate::recipe::fields::{FieldError, Fields};
 use crate::recipe::page::{Page, moment};
 use crate::recipe::problem_kind::SourceProblemKind as Kind;
 use crate::recipe::source::reader::{Files, Need, Reader, Section};
@@ -128,8 +128,8 @@ impl Form for HoldVerification {
     const CONSENTS: &'static [ConsentKind] = &[ConsentKind::Hotfix, ConsentKind::Security];
     const CERTIFICATES: Option<Purpose> = None;
 
-    fn read(arguments: &mut Fields, _limits: &Limits) -> Result<Self, Wrong> {
-        Ok(Self { until: time(&arguments.text("until")?)? })
+    fn read(arguments: &mut Fields, _limits: &Limits) -> Result<Self, FieldError> {
+        Ok(Self { until: arguments.time("until")? })
     }
 
     fn read_source(

@@ -11,7 +11,7 @@ use crate::effects::{Admission, Effects, NotAdmitted};
 use crate::limits::{Limits, RecipeLimits};
 use crate::never_worse::Breakage;
 use crate::recipe::breach::{Breach, Life};
-use crate::recipe::fields::{Fields, Wrong};
+use crate::recipe::fields::{FieldError, Fields};
 use crate::recipe::page::Page;
 use crate::recipe::problem_kind::SourceProblemKind as Kind;
 use crate::recipe::source::reader::{Files, Reader, Section};
@@ -141,11 +141,12 @@ impl Form for InstallCertificates {
     const CONSENTS: &'static [ConsentKind] = &[ConsentKind::Hotfix, ConsentKind::Security];
     const CERTIFICATES: Option<Purpose> = Some(Purpose::Install);
 
-    fn read(arguments: &mut Fields, limits: &Limits) -> Result<Self, Wrong> {
+    fn read(arguments: &mut Fields, limits: &Limits) -> Result<Self, FieldError> {
         let texts = arguments.texts("certificates")?;
-        certificate_list::bounded(texts.len(), limits)?;
+        arguments.bounded("certificates", texts.len(), limits.recipe.certificates)?;
         let certificates = texts.iter().map(|text| certificate_list::certificate(text, limits));
-        Ok(Self { certificates: certificates.collect::<Result<_, _>>()? })
+        let certificates = certificates.collect::<Result<_, _>>();
+        Ok(Self { certificates: certificates.map_err(|fault| arguments.wrong("certificates", fault))? })
     }
 
     fn read_source(

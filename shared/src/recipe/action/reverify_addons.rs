@@ -7,9 +7,8 @@ use super::{Blanks, DistrustEntry, Does, Form, Leaves, Phase, Precondition, Proo
 use crate::effects::{Admission, Effects, NotAdmitted};
 use crate::limits::{Limits, RecipeLimits};
 use crate::never_worse::Breakage;
-use crate::quoted::quoted;
 use crate::recipe::breach::{Breach, Life};
-use crate::recipe::fields::{Fields, Wrong};
+use crate::recipe::fields::{FieldError, FieldFault, Fields};
 use crate::recipe::page::Page;
 use crate::recipe::source::reader::{Files, Need, Reader, Section};
 use crate::recipe::{ConsentKind, OnEnd};
@@ -123,10 +122,10 @@ impl Form for ReverifyAddons {
     const CONSENTS: &'static [ConsentKind] = &[ConsentKind::Hotfix, ConsentKind::Security];
     const CERTIFICATES: Option<Purpose> = None;
 
-    fn read(arguments: &mut Fields, _limits: &Limits) -> Result<Self, Wrong> {
+    fn read(arguments: &mut Fields, _limits: &Limits) -> Result<Self, FieldError> {
         let text = arguments.text("addons")?;
         let which = WhichAddons::ALL.into_iter().find(|which| which.as_str() == text);
-        let which = which.ok_or_else(|| format!("arguments.addons = {} is not known", quoted(&text)))?;
+        let which = which.ok_or_else(|| arguments.wrong("addons", FieldFault::UnknownValue(text)))?;
         Ok(Self { which })
     }
 

@@ -3,14 +3,13 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::super::fields::{Fields, Wrong, time};
+use super::super::fields::{FieldError, FieldFault, Fields};
 use super::super::rules;
 use super::super::{
     ActionKind, CAPABILITIES, ConsentKind, Health, OnEnd, Opens, Recipe, Rollout, SCHEMA_VERSION, Step,
 };
-use super::Unreadable;
+use super::{Unreadable, UnreadableReason};
 use crate::limits::{Limits, RecipeLimits};
-use crate::quoted::quoted;
 use crate::sampling::BasisPoints;
 use crate::status::Status;
 use crate::targeting::Targeting;
@@ -19,28 +18,26 @@ use crate::version::VersionRange;
 
 /// Reads a recipe, wherever it stands.
 pub(super) fn recipe(value: Value, limits: &Limits) -> Result<Recipe, Unreadable> {
-    let unreadable = |sentence: Wrong| Unreadable::new(Status::Unreadable, sentence);
+    let unreadable = |error: FieldError| Unreadable::new(Status::Unreadable, error.into());
     let mut fields = Fields::of(value, "the recipe", "").map_err(unreadable)?;
 
     // Before anything else: in another schema all the rest may have another meaning.
     let schema_version = fields.integer("schema_version").map_err(unreadable)?;
     if schema_version != SCHEMA_VERSION {
-        let sentence = format!("schema_version is {schema_version}, this program knows {SCHEMA_VERSION}");
-        return Err(Unreadable::new(Status::UnknownSchema, sentence));
+        return Err(Unreadable::new(Status::UnknownSchema, UnreadableReason::Schema(schema_version)));
     }
 
     let raw = Raw::read(&mut fields, &limits.recipe).map_err(unreadable)?;
     let Some(action) = ActionKind::named(&raw.action) else {
-        let sentence = format!("the action {} is not known", quoted(&raw.action));
-        return Err(Unreadable::new(Status::UnknownAction, sentence));
+        return Err(Unreadable::new(Status::UnknownAction, UnreadableReason::Action(raw.action)));
     };
-    let unknown = |sentence: Wrong| Unreadable::new(Status::UnknownCapability, sentence);
+    let unknown = |error: FieldError| Unreadable::new(Status::UnknownCapability, error.into());
     let known = raw.known(&fields).map_err(unknown)?;
 
-    let invalid = |sentence: Wrong| Unreadable::new(Status::InvalidArguments, sentence);
-    let recipe = raw.finish(schema_version, action, known, limits).map_err(invalid)?;
+    let invalid = |reason| Unreadable::new(Status::InvalidArguments, reason);
+    let recipe = raw.finish(schema_version, action, known, limits).map_err(|error| invalid(error.into()))?;
     match rules::check(&recipe, &limits.recipe).into_iter().next() {
-        Some(breach) => Err(invalid(format!("{}: {}", breach.key, breach.what))),
+        Some(breach) => Err(invalid(breach.into())),
         None => Ok(recipe),
     }
 }
@@ -75,24 +72,21 @@ struct Known {
 }
 
 impl Raw {
-    fn read(fields: &mut Fields, limits: &RecipeLimits) -> Result<Self, Wrong> {
+    fn read(fields: &mut Fields, limits: &RecipeLimits) -> Result<Self, FieldError> {
         let revision = fields.integer("revision")?;
         if revision == 0 {
-            return Err("revision is 0; revisions begin at 1".to_owned());
+            return Err(fields.wrong("revision", FieldFault::Zero));
         }
         let name = fields.text("name")?;
         if !is_word(&name, limits.name) {
-            return Err(format!(
-                "name is empty, longer than {} bytes, or has control characters",
-                limits.name
-            ));
+            return Err(fields.wrong("name", FieldFault::NotAWord { most: limits.name }));
         }
         let comment = fields.optional_text("comment")?;
         if comment.as_ref().is_some_and(|comment| !is_comment(comment, limits.comment)) {
-            return Err(format!("comment is longer than {} bytes or has control characters", limits.comment));
+            return Err(fields.wrong("comment", FieldFault::NotAComment { most: limits.comment }));
         }
         let capabilities = fields.texts("capabilities")?;
-        words(&capabilities, "capabilities", limits)?;
+        words(fields, "capabilities", &capabilities, limits)?;
         let mut targeting_rest = fields.object("targeting", "targeting.")?;
         let mut rollout_rest = fields.object("rollout", "rollout.")?;
         let mut steps_rest = steps(&mut rollout_rest, limits)?;
@@ -111,26 +105,26 @@ impl Raw {
             rollout: rollout(&mut rollout_rest, &mut steps_rest, limits)?,
             rollout_rest,
             steps_rest,
-            starts: fields.optional_text("starts")?.map(|text| time(&text)).transpose()?,
-            expires: time(&fields.text("expires")?)?,
+            starts: fields.has("starts").then(|| fields.time("starts")).transpose()?,
+            expires: fields.time("expires")?,
             on_end: fields.text("on_end")?,
             comment,
         })
     }
 
     /// Everything that must be known to be acted on; `fields` holds what nobody took.
-    fn known(&self, fields: &Fields) -> Result<Known, Wrong> {
+    fn known(&self, fields: &Fields) -> Result<Known, FieldError> {
         if let Some(capability) = self.capabilities.iter().find(|c| !CAPABILITIES.contains(&c.as_str())) {
-            return Err(format!("the capability {capability:?} is not known"));
+            return Err(fields.wrong("capabilities", FieldFault::UnknownCapability(capability.clone())));
         }
         if let Some(name) = [fields, &self.targeting_rest, &self.rollout_rest]
             .into_iter()
             .chain(&self.steps_rest)
             .find_map(Fields::left_over)
         {
-            return Err(format!("the field {name} is not known"));
+            return Err(FieldError::new(name, FieldFault::Unknown));
         }
-        let unknown = |field: &str, value: &str| format!("{field} = {} is not known", quoted(value));
+        let unknown = |field, value: &str| fields.wrong(field, FieldFault::UnknownValue(value.to_owned()));
         let consent = ConsentKind::ALL.into_iter().find(|k| k.as_str() == self.consent);
         let opens = Opens::ALL.into_iter().find(|k| k.as_str() == self.opens);
         let on_end = OnEnd::ALL.into_iter().find(|k| k.as_str() == self.on_end);
@@ -147,10 +141,10 @@ impl Raw {
         action: ActionKind,
         known: Known,
         limits: &Limits,
-    ) -> Result<Recipe, Wrong> {
+    ) -> Result<Recipe, FieldError> {
         let action = action.read(&mut self.arguments, limits)?;
         if let Some(name) = self.arguments.left_over() {
-            return Err(format!("{name} is not an argument of {}", self.action));
+            return Err(FieldError::new(name, FieldFault::NotAnArgument { action: self.action }));
         }
         Ok(Recipe {
             schema_version,
@@ -172,26 +166,24 @@ impl Raw {
     }
 }
 
-fn words(list: &[String], name: &str, limits: &RecipeLimits) -> Result<(), Wrong> {
-    if list.len() > limits.list {
-        return Err(format!("{name} has {} entries, more than {}", list.len(), limits.list));
-    }
+fn words(fields: &Fields, key: &str, list: &[String], limits: &RecipeLimits) -> Result<(), FieldError> {
+    fields.bounded(key, list.len(), limits.list)?;
     if list.iter().all(|word| is_word(word, limits.word)) {
         return Ok(());
     }
-    Err(format!("an entry of {name} is empty, longer than {} bytes, or has control characters", limits.word))
+    Err(fields.wrong(key, FieldFault::EntryNotAWord { most: limits.word }))
 }
 
-fn targeting(fields: &mut Fields, limits: &RecipeLimits) -> Result<Targeting, Wrong> {
-    let mut list = |key: &str| -> Result<Option<Vec<String>>, Wrong> {
+fn targeting(fields: &mut Fields, limits: &RecipeLimits) -> Result<Targeting, FieldError> {
+    let mut list = |key: &str| -> Result<Option<Vec<String>>, FieldError> {
         if !fields.has(key) {
             return Ok(None);
         }
         let list = fields.texts(key)?;
         if list.is_empty() {
-            return Err(format!("{} is an empty list; leave it out to mean any", fields.name(key)));
+            return Err(fields.wrong(key, FieldFault::NoConditions));
         }
-        words(&list, &fields.name(key), limits)?;
+        words(fields, key, &list, limits)?;
         Ok(Some(list))
     };
     let channels = list("channels")?;
@@ -201,55 +193,51 @@ fn targeting(fields: &mut Fields, limits: &RecipeLimits) -> Result<Targeting, Wr
     let countries = list("countries")?;
     let distributions = list("distributions")?;
     let rings = list("rings")?;
-    let mut range = |key: &str| -> Result<Option<VersionRange>, Wrong> {
+    let mut range = |key: &str| -> Result<Option<VersionRange>, FieldError> {
         let text = fields.optional_text(key)?;
-        let read =
-            |text: String| VersionRange::published(&text).map_err(|e| format!("{}: {e}", fields.name(key)));
-        text.map(read).transpose()
+        let range = text.map(|text| VersionRange::published(&text)).transpose();
+        range.map_err(|error| fields.wrong(key, FieldFault::NotARange(error)))
     };
     let versions = range("versions")?;
     let agent_versions = range("agent_versions")?;
     Ok(Targeting { channels, versions, os, arch, locales, countries, distributions, rings, agent_versions })
 }
 
-fn rollout(fields: &mut Fields, steps: &mut [Fields], limits: &RecipeLimits) -> Result<Rollout, Wrong> {
+fn rollout(fields: &mut Fields, steps: &mut [Fields], limits: &RecipeLimits) -> Result<Rollout, FieldError> {
     let namespace = fields.text("namespace")?;
     if !is_word(&namespace, limits.word) {
-        return Err(format!(
-            "rollout.namespace is empty, longer than {} bytes, or has control characters",
-            limits.word
-        ));
+        return Err(fields.wrong("namespace", FieldFault::NotAWord { most: limits.word }));
     }
     let max_percent = share(fields, "max_percent")?;
     let plan = steps.iter_mut().map(step).collect::<Result<_, _>>()?;
     Ok(Rollout { namespace, max_percent, plan })
 }
 
-fn share(fields: &mut Fields, key: &str) -> Result<BasisPoints, Wrong> {
+fn share(fields: &mut Fields, key: &str) -> Result<BasisPoints, FieldError> {
     let points = fields.integer(key)?;
     let share = u16::try_from(points).ok().and_then(BasisPoints::new);
-    share.ok_or_else(|| format!("{} is {points}; it is in basis points, 0 to 10000", fields.name(key)))
+    share.ok_or_else(|| fields.wrong(key, FieldFault::NotAShare(points)))
 }
 
 /// The entries of the plan, none where there is no plan.
-fn steps(rollout: &mut Fields, limits: &RecipeLimits) -> Result<Vec<Fields>, Wrong> {
-    let Some(plan) = rollout.optional("plan") else { return Ok(Vec::new()) };
-    let Value::Array(entries) = plan else { return Err("rollout.plan is not a list".to_owned()) };
+fn steps(rollout: &mut Fields, limits: &RecipeLimits) -> Result<Vec<Fields>, FieldError> {
+    if !rollout.has("plan") {
+        return Ok(Vec::new());
+    }
+    let entries = rollout.list("plan")?;
     if entries.is_empty() {
-        return Err("rollout.plan is an empty list; leave it out to plan nothing".to_owned());
+        return Err(rollout.wrong("plan", FieldFault::NoSteps));
     }
-    if entries.len() > limits.plan_steps {
-        return Err(format!("rollout.plan has {} entries, more than {}", entries.len(), limits.plan_steps));
-    }
+    rollout.bounded("plan", entries.len(), limits.plan_steps)?;
     let entries = entries.into_iter();
-    entries.map(|entry| Fields::of(entry, "an entry of rollout.plan", "rollout.plan.")).collect()
+    entries.map(|entry| Fields::of_entry(entry, "rollout.plan", "rollout.plan.")).collect()
 }
 
-fn step(fields: &mut Fields) -> Result<Step, Wrong> {
+fn step(fields: &mut Fields) -> Result<Step, FieldError> {
     let percent = share(fields, "percent")?;
     let seconds = if fields.has("bake") { fields.integer("bake")? } else { 0 };
     // Whether it is too long is a rule; more than 32 bits are centuries.
-    let bake = u32::try_from(seconds).map_err(|_| format!("rollout.plan.bake is {seconds} seconds"))?;
+    let bake = u32::try_from(seconds).map_err(|_| fields.wrong("bake", FieldFault::TooLong(seconds)))?;
     let bake = SignedDuration::from_secs(i64::from(bake));
     let judged = fields.has("max_failure_percent") || fields.has("min_reports");
     let health = if judged {
