@@ -37,8 +37,10 @@ impl Refusal {
     /// A refusal of this kind: it is no line of 1 to `most` bytes that shows all there is in it.
     fn reason(text: &str, most: usize, kind: ProblemKind) -> Result<String, Self> {
         let fit = mulberry_shared::text::one_line(text, most).map(str::to_owned);
-        let detail = |why: String| format!("a reason is one line of 1 to {most} bytes, but {why}");
-        fit.map_err(|why| Self::new(kind, detail(why), "say in a few words why"))
+        fit.map_err(|why| {
+            let detail = format!("a reason is one line of 1 to {most} bytes, but {why}");
+            Self::new(kind, detail, "say in a few words why")
+        })
     }
 
     /// The stable name of the kind, which is its JSON form.

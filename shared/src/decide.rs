@@ -9,11 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::enrolment::Enrolment;
-use crate::gates::ReadGates;
+use crate::gates::{ReadGates, UnreadableGates};
 use crate::limits::Limits;
 use crate::recipe::{Lane, OnEnd, Phase, Recipe, RecipePath};
 use crate::status::Status;
 use crate::targeting::ClientFacts;
+use crate::tuf::TrustError;
 
 mod admission;
 mod gating;
@@ -76,9 +77,9 @@ pub struct EditionView {
     /// The gates; `None`: no valid ones, so nothing newly opens and nothing is undone by them.
     pub gates: Option<ReadGates>,
     /// What is wrong with the gates that came, where they cannot be read at all.
-    pub gates_fault: Option<String>,
+    pub gates_fault: Option<UnreadableGates>,
     /// Of each gate that carries people's signatures for what is published: whether they hold, and why not.
-    pub approved: BTreeMap<RecipePath, Result<(), String>>,
+    pub approved: BTreeMap<RecipePath, Result<(), TrustError>>,
     /// The lanes with verified content. A recipe missing from one of these was withdrawn by the people who sign it.
     pub lanes_known: BTreeSet<Lane>,
     /// Whether root, targets, snapshot and timestamp are unexpired. Only then may a passed `expires` end an
@@ -90,7 +91,7 @@ impl EditionView {
     /// Its gates, as they count.
     #[must_use]
     pub fn gating(&self) -> Gating<'_> {
-        Gating { gates: self.gates.as_ref(), fault: self.gates_fault.as_deref(), approved: &self.approved }
+        Gating { gates: self.gates.as_ref(), fault: self.gates_fault.as_ref(), approved: &self.approved }
     }
 }
 

@@ -34,16 +34,17 @@ pub fn read(text: &str) -> Result<Timestamp, NotAnInstant> {
     })
 }
 
-/// Reads the value of an option; the error says how one is written.
+/// The value of an option is no instant; the sentence says how one is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; write date, time and zone, such as 2019-05-05T00:00:00Z; now is \"$(date -u +%FT%TZ)\"")]
+pub struct NotAnOption(pub NotAnInstant);
+
+/// Reads the value of an option.
 ///
 /// # Errors
-/// A sentence.
-pub fn read_option(text: &str) -> Result<Timestamp, String> {
-    read(text).map_err(|why| {
-        format!(
-            "{why}; write date, time and zone, such as 2019-05-05T00:00:00Z; now is \"$(date -u +%FT%TZ)\""
-        )
-    })
+/// [`NotAnOption`].
+pub fn read_option(text: &str) -> Result<Timestamp, NotAnOption> {
+    read(text).map_err(NotAnOption)
 }
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ mod tests {
             ("", NotAnInstant::Unreadable),
         ] {
             assert_eq!(read(text), Err(why), "{text}");
-            assert!(read_option(text).unwrap_err().contains("such as 2019-05-05T00:00:00Z"));
+            assert!(read_option(text).unwrap_err().to_string().contains("such as 2019-05-05T00:00:00Z"));
         }
     }
 }

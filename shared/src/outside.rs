@@ -42,18 +42,27 @@ pub fn listed(words: &[String]) -> String {
     words.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
+/// A file that a person wrote is in another encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "line {line} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8, from Latin-1 with: iconv -f latin1 -t utf-8 FILE"
+)]
+pub struct NotUtf8 {
+    /// The first line that is not UTF-8, from 1.
+    pub line: usize,
+    /// The first byte of it that is not.
+    pub byte: u8,
+}
+
 /// The text of a file that a person wrote.
 ///
 /// # Errors
-/// Which line is not UTF-8, and what to do.
-pub fn text(bytes: &[u8]) -> Result<&str, String> {
+/// [`NotUtf8`].
+pub fn text(bytes: &[u8]) -> Result<&str, NotUtf8> {
     std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
-        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
-        format!(
-            "line {line} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8, from Latin-1 with: iconv -f latin1 -t utf-8 FILE"
-        )
+        NotUtf8 { line, byte: bytes.get(error.valid_up_to()).copied().unwrap_or_default() }
     })
 }
 
@@ -106,7 +115,7 @@ mod tests {
     fn a_file_in_another_encoding_is_told_with_its_line() {
         assert_eq!(text("name = \"Größe\"".as_bytes()), Ok("name = \"Größe\""));
         let latin = b"slug = \"a\"\n\nname = \"Gr\xf6\xdfe\"\n";
-        let why = text(latin).unwrap_err();
+        let why = text(latin).unwrap_err().to_string();
         assert!(why.starts_with("line 3 is not UTF-8 (byte 0xF6); save the file as UTF-8"), "{why}");
     }
 

@@ -27,7 +27,7 @@ pub mod document;
 pub mod preflight;
 pub mod signing;
 
-pub use change::{Change, Changes, Examined, Live, Unfit, examine};
+pub use change::{Change, Changes, Examined, Live, Unfit, UnfitRecipe, UnknownRecipe, examine};
 pub use document::{Document, FORMAT, Role};
 pub use preflight::FailedPreflight;
 pub use signing::{KeyHolder, Signing};

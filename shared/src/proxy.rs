@@ -22,7 +22,28 @@ pub struct UnusableProxy {
     /// The variable.
     pub variable: &'static str,
     /// What is wrong with its value.
-    pub why: String,
+    pub why: NotAProxy,
+}
+
+/// Why a text is no address of a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAProxy {
+    /// Its scheme is none of those that can be used; `None` where it is not shown, since it may hold a password.
+    #[error("{}, only http:// and https:// can", cannot_be_used(.0.as_deref()))]
+    Scheme(Option<String>),
+    /// Its port is no number.
+    #[error("its port is not a number from 0 to 65535")]
+    Port,
+    /// There is no host in it.
+    #[error("it has no host")]
+    NoHost,
+}
+
+fn cannot_be_used(scheme: Option<&str>) -> String {
+    scheme.map_or_else(
+        || "its scheme cannot be used".to_owned(),
+        |scheme| format!("{scheme}:// cannot be used"),
+    )
 }
 
 impl Proxy {
@@ -138,14 +159,12 @@ fn holds(network: IpAddr, bits: u32, address: IpAddr) -> bool {
     }
 }
 
-/// Why this is no address of a proxy.
-fn check(url: &str) -> Result<(), String> {
+fn check(url: &str) -> Result<(), NotAProxy> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
         // An address without a scheme may hold a password: only what can be nothing else is shown.
         let shown = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) && scheme.len() <= 16;
-        let shown = if shown { format!("{scheme}://") } else { "its scheme".to_owned() };
-        return Err(format!("{shown} cannot be used, only http:// and https:// can"));
+        return Err(NotAProxy::Scheme(shown.then(|| scheme.to_owned())));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -154,14 +173,14 @@ fn check(url: &str) -> Result<(), String> {
         _ => (host, None),
     };
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err("its port is not a number from 0 to 65535".to_owned());
+        return Err(NotAProxy::Port);
     }
     let is_address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).map(str::parse::<IpAddr>);
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     match is_address {
         Some(Ok(_)) => Ok(()),
         None if !name.is_empty() && is_name => Ok(()),
-        _ => Err("it has no host".to_owned()),
+        _ => Err(NotAProxy::NoHost),
     }
 }
 
@@ -240,7 +259,7 @@ mod tests {
         ] {
             let error = route("https", "x.example", &[("https_proxy", value)]).unwrap_err();
             assert_eq!(error.variable, "https_proxy");
-            assert!(error.why.contains(why), "{value}: {error}");
+            assert!(error.why.to_string().contains(why), "{value}: {error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
         // It is nobody's concern where no proxy would be asked.

@@ -10,39 +10,57 @@ pub fn is_word(text: &str, most: usize) -> bool {
     !text.is_empty() && text.len() <= most && text.chars().all(is_harmless)
 }
 
+/// Why a text is not one that people are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnfitText {
+    /// It has nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is too long.
+    #[error("it has {bytes} bytes, and {most} are the most")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The most it may have.
+        most: usize,
+    },
+    /// It has more than one line.
+    #[error("it has more than one line")]
+    SeveralLines,
+    /// It has a character that people do not see.
+    #[error(
+        "it has the character U+{:04X}, which does not show but may change how the rest is read; type it again",
+        u32::from(*.0)
+    )]
+    Hidden(char),
+}
+
 /// One line for people, such as why a gate was paused, without the space round it: 1 to `most` bytes, and nothing in it but
 /// what it shows.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub fn one_line(text: &str, most: usize) -> Result<&str, String> {
+/// [`UnfitText`].
+pub fn one_line(text: &str, most: usize) -> Result<&str, UnfitText> {
     let text = text.trim();
     match text.chars().find(|c| !shows(*c)) {
-        None if text.is_empty() => Err("it is empty".to_owned()),
-        None if text.len() > most => Err(format!("it has {} bytes, and {most} are the most", text.len())),
+        None if text.is_empty() => Err(UnfitText::Empty),
+        None if text.len() > most => Err(UnfitText::TooLong { bytes: text.len(), most }),
         None => Ok(text),
-        Some('\n') => Err("it has more than one line".to_owned()),
-        Some(c) => Err(does_not_show(c)),
+        Some('\n') => Err(UnfitText::SeveralLines),
+        Some(c) => Err(UnfitText::Hidden(c)),
     }
 }
 
 /// Several lines for people: at most `most` bytes, and nothing in them but what they show, tabs and line ends.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub fn several_lines(text: &str, most: usize) -> Result<&str, String> {
+/// [`UnfitText`].
+pub fn several_lines(text: &str, most: usize) -> Result<&str, UnfitText> {
     match text.chars().find(|c| !shows(*c) && !matches!(c, '\n' | '\t')) {
-        None if text.len() > most => Err(format!("it has {} bytes, and {most} are the most", text.len())),
+        None if text.len() > most => Err(UnfitText::TooLong { bytes: text.len(), most }),
         None => Ok(text),
-        Some(c) => Err(does_not_show(c)),
+        Some(c) => Err(UnfitText::Hidden(c)),
     }
-}
-
-fn does_not_show(c: char) -> String {
-    format!(
-        "it has the character U+{:04X}, which does not show but may change how the rest is read; type it again",
-        u32::from(c)
-    )
 }
 
 /// A published text of several lines: as [`is_word`], but it may be empty, and line feeds and tabs are allowed.
@@ -104,12 +122,12 @@ mod tests {
             ("a\u{2028}b", "U+2028"),
             ("re\u{200b}l", "U+200B"),
         ] {
-            assert!(one_line(bad, 9).unwrap_err().contains(why), "{bad:?}");
+            assert!(one_line(bad, 9).unwrap_err().to_string().contains(why), "{bad:?}");
         }
         assert!(is_word("a\u{200d}b", 64) && !shows('\u{200d}') && shows('\u{fe0f}'));
         assert_eq!(several_lines("a\n\tb", 4), Ok("a\n\tb"));
-        assert!(several_lines("a\n\tb\u{2028}", 9).unwrap_err().contains("U+2028"));
-        assert!(several_lines("12345", 4).unwrap_err().contains("5 bytes"));
+        assert!(several_lines("a\n\tb\u{2028}", 9).unwrap_err().to_string().contains("U+2028"));
+        assert!(several_lines("12345", 4).unwrap_err().to_string().contains("5 bytes"));
         assert!(!is_comment("\u{1b}[2J", 64) && !is_comment("1234567", 6) && !is_comment("a\rb", 64));
     }
 }

@@ -13,10 +13,12 @@ use semver::Prerelease;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod bounds;
+mod fault;
 mod range;
 mod written;
 
-pub use bounds::{NotARange, Whose};
+pub use bounds::Whose;
+pub use fault::{NotARange, RangeFault};
 pub use range::VersionRange;
 
 /// Bytes of a version's text. Real ones have at most a dozen, and some 40 with what packagers append.

@@ -20,7 +20,7 @@ fn folder() -> PathBuf {
 
 fn read(recipe: &Path) -> Recipe {
     let text = fs::read_to_string(recipe.join("recipe.toml")).unwrap();
-    let mut files = |name: &str| fs::read(recipe.join(name)).map_err(|e| e.to_string());
+    let mut files = |name: &str| fs::read(recipe.join(name));
     source::read(&recipe.join("recipe.toml").display().to_string(), &text, &mut files, &Limits::default())
         .unwrap_or_else(|errors| panic!("{errors}"))
 }

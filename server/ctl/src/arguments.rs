@@ -6,7 +6,12 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use jiff::Timestamp;
-use mulberry_shared::{instant, proposal::Role, recipe::Lane, tuf::Person};
+use mulberry_shared::{
+    instant::{self, NotAnOption},
+    proposal::Role,
+    recipe::Lane,
+    tuf::Person,
+};
 
 /// An instant on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +27,7 @@ impl When {
     ///
     /// # Errors
     /// It is neither an instant nor `now`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, NotAnOption> {
         if text == "now" { Ok(Self::Now) } else { instant::read_option(text).map(Self::At) }
     }
 
@@ -125,7 +130,7 @@ mod tests {
         for (text, why) in
             [("tomorrow", "is not a time"), ("10000-01-01T00:00:00Z", "after the last there is")]
         {
-            let refused = When::parse(text).unwrap_err();
+            let refused = When::parse(text).unwrap_err().to_string();
             assert!(refused.contains(why) && refused.contains("such as 2019-05-05T00:00:00Z"), "{refused}");
         }
     }

@@ -228,7 +228,7 @@ fn read(path: &Path) -> Result<RawConfig, Failure> {
     let fault =
         |what: String| Failure::usage(FailureKind::ConfigUnreadable, format!("{}: {what}", path.display()));
     let bytes = crate::files::read_bounded(path, MAX_BYTES).map_err(|error| fault(error.to_string()))?;
-    let text = mulberry_shared::outside::text(&bytes).map_err(fault)?.to_owned();
+    let text = mulberry_shared::outside::text(&bytes).map_err(|why| fault(why.to_string()))?.to_owned();
     parse(path, &text)
 }
 

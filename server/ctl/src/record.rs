@@ -177,7 +177,13 @@ mod tests {
              action = \"reverify-addons\"\nexpires = 2027-01-01T00:00:00Z\n[arguments]\naddons = \"all\"\n\
              [rollout]\nmax_percent = 100\n"
         );
-        source::read("recipe.toml", &toml, &mut |_| Err(String::new()), &Limits::default()).unwrap()
+        source::read(
+            "recipe.toml",
+            &toml,
+            &mut |_| Err(std::io::ErrorKind::NotFound.into()),
+            &Limits::default(),
+        )
+        .unwrap()
     }
 
     /// A report without add-ons.

@@ -73,8 +73,7 @@ pub fn load(file: &Path, limits: &Limits) -> Result<Loaded, Failure> {
     let text = text(file, limits)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let max = u64::try_from(limits.recipe.file).unwrap_or(u64::MAX);
-    let mut beside =
-        |name: &str| files::read_bounded(&folder.join(name), max).map_err(|error| error.to_string());
+    let mut beside = |name: &str| files::read_bounded(&folder.join(name), max);
     Ok(match source::read(&file.display().to_string(), &text, &mut beside, limits) {
         Ok(recipe) => Loaded::Good(Box::new(recipe)),
         Err(problems) => Loaded::Bad(problems),

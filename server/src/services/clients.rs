@@ -9,6 +9,7 @@ use mulberry_shared::gates::{Gate, GateState, ReadGates, UnreadableGates};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Recipe, RecipePath};
 use mulberry_shared::sampling::BasisPoints;
+use mulberry_shared::tuf::TrustError;
 
 use crate::state::State;
 
@@ -17,7 +18,7 @@ use crate::state::State;
 pub struct Clients {
     read: Result<ReadGates, UnreadableGates>,
     /// Whether the signatures hold that stand beside a gate.
-    approved: BTreeMap<RecipePath, Result<(), String>>,
+    approved: BTreeMap<RecipePath, Result<(), TrustError>>,
 }
 
 impl Clients {
@@ -27,7 +28,7 @@ impl Clients {
         let check = |(path, gate): (&RecipePath, &Gate)| {
             let sha256 = state.recipe(path)?.sha256;
             let checked = gate.check_approval(path, sha256, &state.targets, limits)?;
-            Some((path.clone(), checked.map_err(|error| error.sentence)))
+            Some((path.clone(), checked))
         };
         Self {
             read: ReadGates::read(&state.gates.write(), limits),
@@ -49,8 +50,8 @@ impl Clients {
     /// Why nobody may.
     pub fn share(&self, recipe: &Recipe, now: Timestamp) -> Result<BasisPoints, Refusal> {
         let gates = self.read.as_ref().ok();
-        let fault = self.read.as_ref().err().map(ToString::to_string);
-        Gating { gates, fault: fault.as_deref(), approved: &self.approved }.share(recipe, now)
+        let fault = self.read.as_ref().err();
+        Gating { gates, fault, approved: &self.approved }.share(recipe, now)
     }
 
     /// Why clients take the gate of a published revision for closed, where it is open here.

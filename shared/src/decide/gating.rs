@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::gates::{Gate, GateState, ReadGates};
+use crate::gates::{Gate, GateState, ReadGates, UnreadableGates};
 use crate::recipe::{Opens, Recipe, RecipePath};
 use crate::sampling::BasisPoints;
 use crate::status::Status;
+use crate::tuf::TrustError;
 
 /// Why a client does not take a recipe now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +30,9 @@ pub struct Gating<'a> {
     /// The gates; `None`: no valid ones.
     pub gates: Option<&'a ReadGates>,
     /// What is wrong with the gates that came, where they cannot be read at all.
-    pub fault: Option<&'a str>,
+    pub fault: Option<&'a UnreadableGates>,
     /// Of each gate that carries people's signatures: whether they hold, and why not.
-    pub approved: &'a BTreeMap<RecipePath, Result<(), String>>,
+    pub approved: &'a BTreeMap<RecipePath, Result<(), TrustError>>,
 }
 
 impl Gating<'_> {
@@ -94,9 +95,10 @@ impl Gating<'_> {
                 }
                 Some(_) | None => Ok(()),
             },
-            (Some(_), Some(Err(why))) => {
-                refuse(Status::GateClosed, format!("{only}, and their signatures do not hold: {why}"))
-            }
+            (Some(_), Some(Err(why))) => refuse(
+                Status::GateClosed,
+                format!("{only}, and their signatures do not hold: {}", why.sentence),
+            ),
             (None, _) | (Some(_), None) => {
                 refuse(Status::GateClosed, format!("{only}, and their signatures are missing"))
             }

@@ -8,9 +8,10 @@ use proptest::sample::select;
 use super::*;
 use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
-use crate::gates::{Gate, GateState, Gates};
+use crate::gates::{Gate, GateState, Gates, UnclearGate};
 use crate::recipe::arbitrary::{day, lane, recipe, share, slug};
 use crate::recipe::{Opens, published};
+use crate::tuf::TrustErrorKind;
 
 /// Everything that [`Input`] refers to.
 #[derive(Clone, Debug)]
@@ -73,7 +74,7 @@ fn gates() -> impl Strategy<Value = ReadGates> {
         }),
         ..Gate::new(revision, state, percent, day(0))
     });
-    let unclear = btree_map(path(), Just("a member is not known".to_owned()), 0..2);
+    let unclear = btree_map(path(), Just(UnclearGate::Member("later".to_owned())), 0..2);
     (btree_map(path(), gate, 0..6), unclear).prop_map(|(mut gates, unclear)| {
         gates.retain(|path, _| !unclear.contains_key(path));
         ReadGates { gates: Gates(gates), unclear }
@@ -96,7 +97,11 @@ fn enrolments() -> impl Strategy<Value = Vec<Enrolment>> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let approved = btree_map(path(), prop_oneof![2 => Just(Ok(())), 1 => Just(Err("no".to_owned()))], 0..6);
+    let approved = btree_map(
+        path(),
+        prop_oneof![2 => Just(Ok(())), 1 => Just(Err(TrustError::new(TrustErrorKind::Threshold, "emergency", "no")))],
+        0..6,
+    );
     let edition = (
         vec(entry(), 0..6),
         option::weighted(0.8, gates()),

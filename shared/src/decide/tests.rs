@@ -3,7 +3,7 @@
 use super::*;
 use crate::approval::Approval;
 use crate::enrolment::EnrolmentState;
-use crate::gates::{Gate, GateState, Gates};
+use crate::gates::{Gate, GateState, Gates, UnclearGate};
 use crate::recipe::arbitrary::{certificates, day};
 use crate::recipe::{
     Action, ConsentKind, DistrustCertificates, DistrustEntry, HoldVerification, InstallCertificates, Opens,
@@ -11,13 +11,14 @@ use crate::recipe::{
 };
 use crate::sampling::BasisPoints;
 use crate::targeting::Targeting;
+use crate::tuf::TrustErrorKind;
 
 /// An edition, a client and a day, to be changed one thing at a time. Without changes the recipe is applied.
 struct Scene {
     recipe: Recipe,
     gate: Option<Gate>,
     /// Why its gate is not understood.
-    unclear: Option<String>,
+    unclear: Option<UnclearGate>,
     edition: EditionView,
     facts: ClientFacts,
     consent: Consent,
@@ -235,7 +236,8 @@ fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
         });
         scene.gate = Some(Gate { approval, ..gate(2, GateState::Open, 10_000) });
         let path = scene.recipe.path();
-        scene.edition.approved.extend(held.map(|held| (path, held.map_err(str::to_owned))));
+        let why = |why: &str| TrustError::new(TrustErrorKind::Threshold, "emergency", why);
+        scene.edition.approved.extend(held.map(|held| (path, held.map_err(why))));
         let Decision { status, detail, .. } = scene.decision();
         (status, detail)
     };
@@ -265,7 +267,7 @@ fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
 fn a_gate_that_is_not_understood_is_closed_and_undoes_nothing() {
     let unclear = |s: &mut Scene| {
         s.gate = None;
-        s.unclear = Some("its member \"later\" is not known here".into());
+        s.unclear = Some(UnclearGate::Member("later".into()));
     };
     let decision = Scene::new().with(unclear).decision();
     assert_eq!((decision.status, kind(&decision.step)), (Status::GateClosed, "none"));

@@ -217,17 +217,13 @@ impl Edition {
         let (gates, gates_fault) = match gates.map(|gates| &gates.read) {
             None => (None, None),
             Some(Ok(read)) => (Some(read.clone()), None),
-            Some(Err(fault)) => (None, Some(fault.to_string())),
+            Some(Err(fault)) => (None, Some(fault.clone())),
         };
         EditionView {
             recipes: recipes.collect(),
             gates,
             gates_fault,
-            approved: self
-                .approvals
-                .iter()
-                .map(|(path, checked)| (path.clone(), checked.clone().map_err(|error| error.sentence)))
-                .collect(),
+            approved: self.approvals.clone(),
             lanes_known: self.lanes.keys().copied().collect(),
             freshness,
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Gate, GateState, Gates, PLAIN};
 use crate::answer::plain;
-use crate::json;
+use crate::json::{self, JsonError};
 use crate::limits::{Limits, RecipeLimits};
 use crate::quoted::quoted;
 use crate::recipe::RecipePath;
@@ -22,13 +22,70 @@ pub struct ReadGates {
     /// The gates that are understood whole.
     pub gates: Gates,
     /// Why a gate is not understood. It is closed, and it ends nothing.
-    pub unclear: BTreeMap<RecipePath, String>,
+    pub unclear: BTreeMap<RecipePath, UnclearGate>,
 }
 
 /// `gates.json` cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("gates.json cannot be read: {0}")]
-pub struct UnreadableGates(String);
+pub struct UnreadableGates(pub GatesFault);
+
+/// Why `gates.json` cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatesFault {
+    /// It is no JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// It is no object.
+    #[error("it is no object")]
+    NotAnObject,
+    /// It does not say which schema it has.
+    #[error("it names no schema_version")]
+    NoSchema,
+    /// There are no gates in it.
+    #[error("it has no gates")]
+    NoGates,
+    /// It has more gates than this.
+    #[error("more than {0} gates")]
+    TooMany(usize),
+    /// One gate is not understood, where all must be.
+    #[error("the gate of {path}: {why}; a newer program is needed")]
+    Unclear {
+        /// Whose gate it is.
+        path: RecipePath,
+        /// Why it is not understood.
+        why: UnclearGate,
+    },
+}
+
+/// Why a gate is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnclearGate {
+    /// It is no object.
+    #[error("it is no object")]
+    NotAnObject,
+    /// It has a member that is not known here.
+    #[error("its member {} is not known here", quoted(.0))]
+    Member(String),
+    /// It has a state that is not known here.
+    #[error("its state {} is not known here", quoted(.0))]
+    State(String),
+    /// It has not the members of a gate.
+    #[error("{}", plain(&.0.to_string()))]
+    Malformed(#[from] JsonError),
+    /// Its note is longer than so many bytes, or has control characters.
+    #[error("its note is longer than {0} bytes or has control characters")]
+    Note(usize),
+    /// It lists more ended revisions than this.
+    #[error("it lists more than {0} ended revisions")]
+    TooManyEnded(usize),
+    /// It lists an ended revision that is its own or a later one.
+    #[error("it lists an ended revision that is not an earlier one")]
+    EndedLater,
+    /// A signature in it has a member that is not known here.
+    #[error("a signature in it has a member that is not known here")]
+    SignatureMember,
+}
 
 /// That a revision was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +103,17 @@ impl ReadGates {
     /// # Errors
     /// It is no JSON object with gates, or exceeds a ceiling.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, UnreadableGates> {
-        let error = |why: &str| UnreadableGates(why.to_owned());
-        let value = json::parse(bytes, &limits.json).map_err(|why| error(&why.to_string()))?;
-        let Value::Object(mut document) = value else { return Err(error("it is no object")) };
+        let value = json::parse(bytes, &limits.json).map_err(|error| UnreadableGates(error.into()))?;
+        let Value::Object(mut document) = value else { return Err(UnreadableGates(GatesFault::NotAnObject)) };
         if document.get("schema_version").and_then(Value::as_u64).is_none_or(|number| number < PLAIN) {
-            return Err(error("it names no schema_version"));
+            return Err(UnreadableGates(GatesFault::NoSchema));
         }
         let Some(Value::Object(gates)) = document.remove("gates") else {
-            return Err(error("it has no gates"));
+            return Err(UnreadableGates(GatesFault::NoGates));
         };
         let most = limits.recipe.gates;
         if gates.len() > most {
-            return Err(error(&format!("more than {most} gates")));
+            return Err(UnreadableGates(GatesFault::TooMany(most)));
         }
         let mut read = Self::default();
         for (path, gate) in gates {
@@ -78,9 +134,7 @@ impl ReadGates {
     pub fn whole(self) -> Result<Gates, UnreadableGates> {
         match self.unclear.into_iter().next() {
             None => Ok(self.gates),
-            Some((path, why)) => {
-                Err(UnreadableGates(format!("the gate of {path}: {why}; a newer program is needed")))
-            }
+            Some((path, why)) => Err(UnreadableGates(GatesFault::Unclear { path, why })),
         }
     }
 
@@ -118,27 +172,27 @@ impl Gate {
 }
 
 /// One gate, or why it is not understood.
-fn understand(gate: Value, limits: &RecipeLimits) -> Result<Gate, String> {
-    let Value::Object(members) = &gate else { return Err("it is no object".to_owned()) };
+fn understand(gate: Value, limits: &RecipeLimits) -> Result<Gate, UnclearGate> {
+    let Value::Object(members) = &gate else { return Err(UnclearGate::NotAnObject) };
     if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-        return Err(format!("its member {} is not known here", quoted(unknown)));
+        return Err(UnclearGate::Member(unknown.clone()));
     }
     if let Some(state) = unknown_state(members) {
-        return Err(format!("its state {} is not known here", quoted(state)));
+        return Err(UnclearGate::State(state.to_owned()));
     }
-    let gate: Gate = json::from_value(gate).map_err(|error| plain(&error.to_string()))?;
+    let gate: Gate = json::from_value(gate)?;
     if !is_comment(&gate.note, limits.reason) {
-        return Err(format!("its note is longer than {} bytes or has control characters", limits.reason));
+        return Err(UnclearGate::Note(limits.reason));
     }
     if gate.ended.len() > limits.ended {
-        return Err(format!("it lists more than {} ended revisions", limits.ended));
+        return Err(UnclearGate::TooManyEnded(limits.ended));
     }
     if gate.ended.last().is_some_and(|last| *last >= gate.revision) {
-        return Err("it lists an ended revision that is not an earlier one".to_owned());
+        return Err(UnclearGate::EndedLater);
     }
     let signatures = gate.approval.iter().flat_map(|approval| &approval.signatures);
     if signatures.into_iter().any(|signature| !signature.other.is_empty()) {
-        return Err("a signature in it has a member that is not known here".to_owned());
+        return Err(UnclearGate::SignatureMember);
     }
     Ok(gate)
 }

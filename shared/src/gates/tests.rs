@@ -54,7 +54,8 @@ fn what_is_not_understood_in_a_gate_closes_that_gate_alone_and_ends_nothing() {
             let read = read(&format!("{head}{}", tail.replacen(&from, to, 1))).unwrap();
             assert_eq!(read.gates.0.len(), 1, "{to}");
             assert!(read.end_of(&"emergency/a.json".parse().unwrap(), 1).is_some(), "{to}");
-            assert!(read.unclear[&fix()].contains(why), "{to}: {}", read.unclear[&fix()]);
+            let unclear = read.unclear[&fix()].to_string();
+            assert!(unclear.contains(why), "{to}: {unclear}");
             assert_eq!(read.end_of(&fix(), 2), None, "{to}");
             assert!(read.clone().whole().unwrap_err().to_string().contains("emergency/fix.json"));
         }

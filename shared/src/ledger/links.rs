@@ -80,19 +80,24 @@ pub struct Given {
     pub link: Sha256Digest,
 }
 
-impl FromStr for Given {
-    type Err = String;
+/// The text is no head as people copy it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no SEQUENCE:LINK, as `mulberry-agent status` prints it: a number, a colon and 64 hexadecimal digits"
+)]
+pub struct NotAHead(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Given {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
         let parts = text.split_once(':').and_then(|(sequence, link)| {
             Some(Self {
                 sequence: sequence.parse().ok().filter(|number| *number > 0)?,
                 link: link.parse().ok()?,
             })
         });
-        parts.ok_or_else(|| {
-            format!("`{text}` is no SEQUENCE:LINK, as `mulberry-agent status` prints it: a number, a colon and 64 hexadecimal digits")
-        })
+        parts.ok_or_else(|| NotAHead(text.to_owned()))
     }
 }
 
@@ -248,7 +253,7 @@ mod tests {
         assert_eq!(given, Given { sequence: 2, link: second });
         for bad in ["", "2", "0:".to_owned().as_str(), &format!("0:{second}"), &format!("x:{second}"), "2:ab"]
         {
-            assert!(bad.parse::<Given>().unwrap_err().contains("SEQUENCE:LINK"), "{bad}");
+            assert!(bad.parse::<Given>().unwrap_err().to_string().contains("SEQUENCE:LINK"), "{bad}");
         }
     }
 

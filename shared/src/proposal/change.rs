@@ -8,6 +8,7 @@ use super::Proposal;
 use crate::edition::write::{self, Published};
 use crate::gates::{Gate, GateState};
 use crate::limits::Limits;
+use crate::recipe::published::Unreadable;
 use crate::recipe::{Lane, Leaves, OnEnd, Recipe, RecipePath, published, words};
 use crate::tuf::{Targets, TrustError, Verified, trusted};
 
@@ -42,9 +43,53 @@ pub struct Live<'a> {
     /// The other lane, where it verifies: its slugs are taken.
     pub other: Option<&'a Targets>,
     /// The recipes of the lane; why not, where one cannot be read.
-    pub recipes: &'a BTreeMap<RecipePath, Result<Recipe, String>>,
+    pub recipes: &'a BTreeMap<RecipePath, Result<Recipe, UnknownRecipe>>,
     /// The gates, where they verify.
     pub gates: &'a BTreeMap<RecipePath, Gate>,
+}
+
+/// Why a live recipe is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownRecipe {
+    /// Its file is not here, or is not what was signed.
+    #[error(transparent)]
+    Metadata(#[from] TrustError),
+    /// The lane lists it in such a way that nobody can fetch it.
+    #[error("no usable SHA-256 or length is signed for it")]
+    Unfetchable,
+    /// Its file could not be fetched; with the reason.
+    #[error("{0}")]
+    NotFetched(String),
+    /// Its bytes are no recipe that is known here.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+/// Why a recipe of a proposal cannot be published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnfitRecipe {
+    /// Its bytes are missing.
+    #[error(
+        "the metadata changes it, and its bytes are not in the proposal, so nobody can know what it does"
+    )]
+    NoBytes,
+    /// Its bytes are there for nothing.
+    #[error("its bytes are in the proposal, and the metadata does not list it")]
+    NotListed,
+    /// Its bytes are others than the metadata lists.
+    #[error("its bytes are not those that would be signed ({})", .0.sentence)]
+    OtherBytes(TrustError),
+    /// Its bytes are no recipe that is known here.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// It changes without a later revision.
+    #[error("revision {published} is published with other content, and this has {proposed}")]
+    NoNewRevision {
+        /// The revision that is published.
+        published: u64,
+        /// The one that is proposed.
+        proposed: u64,
+    },
 }
 
 /// A proposal that could be published on what is live, and what that would change.
@@ -84,8 +129,14 @@ pub enum Unfit {
         /// The recipe.
         path: RecipePath,
         /// What is wrong.
-        why: String,
+        why: Box<UnfitRecipe>,
     },
+}
+
+impl Unfit {
+    fn recipe(path: &RecipePath, why: UnfitRecipe) -> Self {
+        Self::Recipe { path: path.clone(), why: Box::new(why) }
+    }
 }
 
 /// What the proposal would change. Signatures are not looked at.
@@ -110,11 +161,8 @@ pub fn examine(
     for (path, bytes) in proposal.recipes() {
         read.insert(path, recipe(path, bytes, body, limits)?);
     }
-    let mut of = |path: &RecipePath| {
-        let why =
-            "the metadata changes it, and its bytes are not in the proposal, so nobody can know what it does";
-        read.remove(path).ok_or_else(|| Unfit::Recipe { path: path.clone(), why: why.to_owned() })
-    };
+    let mut of =
+        |path: &RecipePath| read.remove(path).ok_or_else(|| Unfit::recipe(path, UnfitRecipe::NoBytes));
     let held =
         |path: &RecipePath| live.recipes.get(path).and_then(|held| held.as_ref().ok()).cloned().map(Box::new);
     let mut changes = Changes::new();
@@ -125,11 +173,8 @@ pub fn examine(
     for path in difference.changed {
         let (from, to) = (held(&path), Box::new(of(&path)?));
         if let Some(from) = from.as_ref().filter(|from| to.revision <= from.revision) {
-            let why = format!(
-                "revision {} is published with other content, and this has {}",
-                from.revision, to.revision
-            );
-            return Err(Unfit::Recipe { path, why });
+            let (published, proposed) = (from.revision, to.revision);
+            return Err(Unfit::recipe(&path, UnfitRecipe::NoNewRevision { published, proposed }));
         }
         changes.insert(path, Change::Changed { from, to });
     }
@@ -143,15 +188,14 @@ pub fn examine(
 
 /// The recipe of these bytes, which must be those that the metadata lists.
 fn recipe(path: &RecipePath, bytes: &[u8], body: &Targets, limits: &Limits) -> Result<Recipe, Unfit> {
-    let refuse = |why: String| Unfit::Recipe { path: path.clone(), why };
+    let refuse = |why| Unfit::recipe(path, why);
     let name = path.to_string();
     let Some(file) = body.targets.get(&name) else {
-        return Err(refuse("its bytes are in the proposal, and the metadata does not list it".to_owned()));
+        return Err(refuse(UnfitRecipe::NotListed));
     };
-    trusted::check_content(&name, bytes, Some(file.length), Some(&file.hashes)).map_err(|error| {
-        refuse(format!("its bytes are not those that would be signed ({})", error.sentence))
-    })?;
-    published::read(path, bytes, limits).map_err(|error| refuse(error.to_string()))
+    trusted::check_content(&name, bytes, Some(file.length), Some(&file.hashes))
+        .map_err(|error| refuse(UnfitRecipe::OtherBytes(error)))?;
+    published::read(path, bytes, limits).map_err(|unreadable| refuse(unreadable.into()))
 }
 
 impl Examined {

@@ -20,7 +20,7 @@ fn recipe(slug: &str, revision: u64, name: &str) -> Recipe {
          action = \"reverify-addons\"\nexpires = 2027-01-01T00:00:00Z\n[arguments]\naddons = \"all\"\n\
          [rollout]\nmax_percent = 100\n"
     );
-    source::read("recipe.toml", &toml, &mut |_| Err(String::new()), &limits()).unwrap()
+    source::read("recipe.toml", &toml, &mut |_| Err(std::io::ErrorKind::NotFound.into()), &limits()).unwrap()
 }
 
 /// What a signer verified: the emergency lane at version 2 with the recipe `a`, revision 1.
@@ -29,7 +29,7 @@ struct World {
     targets: Verified<Targets>,
     lane: Verified<Targets>,
     other: Verified<Targets>,
-    recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
+    recipes: BTreeMap<RecipePath, Result<Recipe, UnknownRecipe>>,
     gates: BTreeMap<RecipePath, crate::gates::Gate>,
 }
 

@@ -1,23 +1,7 @@
 //! An interval of versions, and the two ways in which it is spelled.
 
+use super::fault::{NotARange, RangeFault};
 use super::{Key, Stage};
-
-/// Bytes of a range's text. semver itself stops at 32 comparators.
-pub(super) const MAX_RANGE: usize = 256;
-
-/// The text is not a range of versions.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a range of versions: {text:?}: {why}")]
-pub struct NotARange {
-    text: String,
-    why: String,
-}
-
-impl NotARange {
-    pub(super) fn new(text: &str, why: impl Into<String>) -> Self {
-        Self { text: text.chars().take(MAX_RANGE).collect(), why: why.into() }
-    }
-}
 
 /// Whose versions a range is of: that decides which suffixes it may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +49,7 @@ impl Bounds {
     /// Refuses an interval with nothing in it.
     pub(super) fn check(&self, text: &str) -> Result<(), NotARange> {
         match (&self.low, &self.high) {
-            (Some(low), Some(high)) if low >= high => Err(NotARange::new(text, "no version can match it")),
+            (Some(low), Some(high)) if low >= high => Err(NotARange::new(text, RangeFault::Empty)),
             _ => Ok(()),
         }
     }

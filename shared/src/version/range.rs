@@ -11,7 +11,8 @@ use std::str::FromStr;
 use semver::{Comparator, Op, Prerelease, VersionReq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bounds::{Bounds, Cut, MAX_RANGE, NotARange, Side, Whose, caret_place, next};
+use super::bounds::{Bounds, Cut, Side, Whose, caret_place, next};
+use super::fault::{MAX_RANGE, NotARange, RangeFault};
 use super::{Key, ProductVersion, Stage, written};
 
 /// A range of versions: an interval of the plain version order.
@@ -49,16 +50,14 @@ impl VersionRange {
     /// # Errors
     /// It does not read, or no version can match, as in `>=67, <60`.
     pub fn published(text: &str) -> Result<Self, NotARange> {
-        let error = |why: String| NotARange::new(text, why);
+        let wrong = |fault| NotARange::new(text, fault);
         if text.len() > MAX_RANGE {
-            return Err(error(format!("longer than {MAX_RANGE} bytes")));
+            return Err(wrong(RangeFault::TooLong));
         }
-        let request = VersionReq::parse(text).map_err(|e| error(e.to_string()))?;
+        let request = VersionReq::parse(text).map_err(|why| wrong(RangeFault::Grammar(why.to_string())))?;
         let mut bounds = Bounds::default();
         for comparator in &request.comparators {
-            let one =
-                interval(comparator).ok_or_else(|| error("an operator that is not known".to_owned()))?;
-            bounds = bounds.and(one);
+            bounds = bounds.and(interval(comparator).ok_or_else(|| wrong(RangeFault::UnknownOperator))?);
         }
         bounds.check(text)?;
         Ok(Self { published: text.to_owned(), bounds })

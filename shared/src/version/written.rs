@@ -1,6 +1,7 @@
 //! Ranges as people write them, read strictly: one pass over a bounded text.
 
-use super::bounds::{Bounds, Cut, MAX_RANGE, NotARange, Whose, caret_place, next};
+use super::bounds::{Bounds, Cut, Whose, caret_place, next};
+use super::fault::{MAX_RANGE, NotARange, RangeFault};
 use super::{
     Key, MAX_VERSION, STAGES, Stage, parse_numbers, parse_stage, parse_version, semver_stage, split_numbers,
     without_revision,
@@ -21,9 +22,9 @@ enum Operand {
 
 /// The interval that a written range means.
 pub(super) fn bounds(text: &str, whose: Whose) -> Result<Bounds, NotARange> {
-    let error = |why: String| NotARange::new(text, why);
+    let error = |fault| NotARange::new(text, fault);
     if text.len() > MAX_RANGE {
-        return Err(error(format!("longer than {MAX_RANGE} bytes")));
+        return Err(error(RangeFault::TooLong));
     }
     let mut bounds = Bounds::default();
     for comparator in text.split(',') {
@@ -37,10 +38,10 @@ pub(super) fn bounds(text: &str, whose: Whose) -> Result<Bounds, NotARange> {
     Ok(bounds)
 }
 
-fn interval(operator: &str, operand: Operand) -> Result<Bounds, String> {
+fn interval(operator: &'static str, operand: Operand) -> Result<Bounds, RangeFault> {
     let (from, beyond) = match &operand {
         Operand::Any if operator == "=" => return Ok(Bounds::default()),
-        Operand::Any => return Err(format!("\"*\" is any version, which {operator} cannot bound")),
+        Operand::Any => return Err(RangeFault::BoundsAny(operator)),
         Operand::Every(parts, given) => {
             (Some(Cut::before(Key { parts: *parts, stage: Stage::Begin })), next(*parts, given - 1))
         }
@@ -54,19 +55,17 @@ fn interval(operator: &str, operand: Operand) -> Result<Bounds, String> {
         ("<=", _) => (None, beyond),
         ("^", Operand::One(Key { parts, .. }, given)) => (from, next(parts, caret_place(parts, given))),
         ("~", Operand::One(Key { parts, .. }, given)) => (from, next(parts, usize::from(given > 1))),
-        _ => return Err(format!("{operator} takes a version, not a \"*\"; leave it out")),
+        _ => return Err(RangeFault::NeedsVersion(operator)),
     };
     Ok(Bounds::between(low, high))
 }
 
-fn read(text: &str, whose: Whose) -> Result<Operand, String> {
+fn read(text: &str, whose: Whose) -> Result<Operand, RangeFault> {
     if text.is_empty() {
-        return Err("a version is missing".to_owned());
+        return Err(RangeFault::NoVersion);
     }
     if text.len() > MAX_VERSION {
-        return Err(format!(
-            "a version in it is longer than {MAX_VERSION} bytes; are there commas between the bounds?"
-        ));
+        return Err(RangeFault::LongVersion);
     }
     let (numbers, stars) = text.split_at(text.trim_end_matches(['*', 'x', 'X', '.']).len());
     if !stars.is_empty() {
@@ -75,7 +74,7 @@ fn read(text: &str, whose: Whose) -> Result<Operand, String> {
     let (numbers, suffix) = split_numbers(text);
     let (parts, given) = parse_numbers(numbers).ok_or_else(|| unreadable(text))?;
     if given > 3 {
-        return Err(format!("{text:?} has more than three numbers, which no bound may have"));
+        return Err(RangeFault::FourNumbers(text.to_owned()));
     }
     let stage = match whose {
         Whose::Product => written_stage(suffix, given),
@@ -110,18 +109,18 @@ fn written_stage(suffix: &str, given: usize) -> Option<Stage> {
 }
 
 /// A version that a client may have, but that is no bound as it stands: with the spelling that is meant.
-fn misspelt(text: &str, suffix: &str) -> String {
+fn misspelt(text: &str, suffix: &str) -> RangeFault {
     let (lower, suffix) = (text.to_ascii_lowercase(), suffix.to_ascii_lowercase());
     let words = semver_stage(&suffix, 3);
     match parse_version(&lower) {
         Some(key) if words.as_ref() != Some(&key.stage) && spread(text).is_none() => {
             let esr = if lower.contains("esr") { "esr" } else { "" };
-            let why = if is_packaged(&suffix) {
-                format!("{text:?} has a packager's revision at its end, which no bound has")
+            let (text, spelling) = (text.to_owned(), format!("{key}{esr}"));
+            if is_packaged(&suffix) {
+                RangeFault::Packaged { text, spelling }
             } else {
-                format!("no product writes {text:?}")
-            };
-            format!("{why}; write {key}{esr}")
+                RangeFault::Misspelt { text, spelling }
+            }
         }
         _ => unreadable(text),
     }
@@ -147,11 +146,9 @@ fn spread(text: &str) -> Option<String> {
 
 const SPREADS: [&str; 4] = [" to ", "..", "\u{2013}", "-"];
 
-fn unreadable(text: &str) -> String {
-    if let Some(range) = spread(text) {
-        return format!("{text:?} is no version; write {range}");
+fn unreadable(text: &str) -> RangeFault {
+    match spread(text) {
+        Some(range) => RangeFault::Spread { text: text.to_owned(), range },
+        None => RangeFault::NoSuchVersion(text.to_owned()),
     }
-    format!(
-        "{text:?} is no version; products write such as 66.0, 66.0.3, 68.0a1, 68.0b3 and 60.6.2esr, and 67.* means every 67"
-    )
 }

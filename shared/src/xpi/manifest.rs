@@ -5,6 +5,7 @@
 //! neither is anything behind a NUL. Read piece by piece, so that memory follows the archive's directory and not what it expands to.
 
 mod attribute;
+mod fault;
 mod lines;
 
 use super::archive::Directory;
@@ -14,7 +15,8 @@ use crate::limits::XpiLimits;
 use crate::quoted::quoted_name;
 
 use self::attribute::Attribute;
-use self::lines::{Line, Lines, Wrong, wrong};
+use self::fault::ManifestFault;
+use self::lines::{Line, Lines};
 
 /// A digest of either algorithm; SHA-1 leaves the rest zero.
 pub type AnyDigest = [u8; 32];
@@ -108,7 +110,7 @@ impl<'a> FilesReader<'a> {
     /// It is no manifest, has a line that is no attribute or too long, a section without a name or digest, or names a file twice.
     pub fn read(&mut self, piece: &[u8]) -> Result<(), Fault> {
         let Self { name, lines, section } = self;
-        lines.read(piece, &mut |line| section.line(line)).map_err(|what| lines.fault(name, what))
+        lines.read(piece, &mut |line| section.line(line)).map_err(|fault| lines.fault(name, &fault))
     }
 
     /// Ends the manifest: what it lists.
@@ -118,22 +120,20 @@ impl<'a> FilesReader<'a> {
     pub fn finish(self) -> Result<Listing, Fault> {
         let Self { name, mut lines, mut section } = self;
         let ended = lines.finish(&mut |line| section.line(line)).and_then(|()| match section.place {
-            Place::Version => Err(wrong(NOT_THIS_KIND)),
+            Place::Version => Err(ManifestFault::NoManifestVersion),
             Place::Head | Place::Between => Ok(()),
             Place::File => section.end(),
         });
-        ended.map_err(|what| lines.fault(name, what))?;
+        ended.map_err(|fault| lines.fault(name, &fault))?;
         Ok(section.found)
     }
 }
 
-const NOT_THIS_KIND: &str = "does not begin with \"Manifest-Version: 1.0\"";
-
 impl Section<'_> {
-    fn line(&mut self, line: &Line<'_>) -> Result<(), Wrong> {
+    fn line(&mut self, line: &Line<'_>) -> Result<(), ManifestFault> {
         match (self.place, line.text) {
             (Place::Version, b"Manifest-Version: 1.0") if !line.folded => self.place = Place::Head,
-            (Place::Version, _) => return Err(wrong(NOT_THIS_KIND)),
+            (Place::Version, _) => return Err(ManifestFault::NoManifestVersion),
             (Place::Head, b"") => self.place = Place::Between,
             // Nothing in it matters.
             (Place::Head, _) => {}
@@ -146,34 +146,34 @@ impl Section<'_> {
         Ok(())
     }
 
-    fn attribute(&mut self, attribute: &Attribute<'_>) -> Result<(), Wrong> {
+    fn attribute(&mut self, attribute: &Attribute<'_>) -> Result<(), ManifestFault> {
         if attribute.is_digest(self.wanted, "") {
             if self.digest.is_some() {
-                return Err(wrong(format!("gives {} twice", attribute.shown())));
+                return Err(ManifestFault::AttributeTwice { key: attribute.shown() });
             }
             self.digest = attribute.digest(self.wanted.digest)?;
         } else if attribute.is("Name") {
             if !self.name.is_empty() {
-                return Err(wrong("has a section with two names"));
+                return Err(ManifestFault::TwoNames);
             }
             if attribute.value.is_empty() {
-                return Err(wrong("has a section with an empty name"));
+                return Err(ManifestFault::EmptyName);
             }
             self.name.extend_from_slice(attribute.value);
         } else if attribute.is("Magic") {
-            return Err(wrong("has a \"Magic\" attribute, which nobody understands"));
+            return Err(ManifestFault::Magic);
         }
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Wrong> {
+    fn end(&mut self) -> Result<(), ManifestFault> {
         self.place = Place::Between;
         if self.name.is_empty() {
-            return Err(wrong("has a section without a name, or more than one empty line between sections"));
+            return Err(ManifestFault::NoName);
         }
         let Some(digest) = self.digest.take() else {
-            let (name, wanted) = (quoted_name(&self.name), self.wanted.digest.attribute());
-            return Err(wrong(format!("gives {name} no {wanted}, which its signer's digest asks for")));
+            let (file, wanted) = (quoted_name(&self.name), self.wanted.digest.attribute());
+            return Err(ManifestFault::NoDigest { file, wanted });
         };
         let directory = self.directory;
         let at_next = directory.name_at(self.next) == self.name;
@@ -186,7 +186,7 @@ impl Section<'_> {
             Some(index) => {
                 let slot = self.found.digests.get_mut(index);
                 if slot.is_some_and(|slot| slot.replace(digest).is_some()) {
-                    return Err(wrong(format!("lists {} twice", quoted_name(&self.name))));
+                    return Err(ManifestFault::FileTwice { file: quoted_name(&self.name) });
                 }
                 self.found.count += 1;
                 self.next = index + 1;
@@ -228,7 +228,7 @@ impl<'a> SignatureFileReader<'a> {
         match read {
             // What is wrong lies behind it, and whether that is in this piece or a later one makes no difference.
             Err(_) if found.is_some() => Ok(()),
-            read => read.map_err(|what| lines.fault(name, what)),
+            read => read.map_err(|fault| lines.fault(name, &fault)),
         }
     }
 
@@ -244,7 +244,7 @@ impl<'a> SignatureFileReader<'a> {
         };
         ended
             .and_then(|()| found.ok_or_else(|| vouches_for_nothing(wanted)))
-            .map_err(|what| lines.fault(name, what))
+            .map_err(|fault| lines.fault(name, &fault))
     }
 }
 
@@ -253,13 +253,13 @@ fn signature_line(
     wanted: Wanted,
     begun: &mut bool,
     found: &mut Option<AnyDigest>,
-) -> Result<(), Wrong> {
+) -> Result<(), ManifestFault> {
     if found.is_some() {
         return Ok(());
     }
     match (*begun, line.text) {
         (false, b"Signature-Version: 1.0") if !line.folded => *begun = true,
-        (false, _) => return Err(wrong("does not begin with \"Signature-Version: 1.0\"")),
+        (false, _) => return Err(ManifestFault::NoSignatureVersion),
         (true, b"") => return Err(vouches_for_nothing(wanted)),
         (true, text) => {
             let attribute = Attribute::read(text)?;
@@ -271,8 +271,8 @@ fn signature_line(
     Ok(())
 }
 
-fn vouches_for_nothing(wanted: Wanted) -> Wrong {
-    wrong(format!("does not vouch for the whole manifest: it has no {}-Manifest", wanted.digest.attribute()))
+fn vouches_for_nothing(wanted: Wanted) -> ManifestFault {
+    ManifestFault::NotWhole { wanted: wanted.digest.attribute() }
 }
 
 #[cfg(test)]

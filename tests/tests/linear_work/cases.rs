@@ -195,7 +195,12 @@ fn gates(bytes: &[u8]) {
 
 fn recipe_source(bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap();
-    drop(black_box(source::read("recipe.toml", text, &mut |_| Err(String::new()), &limits())));
+    drop(black_box(source::read(
+        "recipe.toml",
+        text,
+        &mut |_| Err(std::io::ErrorKind::NotFound.into()),
+        &limits(),
+    )));
 }
 
 fn recipe_published(bytes: &[u8]) {

@@ -25,7 +25,7 @@ use mulberry_shared::{
     limits::Limits,
     operators::{GateRequest, GateState, GateStatus, ProblemKind, RecipeStatus},
     recipe::{RecipeName, RecipePath},
-    text::one_line,
+    text::{UnfitText, one_line},
 };
 
 /// `gate …`
@@ -111,8 +111,9 @@ struct Words {
 impl Words {
     /// What the command line says, if it does as a reason and as a note.
     fn given(reason: Option<&str>, note: Option<&str>, limits: &Limits) -> Result<Self, Failure> {
-        let unfit =
-            |why| Failure::usage(FailureKind::NoReason, format!("As a public note this does not do: {why}."));
+        let unfit = |why: UnfitText| {
+            Failure::usage(FailureKind::NoReason, format!("As a public note this does not do: {why}."))
+        };
         let note = match note.map(str::trim) {
             // It takes back what was said before.
             Some("") => Some(String::new()),

@@ -13,7 +13,7 @@ use mulberry_shared::{
     edition::{OnlineRole, TrustState, Waiver, profile},
     gates::Gate,
     limits::Limits,
-    proposal::Live,
+    proposal::{Live, UnknownRecipe},
     recipe::{Lane, Recipe, RecipePath, published},
     tuf::{
         Fetch, Reply, Targets, TrustError, TrustErrorKind, Verified, location, metadata::MetaFile, trusted,
@@ -31,7 +31,7 @@ pub struct Base {
     /// The other lane, where it verifies.
     pub other: Option<Verified<Targets>>,
     /// The recipes of the lane; why not, where one cannot be read.
-    pub recipes: BTreeMap<RecipePath, Result<Recipe, String>>,
+    pub recipes: BTreeMap<RecipePath, Result<Recipe, UnknownRecipe>>,
     /// The gates, where they verify.
     pub gates: BTreeMap<RecipePath, Gate>,
 }
@@ -173,27 +173,27 @@ pub async fn current(
         let Ok(path) = path.parse::<RecipePath>() else { continue };
         let here = verified.and_then(|content| content.recipes.iter().find(|recipe| recipe.path == path));
         let bytes = match here {
-            Some(recipe) => {
-                recipe.content.as_ref().map(|content| content.bytes.to_vec()).map_err(ToString::to_string)
-            }
+            Some(recipe) => match &recipe.content {
+                Ok(content) => Ok(content.bytes.to_vec()),
+                Err(error) => Err(error.clone().into()),
+            },
             None => match file.sha256().filter(|_| file.length <= limits.trust.file_bytes) {
-                None => Err("no usable SHA-256 or length is signed for it".to_owned()),
+                None => Err(UnknownRecipe::Unfetchable),
                 Some(sha256) => {
                     let wanted = Fetch {
                         path: location::file(&path.to_string(), Some(&sha256)),
                         max_bytes: file.length,
                     };
-                    reply(source.fetch(&wanted).await, &wanted).and_then(|bytes| {
+                    let reply = reply(source.fetch(&wanted).await, &wanted);
+                    reply.map_err(UnknownRecipe::NotFetched).and_then(|bytes| {
                         let name = path.to_string();
-                        let fits =
-                            trusted::check_content(&name, &bytes, Some(file.length), Some(&file.hashes));
-                        fits.map(|()| bytes).map_err(|error| error.to_string())
+                        trusted::check_content(&name, &bytes, Some(file.length), Some(&file.hashes))?;
+                        Ok(bytes)
                     })
                 }
             },
         };
-        let recipe =
-            bytes.and_then(|bytes| published::read(&path, &bytes, limits).map_err(|error| error.to_string()));
+        let recipe = bytes.and_then(|bytes| Ok(published::read(&path, &bytes, limits)?));
         recipes.insert(path, recipe);
     }
     let gates = edition.and_then(|edition| edition.gates).and_then(|gates| gates.read.ok());

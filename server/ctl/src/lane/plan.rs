@@ -9,7 +9,7 @@ use crate::{
 use jiff::Timestamp;
 use mulberry_shared::{
     operators::ProblemKind,
-    proposal::{Change, Changes},
+    proposal::{Change, Changes, UnknownRecipe},
     recipe::{Lane, Recipe, RecipePath, Slug, published},
 };
 use std::path::PathBuf;
@@ -96,7 +96,7 @@ pub fn make(
     Ok(plan)
 }
 
-fn boxed(live: &Result<Recipe, String>) -> Option<Box<Recipe>> {
+fn boxed(live: &Result<Recipe, UnknownRecipe>) -> Option<Box<Recipe>> {
     live.as_ref().ok().cloned().map(Box::new)
 }
 
@@ -123,7 +123,13 @@ mod tests {
              action = \"reverify-addons\"\nexpires = 2027-01-01T00:00:00Z\n[arguments]\naddons = \"all\"\n\
              [rollout]\nmax_percent = 100\n"
         );
-        source::read("recipe.toml", &toml, &mut |_| Err(String::new()), &Limits::default()).unwrap()
+        source::read(
+            "recipe.toml",
+            &toml,
+            &mut |_| Err(std::io::ErrorKind::NotFound.into()),
+            &Limits::default(),
+        )
+        .unwrap()
     }
 
     fn wish(recipe: Recipe) -> Vec<(PathBuf, Recipe)> {

@@ -110,8 +110,9 @@ fn read_file(
         let remedy = "put the file beside recipe.toml and give its bare name";
         return Err((Kind::BadFile, "is not the name of a file beside recipe.toml".to_owned(), remedy));
     }
-    let bytes = files(name)
-        .map_err(|why| (Kind::BadFile, why, "put the PEM file beside recipe.toml, or correct its name"))?;
+    let bytes = files(name).map_err(|why| {
+        (Kind::BadFile, why.to_string(), "put the PEM file beside recipe.toml, or correct its name")
+    })?;
     if bytes.len() > limits.recipe.file {
         let what = format!("{} bytes, more than {}", bytes.len(), limits.recipe.file);
         return Err((Kind::TooLarge, what, "give a file with nothing but the certificate"));

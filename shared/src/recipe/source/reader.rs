@@ -1,5 +1,6 @@
 //! Reading a table key by key, collecting problems instead of stopping at the first.
 
+use std::io;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -23,7 +24,7 @@ mod words;
 type Span = Option<Range<usize>>;
 
 /// Gives the content of a file beside a recipe by its bare name, or says why it cannot.
-pub(in crate::recipe) type Files<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
+pub(in crate::recipe) type Files<'a> = dyn FnMut(&str) -> io::Result<Vec<u8>> + 'a;
 
 /// Whether a key may be left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -234,7 +235,7 @@ impl<'a> Section<'a> {
             Err(why) => why,
         };
         let remedy = format!("write one line of 1 to {most} bytes");
-        self.problem(reader, key, Kind::BadValue, &why, &remedy);
+        self.problem(reader, key, Kind::BadValue, &why.to_string(), &remedy);
         None
     }
 
@@ -248,7 +249,7 @@ impl<'a> Section<'a> {
         let text = self.text(reader, key, Need::Optional)?;
         if let Some(why) = several_lines(text, most).err() {
             let remedy = format!("write text of at most {most} bytes");
-            self.problem(reader, key, Kind::BadValue, &why, &remedy);
+            self.problem(reader, key, Kind::BadValue, &why.to_string(), &remedy);
         }
         Some(text.to_owned())
     }

@@ -1,5 +1,7 @@
 //! Sources, good and bad, and what is said about them.
 
+use std::io;
+
 use super::*;
 use crate::explain::Explain as _;
 use crate::recipe::{
@@ -32,7 +34,7 @@ versions = ">=60, <67"
 max_percent = 12.5
 "#;
 
-fn files(name: &str) -> Result<Vec<u8>, String> {
+fn files(name: &str) -> io::Result<Vec<u8>> {
     let certificates = arbitrary::certificates();
     match name {
         "good.pem" => Ok(certificates[0].to_pem().into_bytes()),
@@ -41,7 +43,7 @@ fn files(name: &str) -> Result<Vec<u8>, String> {
         "key.pem" => Ok(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_vec()),
         "text.pem" => Ok(b"not a certificate".to_vec()),
         "huge.pem" => Ok(vec![b'\n'; 1 << 20]),
-        _ => Err("there is no such file".to_owned()),
+        _ => Err(io::Error::other("there is no such file")),
     }
 }
 
@@ -338,7 +340,7 @@ fn too_many_files_and_too_large_sources_are_refused_before_reading_them() {
     let mut asked = 0;
     let mut files = |_: &str| {
         asked += 1;
-        Err(String::new())
+        Err(io::ErrorKind::NotFound.into())
     };
     let errors = read("r", &text, &mut files, &Limits::default()).unwrap_err().to_string();
     assert!(errors.contains("17 files, more than 16"), "{errors}");

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::lines::{Wrong, wrong};
+use super::fault::ManifestFault;
 use super::{AnyDigest, Wanted};
 use crate::quoted::quoted_name;
 use crate::xpi::policy::{DigestNames, WeakestDigest};
@@ -26,10 +26,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 impl<'l> Attribute<'l> {
     /// Key and value around the first colon, without the spaces beside it.
-    pub(super) fn read(line: &'l [u8]) -> Result<Self, Wrong> {
-        let no_attribute = || wrong("has a line that is no \"Key: value\"");
-        let colon = memchr::memchr(b':', line).ok_or_else(no_attribute)?;
-        let (mut key, value) = line.split_at_checked(colon).ok_or_else(no_attribute)?;
+    pub(super) fn read(line: &'l [u8]) -> Result<Self, ManifestFault> {
+        let colon = memchr::memchr(b':', line).ok_or(ManifestFault::NotAnAttribute)?;
+        let (mut key, value) = line.split_at_checked(colon).ok_or(ManifestFault::NotAnAttribute)?;
         let mut value = value.get(1..).unwrap_or_default();
         while let Some(shorter) = key.strip_suffix(b" ") {
             key = shorter;
@@ -37,7 +36,7 @@ impl<'l> Attribute<'l> {
         while let Some(shorter) = value.strip_prefix(b" ") {
             value = shorter;
         }
-        if key.is_empty() { Err(no_attribute()) } else { Ok(Self { key, value }) }
+        if key.is_empty() { Err(ManifestFault::NotAnAttribute) } else { Ok(Self { key, value }) }
     }
 
     pub(super) fn is(&self, key: &str) -> bool {
@@ -60,7 +59,7 @@ impl<'l> Attribute<'l> {
     }
 
     /// The digest it gives; `None` where it gives nothing.
-    pub(super) fn digest(&self, algorithm: WeakestDigest) -> Result<Option<AnyDigest>, Wrong> {
+    pub(super) fn digest(&self, algorithm: WeakestDigest) -> Result<Option<AnyDigest>, ManifestFault> {
         if self.value.is_empty() {
             return Ok(None);
         }
@@ -74,7 +73,7 @@ impl<'l> Attribute<'l> {
         let decoded = BASE64.decode_slice(text, &mut buffer).ok().filter(|decoded| *decoded == len);
         let bytes = decoded.and_then(|len| buffer.get(..len));
         let Some(bytes) = bytes else {
-            return Err(wrong(format!("has a {} that is no base64 of {len} bytes", self.shown())));
+            return Err(ManifestFault::NotBase64 { key: self.shown(), bytes: len });
         };
         let mut digest = AnyDigest::default();
         digest.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);

@@ -2,20 +2,9 @@
 
 use memchr::{memchr, memchr2};
 
+use super::fault::ManifestFault;
 use crate::limits::XpiLimits;
-use crate::xpi::verdict::{Fault, VerdictKind};
-
-/// What is wrong with a manifest, and the verdict on it.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    kind: VerdictKind,
-    what: String,
-}
-
-/// What is wrong with a manifest that cannot be read.
-pub(super) fn wrong(what: impl Into<String>) -> Wrong {
-    Wrong { kind: VerdictKind::MalformedManifest, what: what.into() }
-}
+use crate::xpi::verdict::Fault;
 
 /// A logical line, its continuations joined: bytes, since it may be folded inside a character.
 pub(super) struct Line<'l> {
@@ -50,7 +39,7 @@ enum At {
     Nul,
 }
 
-type Take<'t> = &'t mut dyn FnMut(&Line<'_>) -> Result<(), Wrong>;
+type Take<'t> = &'t mut dyn FnMut(&Line<'_>) -> Result<(), ManifestFault>;
 
 impl<'a> Lines<'a> {
     pub(super) fn new(limits: &'a XpiLimits) -> Self {
@@ -59,11 +48,10 @@ impl<'a> Lines<'a> {
     }
 
     /// Hands the lines that end in `piece` to `take`.
-    pub(super) fn read(&mut self, piece: &[u8], take: Take<'_>) -> Result<(), Wrong> {
+    pub(super) fn read(&mut self, piece: &[u8], take: Take<'_>) -> Result<(), ManifestFault> {
         self.read = self.read.saturating_add(piece.len());
         if self.read > self.limits.manifest_bytes {
-            let what = format!("is larger than the {} bytes that are read", self.limits.manifest_bytes);
-            return Err(Wrong { kind: VerdictKind::LimitExceeded, what });
+            return Err(ManifestFault::TooLarge(self.limits.manifest_bytes));
         }
         if self.at == At::Nul {
             return Ok(());
@@ -80,16 +68,16 @@ impl<'a> Lines<'a> {
     }
 
     /// Ends the last line.
-    pub(super) fn finish(&mut self, take: Take<'_>) -> Result<(), Wrong> {
+    pub(super) fn finish(&mut self, take: Take<'_>) -> Result<(), ManifestFault> {
         if self.at == At::Nul { Ok(()) } else { self.end(take) }
     }
 
     /// A fault of the manifest `name` at the present line.
-    pub(super) fn fault(&self, name: &str, wrong: Wrong) -> Fault {
-        Fault::new(wrong.kind, format!("{name} {} (line {})", wrong.what, self.number))
+    pub(super) fn fault(&self, name: &str, fault: &ManifestFault) -> Fault {
+        Fault::new(fault.kind(), format!("{name} {fault} (line {})", self.number))
     }
 
-    fn cut(&mut self, mut rest: &[u8], take: Take<'_>) -> Result<(), Wrong> {
+    fn cut(&mut self, mut rest: &[u8], take: Take<'_>) -> Result<(), ManifestFault> {
         // The physical line that has ended but may go on, while it lies in this piece.
         let mut here: &[u8] = &[];
         while let Some(first) = rest.first() {
@@ -127,31 +115,27 @@ impl<'a> Lines<'a> {
     }
 
     /// A physical line that does not end in this piece.
-    fn part(&mut self, text: &[u8]) -> Result<(), Wrong> {
+    fn part(&mut self, text: &[u8]) -> Result<(), ManifestFault> {
         self.check_physical(text.len())?;
         self.hold(text)
     }
 
-    fn check_physical(&mut self, more: usize) -> Result<(), Wrong> {
+    fn check_physical(&mut self, more: usize) -> Result<(), ManifestFault> {
         self.physical = self.physical.saturating_add(more);
         let max = self.limits.line_bytes;
-        if self.physical > max { Err(wrong(format!("has a line of more than {max} bytes"))) } else { Ok(()) }
+        if self.physical > max { Err(ManifestFault::LongLine(max)) } else { Ok(()) }
     }
 
-    fn hold(&mut self, text: &[u8]) -> Result<(), Wrong> {
+    fn hold(&mut self, text: &[u8]) -> Result<(), ManifestFault> {
         if !text.is_empty() {
             self.held.extend_from_slice(text);
         }
         let max = self.limits.logical_line_bytes;
-        if self.held.len() > max {
-            Err(wrong(format!("has a folded line of more than {max} bytes")))
-        } else {
-            Ok(())
-        }
+        if self.held.len() > max { Err(ManifestFault::LongFoldedLine(max)) } else { Ok(()) }
     }
 
     /// Hands on the logical line whose last part is `here`.
-    fn emit(&mut self, here: &[u8], take: Take<'_>) -> Result<(), Wrong> {
+    fn emit(&mut self, here: &[u8], take: Take<'_>) -> Result<(), ManifestFault> {
         let folded = self.folded;
         if self.held.is_empty() {
             take(&Line { text: here, folded })?;
@@ -166,7 +150,7 @@ impl<'a> Lines<'a> {
     }
 
     /// A line without an end is one too; behind the last line's end there is none.
-    fn end(&mut self, take: Take<'_>) -> Result<(), Wrong> {
+    fn end(&mut self, take: Take<'_>) -> Result<(), ManifestFault> {
         let open = self.at != At::Text || self.physical > 0 || self.folded;
         self.at = At::Nul;
         if open { self.emit(&[], take) } else { Ok(()) }

@@ -21,7 +21,7 @@ use mulberry_shared::{
     x509::{Certificate, CertificateErrorKind, Purpose},
 };
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -81,7 +81,7 @@ impl RecipeNew {
             let found = certificates.iter().find(|(file, _)| file == name);
             found
                 .map(|(_, certificate)| certificate.to_pem().into_bytes())
-                .ok_or_else(|| "no such file".to_owned())
+                .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
         };
         let recipe =
             source::read(&file.display().to_string(), &text, &mut beside, limits).map_err(|problems| {
