@@ -41,9 +41,16 @@ pub enum UnfitText {
 /// # Errors
 /// [`UnfitText`].
 pub fn one_line(text: &str, most: usize) -> Result<&str, UnfitText> {
-    let text = text.trim();
+    whole_line(text.trim(), most)
+}
+
+/// As [`one_line`], with the space round it: for what is kept as it is. Space alone is as good as nothing.
+///
+/// # Errors
+/// [`UnfitText`].
+pub fn whole_line(text: &str, most: usize) -> Result<&str, UnfitText> {
     match text.chars().find(|c| !shows(*c)) {
-        None if text.is_empty() => Err(UnfitText::Empty),
+        None if text.trim().is_empty() => Err(UnfitText::Empty),
         None if text.len() > most => Err(UnfitText::TooLong { bytes: text.len(), most }),
         None => Ok(text),
         Some('\n') => Err(UnfitText::SeveralLines),
@@ -124,6 +131,11 @@ mod tests {
         ] {
             assert!(one_line(bad, 9).unwrap_err().to_string().contains(why), "{bad:?}");
         }
+        assert_eq!(whole_line(" Größe", 9), Ok(" Größe"));
+        assert_eq!(whole_line("  ", 9), Err(UnfitText::Empty));
+        assert_eq!(whole_line("\ta", 9), Err(UnfitText::Hidden('\t')));
+        assert_eq!(whole_line("a\n", 9), Err(UnfitText::SeveralLines));
+        assert_eq!(whole_line("a  ", 2), Err(UnfitText::TooLong { bytes: 3, most: 2 }));
         assert!(is_word("a\u{200d}b", 64) && !shows('\u{200d}') && shows('\u{fe0f}'));
         assert_eq!(several_lines("a\n\tb", 4), Ok("a\n\tb"));
         assert!(several_lines("a\n\tb\u{2028}", 9).unwrap_err().to_string().contains("U+2028"));

@@ -14,7 +14,7 @@ use crate::quoted::quoted;
 use crate::recipe::problem_kind::SourceProblemKind as Kind;
 use crate::sampling::BasisPoints;
 use crate::targeting::Doubt;
-use crate::text::{one_line, several_lines};
+use crate::text::{several_lines, whole_line};
 use crate::version::{VersionRange, Whose};
 
 mod plan;
@@ -230,7 +230,7 @@ impl<'a> Section<'a> {
         most: usize,
     ) -> Option<String> {
         let text = self.text(reader, key, need)?;
-        let why = match one_line(text, most) {
+        let why = match whole_line(text, most) {
             Ok(_) => return Some(text.to_owned()),
             Err(why) => why,
         };

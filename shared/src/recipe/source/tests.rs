@@ -364,6 +364,23 @@ fn deeply_nested_sources_are_refused_without_exhausting_the_stack() {
     }
 }
 
+/// What stands round a text is published with it, so it must be such as clients read.
+#[test]
+fn space_round_a_text_that_clients_would_refuse_is_refused_here() {
+    let long = format!("name = \"Example{}\"", " ".repeat(Limits::default().recipe.name));
+    for (from, to) in [
+        ("name = \"Example\"", "name = \"Example\\n\""),
+        ("name = \"Example\"", "name = \"\\tExample\""),
+        ("name = \"Example\"", long.as_str()),
+        ("\"release\"", "\"\\trelease\""),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        assert!(read_text(&GOOD.replacen(from, to, 1)).is_err(), "{to}");
+    }
+    let recipe = read_text(&GOOD.replacen("\"release\"", "\" release\"", 1)).unwrap();
+    assert_eq!(published::read(&recipe.path(), &published::write(&recipe), &Limits::default()), Ok(recipe));
+}
+
 proptest! {
     /// Whatever people (or their editors) do to a file: a recipe or problems, never a panic; and lines exist.
     #[test]

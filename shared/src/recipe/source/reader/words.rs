@@ -4,7 +4,7 @@ use super::{Kind, Need, Reader, Section, kind, value_kind};
 use crate::limits::RecipeLimits;
 use crate::nearest::{listed, nearest};
 use crate::quoted::quoted;
-use crate::text::one_line;
+use crate::text::whole_line;
 
 impl Section<'_> {
     /// One of a closed list.
@@ -83,7 +83,7 @@ impl Section<'_> {
                 Some(word) if words.iter().any(|w| w == word) => {
                     reader.problem(at, &name, Kind::Twice, format!("{word:?} stands twice"), "leave one out");
                 }
-                Some(word) => match one_line(word, limits.word) {
+                Some(word) => match whole_line(word, limits.word) {
                     Ok(_) => words.push(word.to_owned()),
                     Err(why) => {
                         let what = format!("of an entry: {why}");
