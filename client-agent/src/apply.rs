@@ -73,7 +73,8 @@ struct Refused {
 
 impl Run<'_> {
     fn decision(&mut self, decision: Decision, bench: &mut Bench<'_>) -> RecipeResult {
-        let Decision { path, revision, status, detail, step } = decision;
+        let detail = decision.detail();
+        let Decision { path, revision, status, step, .. } = decision;
         let (did, made) = match step {
             Step::None => (String::new(), Ok(())),
             Step::Enrol(recipe) => (recipe.action.does().done(), self.enrol(*recipe, bench)),

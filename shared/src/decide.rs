@@ -19,8 +19,10 @@ use crate::tuf::TrustError;
 mod admission;
 mod gating;
 mod one;
+mod reason;
 
 pub use gating::{Gating, Refusal};
+pub use reason::{Reason, Stays, Unsigned};
 
 /// Decides about every recipe that the edition or an enrolment names.
 #[must_use]
@@ -148,10 +150,20 @@ pub struct Decision {
     /// The outcome. With a step other than [`Step::None`] it is what will be if applying succeeds; the agent
     /// replaces it by the result.
     pub status: Status,
-    /// A sentence for people.
-    pub detail: String,
+    /// Why it has that status.
+    pub reason: Reason,
+    /// What stays of what was applied before.
+    pub stays: Stays,
     /// What to do.
     pub step: Step,
+}
+
+impl Decision {
+    /// Why, as a sentence for people; empty where the status says it all.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        format!("{}{}", self.reason, self.stays)
+    }
 }
 
 /// What to do.

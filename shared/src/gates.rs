@@ -21,7 +21,7 @@ use crate::tuf::{Targets, TrustError};
 
 mod read;
 
-pub use read::{End, GatesFault, ReadGates, UnclearGate, UnreadableGates};
+pub use read::{End, GatesFault, ReadGates, Since, UnclearGate, UnreadableGates};
 
 /// The `schema_version` that every agent knows.
 const PLAIN: u64 = 1;

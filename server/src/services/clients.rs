@@ -62,7 +62,7 @@ impl Clients {
         if gate.state != GateState::Open || !reaches {
             return None;
         }
-        self.share(recipe, now).err().map(|refusal| refusal.detail)
+        self.share(recipe, now).err().map(|refusal| refusal.reason.to_string())
     }
 
     /// The open gates that clients take for closed, by path, each with a sentence for operators.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::{Reason, Unsigned};
 use crate::gates::{Gate, GateState, ReadGates, UnreadableGates};
 use crate::recipe::{Opens, Recipe, RecipePath};
 use crate::sampling::BasisPoints;
@@ -16,12 +17,12 @@ use crate::tuf::TrustError;
 pub struct Refusal {
     /// Its status.
     pub status: Status,
-    /// A sentence for people.
-    pub detail: String,
+    /// Why it has that status.
+    pub reason: Reason,
 }
 
-pub(super) fn refuse<T>(status: Status, detail: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal { status, detail: detail.into() })
+pub(super) fn refuse<T>(status: Status, reason: Reason) -> Result<T, Refusal> {
+    Err(Refusal { status, reason })
 }
 
 /// The gates of an edition, as they count.
@@ -43,8 +44,8 @@ impl Gating<'_> {
     pub fn share(&self, recipe: &Recipe, now: Timestamp) -> Result<BasisPoints, Refusal> {
         let gate = self.gate(recipe)?;
         match gate.state {
-            GateState::Ended => return refuse(Status::Ended, format!("ended since {}", gate.word())),
-            GateState::Paused => return refuse(Status::Paused, format!("paused since {}", gate.word())),
+            GateState::Ended => return refuse(Status::Ended, Reason::Ended(gate.since())),
+            GateState::Paused => return refuse(Status::Paused, Reason::Paused(gate.since())),
             GateState::Open => {}
         }
         if recipe.opens == Opens::People {
@@ -52,7 +53,7 @@ impl Gating<'_> {
         }
         let share = recipe.rollout.max_percent.min(gate.percent);
         if share == BasisPoints::NOBODY {
-            return refuse(Status::GateClosed, "its gate is open at 0%");
+            return refuse(Status::GateClosed, Reason::OpenForNobody);
         }
         Ok(share)
     }
@@ -60,48 +61,33 @@ impl Gating<'_> {
     /// The gate that speaks for this revision.
     fn gate(&self, recipe: &Recipe) -> Result<&Gate, Refusal> {
         let Some(read) = self.gates else {
-            let nothing = "no valid gates are at hand, so nothing newly opens";
-            let detail = self.fault.map_or_else(|| nothing.to_owned(), |fault| format!("{nothing}: {fault}"));
-            return refuse(Status::GateClosed, detail);
+            return refuse(Status::GateClosed, Reason::NoGates(self.fault.cloned()));
         };
         let path = recipe.path();
         if let Some(why) = read.unclear.get(&path) {
-            let detail =
-                format!("its gate is not understood, so it is closed here: {why}; a newer agent may");
-            return refuse(Status::GateClosed, detail);
+            return refuse(Status::GateClosed, Reason::UnclearGate(why.clone()));
         }
         match read.gates.0.get(&path) {
             Some(gate) if gate.revision == recipe.revision => Ok(gate),
-            Some(other) => {
-                refuse(Status::GateClosed, format!("its gate speaks for revision {} only", other.revision))
-            }
-            None => refuse(Status::GateClosed, "it has no gate yet"),
+            Some(other) => refuse(Status::GateClosed, Reason::GateOfRevision(other.revision)),
+            None => refuse(Status::GateClosed, Reason::NoGate),
         }
     }
 
     /// Only the lane's people may open it: the server's key alone opens nothing, nothing wider than they signed, and nothing for
     /// longer.
     fn people(&self, recipe: &Recipe, gate: &Gate, now: Timestamp) -> Result<(), Refusal> {
-        let lane = recipe.lane;
-        let only = format!("only the people of the {lane} lane may open it");
-        match (&gate.approval, self.approved.get(&recipe.path())) {
+        let unsigned = match (&gate.approval, self.approved.get(&recipe.path())) {
             (Some(approval), Some(Ok(()))) if gate.percent > approval.percent => {
-                let (signed, open) = (approval.percent, gate.percent);
-                refuse(Status::GateClosed, format!("{only}; they signed {signed}, and its gate says {open}"))
+                Unsigned::Wider { signed: approval.percent, open: gate.percent }
             }
             (Some(approval), Some(Ok(()))) => match approval.open_until {
-                Some(until) if until <= now => {
-                    refuse(Status::GateClosed, format!("{only}, and they signed it to be open until {until}"))
-                }
-                Some(_) | None => Ok(()),
+                Some(until) if until <= now => Unsigned::Lapsed(until),
+                Some(_) | None => return Ok(()),
             },
-            (Some(_), Some(Err(why))) => refuse(
-                Status::GateClosed,
-                format!("{only}, and their signatures do not hold: {}", why.sentence),
-            ),
-            (None, _) | (Some(_), None) => {
-                refuse(Status::GateClosed, format!("{only}, and their signatures are missing"))
-            }
-        }
+            (Some(_), Some(Err(error))) => Unsigned::Refused(error.clone()),
+            (None, _) | (Some(_), None) => Unsigned::Missing,
+        };
+        refuse(Status::GateClosed, Reason::OnlyPeople(recipe.lane, unsigned))
     }
 }

@@ -4,11 +4,9 @@
 //! ended its revision; its `expires` has passed and the edition that says so is itself unexpired. Whatever else is
 //! true (targeting changed, gates expired, newer bytes unreadable, consent withdrawn), what is applied stays.
 
-use jiff::Timestamp;
-
 use super::admission::admit;
 use super::gating::Refusal;
-use super::{Decision, Freshness, Input, RecipeEntry, Step};
+use super::{Decision, Freshness, Input, Reason, RecipeEntry, Stays, Step};
 use crate::enrolment::{Enrolment, EnrolmentState};
 use crate::recipe::{OnEnd, Recipe, RecipePath, published};
 use crate::status::Status;
@@ -23,40 +21,43 @@ pub(super) fn decide(
     let recipe = match published::read(path, &entry.bytes, input.limits) {
         Ok(recipe) => recipe,
         Err(unreadable) => {
-            let detail = format!("{}{}", unreadable.reason, stays(enrolment));
             // A file that did not arrive undoes nothing. One that this agent is too old for keeps no end from it.
             return enrolment
                 .filter(|enrolment| is_active(enrolment) && unreadable.status != Status::Unreadable)
                 .and_then(|enrolment| end_by_gate(input, enrolment))
-                .unwrap_or_else(|| nothing(path, None, unreadable.status, detail));
+                .unwrap_or_else(|| {
+                    let reason = Reason::Unreadable(Box::new(unreadable.reason));
+                    nothing(path, None, unreadable.status, reason, stays(enrolment))
+                });
         }
     };
     let revision = Some(recipe.revision);
     match enrolment {
         Some(enrolment) if recipe.revision < enrolment.revision => older(input, &recipe, enrolment),
         Some(enrolment) if is_active(enrolment) && recipe.revision == enrolment.revision => {
-            end_of(input, Some((entry, &recipe)), enrolment)
-                .unwrap_or_else(|| nothing(path, revision, Status::Unchanged, unchanged(enrolment)))
+            end_of(input, Some((entry, &recipe)), enrolment).unwrap_or_else(|| unchanged(enrolment))
         }
         _ => match (admit(input, entry, &recipe), enrolment) {
             (Ok(()), None) => Decision {
                 path: path.clone(),
                 revision,
                 status: Status::Applied,
-                detail: String::new(),
+                reason: Reason::Taken,
+                stays: Stays::Unsaid,
                 step: Step::Enrol(Box::new(recipe)),
             },
             (Ok(()), Some(from)) => Decision {
                 path: path.clone(),
                 revision,
                 status: Status::Applied,
-                detail: format!("in place of revision {}", from.revision),
+                reason: Reason::InPlaceOf(from.revision),
+                stays: Stays::Unsaid,
                 step: Step::Move { from: Box::new(from.clone()), to: Box::new(recipe) },
             },
-            (Err(Refusal { status, detail }), enrolment) => enrolment
+            (Err(Refusal { status, reason }), enrolment) => enrolment
                 .filter(|enrolment| is_active(enrolment))
                 .and_then(|enrolment| end_of(input, Some((entry, &recipe)), enrolment))
-                .unwrap_or_else(|| nothing(path, revision, status, format!("{detail}{}", stays(enrolment)))),
+                .unwrap_or_else(|| nothing(path, revision, status, reason, stays(enrolment))),
         },
     }
 }
@@ -65,29 +66,26 @@ pub(super) fn decide(
 fn absent(input: &Input<'_>, path: &RecipePath, enrolment: Option<&Enrolment>) -> Decision {
     let Some(enrolment) = enrolment else {
         // Every path comes from the edition or from an enrolment.
-        return nothing(path, None, Status::Unchanged, String::new());
+        return nothing(path, None, Status::Unchanged, Reason::Absent, Stays::Unsaid);
     };
     let revision = Some(enrolment.revision);
     if !is_active(enrolment) {
-        let detail = "it was withdrawn or ended; what it did stays".to_owned();
-        return nothing(path, revision, Status::WithdrawnKept, detail);
+        return nothing(path, revision, Status::WithdrawnKept, Reason::Over, Stays::Work);
     }
     if !input.edition.lanes_known.contains(&path.lane) {
-        let detail = format!("nothing verified is known of the {} lane, so what is applied stays", path.lane);
-        return nothing(path, revision, Status::Unchanged, detail);
+        return nothing(path, revision, Status::Unchanged, Reason::LaneUnknown(path.lane), Stays::Unsaid);
     }
-    let detail = format!("the people who sign the {} lane withdrew it", path.lane);
-    end(enrolment, Status::WithdrawnKept, detail)
+    end(enrolment, Status::WithdrawnKept, Reason::Withdrawn(path.lane))
 }
 
 /// The edition holds a revision older than what is applied: people published a lower number. Nothing goes back.
 fn older(input: &Input<'_>, recipe: &Recipe, enrolment: &Enrolment) -> Decision {
     let status = if is_active(enrolment) { Status::Unchanged } else { Status::WithdrawnKept };
-    let detail = format!("the edition holds only revision {}, older than what is applied", recipe.revision);
+    let reason = Reason::OnlyOlder(recipe.revision);
     Some(enrolment)
         .filter(|enrolment| is_active(enrolment))
         .and_then(|enrolment| end_of(input, None, enrolment))
-        .unwrap_or_else(|| nothing(&enrolment.path, Some(enrolment.revision), status, detail))
+        .unwrap_or_else(|| nothing(&enrolment.path, Some(enrolment.revision), status, reason, Stays::Unsaid))
 }
 
 /// The end of an active enrolment whose recipe is still published, if a gate or a date says so.
@@ -107,7 +105,7 @@ fn end_of(
             recipe.expires.min(enrolment.recipe.expires)
         };
         if expires <= input.now && says_so(input, entry) {
-            return Some(end(enrolment, Status::Expired, expired(expires)));
+            return Some(end(enrolment, Status::Expired, Reason::Expired(expires)));
         }
     }
     end_by_gate(input, enrolment)
@@ -116,13 +114,14 @@ fn end_of(
 /// The end of an active enrolment whose revision was ended, lately or before the revision that is published now.
 fn end_by_gate(input: &Input<'_>, enrolment: &Enrolment) -> Option<Decision> {
     let gates = input.edition.gates.as_ref()?;
-    let detail = gates.end_of(&enrolment.path, enrolment.revision)?.to_string();
+    let by = gates.end_of(&enrolment.path, enrolment.revision)?;
+    let reason =
+        if by.listed { Reason::EndedBefore(by.gate.revision) } else { Reason::Ended(by.gate.since()) };
     if enrolment.recipe.gate_end().is_none() {
-        let detail =
-            format!("{detail}; only the lane's people end a distrust, by withdrawing it, so it stays");
-        return Some(nothing(&enrolment.path, Some(enrolment.revision), Status::Ended, detail));
+        let revision = Some(enrolment.revision);
+        return Some(nothing(&enrolment.path, revision, Status::Ended, reason, Stays::Distrust));
     }
-    Some(end(enrolment, Status::Ended, detail))
+    Some(end(enrolment, Status::Ended, reason))
 }
 
 /// Whether the edition is itself unexpired, and so may say that something has expired.
@@ -130,46 +129,46 @@ fn says_so(input: &Input<'_>, entry: &RecipeEntry) -> bool {
     entry.lane_current && input.edition.freshness == Freshness::Current
 }
 
-fn expired(expires: Timestamp) -> String {
-    format!("it expired at {expires}")
-}
-
 /// Ends an enrolment; `why` is the status where its effects stay.
-fn end(enrolment: &Enrolment, why: Status, detail: String) -> Decision {
+fn end(enrolment: &Enrolment, why: Status, reason: Reason) -> Decision {
     let how = enrolment.recipe.end();
-    let (status, then) = match how {
-        OnEnd::Keep => (why, "; what it did stays"),
-        OnEnd::Revert => (Status::Reverted, ""),
+    let (status, stays) = match how {
+        OnEnd::Keep => (why, Stays::Work),
+        OnEnd::Revert => (Status::Reverted, Stays::Unsaid),
     };
     Decision {
         path: enrolment.path.clone(),
         revision: Some(enrolment.revision),
         status,
-        detail: format!("{detail}{then}"),
+        reason,
+        stays,
         step: Step::End { enrolment: Box::new(enrolment.clone()), how },
     }
 }
 
-fn nothing(path: &RecipePath, revision: Option<u64>, status: Status, detail: String) -> Decision {
-    Decision { path: path.clone(), revision, status, detail, step: Step::None }
+fn nothing(
+    path: &RecipePath,
+    revision: Option<u64>,
+    status: Status,
+    reason: Reason,
+    stays: Stays,
+) -> Decision {
+    Decision { path: path.clone(), revision, status, reason, stays, step: Step::None }
 }
 
 fn is_active(enrolment: &Enrolment) -> bool {
     enrolment.state == EnrolmentState::Active
 }
 
-fn unchanged(enrolment: &Enrolment) -> String {
-    format!("applied at {}", enrolment.enrolled_at)
+fn unchanged(enrolment: &Enrolment) -> Decision {
+    let reason = Reason::AppliedAt(enrolment.enrolled_at);
+    nothing(&enrolment.path, Some(enrolment.revision), Status::Unchanged, reason, Stays::Unsaid)
 }
 
-fn stays(enrolment: Option<&Enrolment>) -> String {
+fn stays(enrolment: Option<&Enrolment>) -> Stays {
     match enrolment {
-        Some(Enrolment { revision, state: EnrolmentState::Active, .. }) => {
-            format!("; revision {revision} stays applied")
-        }
-        Some(Enrolment { revision, state: EnrolmentState::KeptAfterEnd, .. }) => {
-            format!("; what revision {revision} did stays")
-        }
-        None => String::new(),
+        Some(Enrolment { revision, state: EnrolmentState::Active, .. }) => Stays::Applied(*revision),
+        Some(Enrolment { revision, state: EnrolmentState::KeptAfterEnd, .. }) => Stays::WorkOf(*revision),
+        None => Stays::Unsaid,
     }
 }

@@ -238,8 +238,8 @@ fn what_only_people_may_open_needs_their_signatures_and_goes_no_further() {
         let path = scene.recipe.path();
         let why = |why: &str| TrustError::new(TrustErrorKind::Threshold, "emergency", why);
         scene.edition.approved.extend(held.map(|held| (path, held.map_err(why))));
-        let Decision { status, detail, .. } = scene.decision();
-        (status, detail)
+        let decision = scene.decision();
+        (decision.status, decision.detail())
     };
     let opened = |signed, held| opened_until(signed, held, None);
     // That it may be handed in no longer does not close what it opened.
@@ -271,7 +271,8 @@ fn a_gate_that_is_not_understood_is_closed_and_undoes_nothing() {
     };
     let decision = Scene::new().with(unclear).decision();
     assert_eq!((decision.status, kind(&decision.step)), (Status::GateClosed, "none"));
-    assert!(decision.detail.contains("its member \"later\" is not known here"), "{}", decision.detail);
+    assert_eq!(decision.reason, Reason::UnclearGate(UnclearGate::Member("later".into())));
+    assert!(decision.detail().contains("its member \"later\" is not known here"), "{}", decision.detail());
     assert_eq!(outcome(Scene::new().enrolled(2).with(unclear)), (Status::Unchanged, "none"));
     assert_eq!(outcome(Scene::new().enrolled(1).with(unclear)), (Status::GateClosed, "none"));
 }
@@ -289,7 +290,8 @@ fn an_end_reaches_who_was_away_and_the_end_of_a_newer_revision_no_older_one() {
     for state in GateState::ALL {
         let listed = Scene::new().enrolled(1).with(lists(2, state, &[1])).decision();
         assert_eq!((listed.status, listed.revision), (Status::Reverted, Some(1)), "{listed:?}");
-        assert_eq!(listed.detail, "it was ended before revision 2");
+        assert_eq!(listed.reason, Reason::EndedBefore(2));
+        assert_eq!(listed.detail(), "it was ended before revision 2");
     }
     assert_eq!(at(1, &|s| lists(2, GateState::Ended, &[])(s)), (Status::Ended, Some(2), "none"));
     // Among those for whom the newer one is open, it takes the place of the ended one.
@@ -366,8 +368,9 @@ fn unreadable_bytes_end_nothing() {
     let mut scene = Scene::new().enrolled(1);
     scene.edition.recipes = vec![RecipeEntry { bytes: b"\xff{".as_slice().into(), ..entry(&scene.recipe) }];
     let decision = scene.without_recipe();
-    assert_eq!((decision.status, decision.revision, decision.step), (Status::Unreadable, None, Step::None));
-    assert!(decision.detail.ends_with("revision 1 stays applied"), "{}", decision.detail);
+    assert_eq!((decision.status, decision.revision, &decision.step), (Status::Unreadable, None, &Step::None));
+    assert_eq!(decision.stays, Stays::Applied(1));
+    assert!(decision.detail().ends_with("revision 1 stays applied"), "{}", decision.detail());
 }
 
 #[test]

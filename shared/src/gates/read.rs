@@ -154,20 +154,27 @@ impl From<Gates> for ReadGates {
     }
 }
 
-impl std::fmt::Display for End<'_> {
+/// Since when a gate is as it is, and the public note on it, which may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// When it was set.
+    pub at: Timestamp,
+    /// The note.
+    pub note: String,
+}
+
+impl std::fmt::Display for Since {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.listed {
-            return write!(f, "it was ended before revision {}", self.gate.revision);
-        }
-        write!(f, "ended since {}", self.gate.word())
+        let Self { at, note } = self;
+        if note.is_empty() { write!(f, "{at}") } else { write!(f, "{at}: {note}") }
     }
 }
 
 impl Gate {
-    /// Since when, and the note if there is one.
-    pub(crate) fn word(&self) -> String {
-        let since: Timestamp = self.since;
-        if self.note.is_empty() { since.to_string() } else { format!("{since}: {}", self.note) }
+    /// Since when it is as it is, and why.
+    #[must_use]
+    pub fn since(&self) -> Since {
+        Since { at: self.since, note: self.note.clone() }
     }
 }
 

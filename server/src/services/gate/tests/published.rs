@@ -202,7 +202,7 @@ fn an_opening_ends_when_people_said_and_is_opened_again_by_them() {
     let share = |state: &State, now| Clients::of(state, &limits).share(&recipe, now).map(BasisPoints::get);
     assert_eq!(share(&opened, start()), Ok(5_000));
     assert_eq!(ask(&opened, &request, start()), Ok(None));
-    assert!(share(&opened, start() + hour).unwrap_err().detail.contains("to be open until"));
+    assert!(share(&opened, start() + hour).unwrap_err().reason.to_string().contains("to be open until"));
     // An open gate that nobody takes is a trouble, until it is paused or opened again; and it is not so already for who asks.
     let closed =
         |state: &State, now| Clients::of(state, &limits).closed(state, now).next().map(|(_, why)| why);
