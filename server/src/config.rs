@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use mulberry_shared::edition::OnlineRole;
+use mulberry_shared::ledger::actor::{Duty, Owner};
 use mulberry_shared::operators::Scope;
+use mulberry_shared::tuf::Person;
 
 pub use connections::ConnectionArgs;
 pub use run::{InTheClear, OperatorsTransport, RunArgs};
@@ -21,7 +23,7 @@ pub use run::{InTheClear, OperatorsTransport, RunArgs};
     after_help = "Exit codes: 0 done, 1 no, 2 usage or unreadable input, \
     3 trust refused, 5 state folder in use.\nEvery option of `run` can come from the environment, MULBERRY_SERVER_*; \
     flags win.\n\nExample:\n  mulberry-server init --from authority/server --state server\n  \
-    mulberry-server token add mei --may publish --may gate --state server --out token\n  \
+    mulberry-server token add mei --person mei --may publish --may gate --state server --out token\n  \
     mulberry-server run --state server"
 )]
 pub struct Cli {
@@ -63,7 +65,10 @@ pub enum Command {
     )]
     Init(InitArgs),
     /// Adds, lists and revokes operators' tokens; the server may be running
-    #[command(subcommand, after_help = "Example: mulberry-server token add mei --may publish --may gate")]
+    #[command(
+        subcommand,
+        after_help = "Example: mulberry-server token add mei --person mei --may publish --may gate"
+    )]
     Token(TokenCommand),
     /// Exports the ledger, and verifies a ledger or an export; the server may be running
     #[command(
@@ -148,9 +153,9 @@ pub struct InitArgs {
 pub enum TokenCommand {
     /// Makes a token, and prints it once or writes it to a file
     #[command(
-        after_help = "Examples: mulberry-server token add mei --may publish --may gate --out token\n          \
-        mulberry-server token add dashboard --may read --out /etc/prometheus/mulberry-token\n\n\
-        A name is the ledger's actor and is never used twice: for a token that was lost take a new one, such as mei-2026-11. \
+        after_help = "Examples: mulberry-server token add mei --person mei --may publish --may gate --out token\n          \
+        mulberry-server token add dashboard --duty monitoring --may read --out /etc/prometheus/mulberry-token\n\n\
+        A name stands in the ledger and is never used twice: for a token that was lost take a new one, such as mei-2026-11. \
         What is printed is valid only if it could be printed."
     )]
     Add(TokenAddArgs),
@@ -181,8 +186,11 @@ pub enum TokenCommand {
 /// `token add`.
 #[derive(Debug, Args)]
 pub struct TokenAddArgs {
-    /// Whose it is, by the name that their keys have (alice, alice-2): the ledger's name for them, for ever
+    /// The ledger's name for it, for ever (alice, alice-2)
     pub name: String,
+    /// Whose it is
+    #[command(flatten)]
+    pub whose: Whose,
     /// What it may do; every token may read
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
     pub may: Vec<Scope>,
@@ -198,6 +206,27 @@ pub struct TokenAddArgs {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whose a token is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Whose {
+    /// The person whose it is, by the name that their keys have; they alone use it
+    #[arg(long)]
+    pub person: Option<Person>,
+    /// The duty whose it is, where several people use it in turn, or a program does. Where two people are needed, it is nobody's
+    #[arg(long)]
+    pub duty: Option<Duty>,
+}
+
+impl Whose {
+    /// The one of the two that was given.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
+        let person = self.person.clone().map(Owner::Person);
+        person.or_else(|| self.duty.clone().map(Owner::Duty))
+    }
 }
 
 /// `ceremony`.
@@ -389,9 +418,13 @@ mod tests {
     fn half_a_certificate_and_unknown_scopes_are_usage_errors() {
         let parse = |args: &[&str]| Cli::try_parse_from([&["mulberry-server"], args].concat()).is_ok();
         assert!(!parse(&["run", "--operators-tls-key", "k"]));
-        assert!(!parse(&["token", "add", "mei"]));
-        assert!(!parse(&["token", "add", "mei", "--may", "everything"]));
-        assert!(parse(&["token", "add", "mei", "--may", "publish", "--may", "gate"]));
+        assert!(!parse(&["token", "add", "mei", "--person", "mei"]));
+        assert!(!parse(&["token", "add", "mei", "--person", "mei", "--may", "everything"]));
+        assert!(!parse(&["token", "add", "mei", "--may", "publish"]), "it is somebody's");
+        assert!(!parse(&["token", "add", "mei", "--person", "m i", "--may", "publish"]));
+        assert!(!parse(&["token", "add", "mei", "--person", "mei", "--duty", "watch", "--may", "publish"]));
+        assert!(parse(&["token", "add", "mei", "--person", "mei", "--may", "publish", "--may", "gate"]));
+        assert!(parse(&["token", "add", "mei", "--duty", "watch", "--may", "publish"]));
         assert!(!parse(&["run", "--listen", "nowhere"]));
     }
 }

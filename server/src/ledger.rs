@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::ledger::chain::{BrokenChain, Chain};
 use mulberry_shared::operators::LedgerHead;
 
@@ -121,13 +122,18 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::TooLarge`] and [`LedgerError::Unwritable`] before the store is asked, and the ledger goes on. After any
     /// other it takes no more events, since the store may or may not hold this one, or holds one of another writer.
-    pub async fn append(&mut self, at: Timestamp, actor: &str, event: Event) -> Result<Record, LedgerError> {
+    pub async fn append(
+        &mut self,
+        at: Timestamp,
+        actor: &Actor,
+        event: Event,
+    ) -> Result<Record, LedgerError> {
         if self.uncertain {
             return Err(LedgerError::Uncertain);
         }
         let sequence = next_of(self.head);
-        let (actor, salt) = (actor.to_owned(), Some(hex::encode(rand::random::<[u8; SALT_BYTES]>())));
-        let format = event.format();
+        let (actor, salt) = (actor.clone(), Some(hex::encode(rand::random::<[u8; SALT_BYTES]>())));
+        let format = Record::format_of(&event, &actor);
         let record = Record { format, sequence, previous: self.head.head, at, actor, salt, event };
         let bytes = record
             .to_bytes()
@@ -173,6 +179,7 @@ mod tests {
     use super::*;
     use crate::store::doubles::{Failure, Flaky};
     use crate::store::memory::MemoryStore;
+    use crate::test_support::actor;
     use proptest::prelude::*;
 
     fn event(n: u64) -> Event {
@@ -199,7 +206,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let (mut ledger, _) = open(store.clone()).await.unwrap();
         for n in 1..=events {
-            ledger.append(Timestamp::UNIX_EPOCH, "mei", event(n)).await.unwrap();
+            ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), event(n)).await.unwrap();
         }
         store
     }
@@ -224,7 +231,7 @@ mod tests {
     async fn a_chain_altered_with_new_hashes_breaks_at_the_next_event() {
         let mut records = filled(3).await.records();
         let mut second = Record::from_bytes(&records[1][32..]).unwrap();
-        second.actor = "eve".to_owned();
+        second.actor = actor("eve");
         let bytes = second.to_bytes().unwrap();
         records[1] = [Sha256Digest::of(&bytes).0.as_slice(), &bytes].concat();
         let error = open(Arc::new(MemoryStore::holding(records))).await.err().unwrap();
@@ -258,7 +265,7 @@ mod tests {
     async fn an_event_of_a_newer_format_is_refused() {
         let mut records = filled(1).await.records();
         let bytes =
-            String::from_utf8(records[0][32..].to_vec()).unwrap().replace("\"format\":2", "\"format\":9");
+            String::from_utf8(records[0][32..].to_vec()).unwrap().replace("\"format\":5", "\"format\":9");
         records[0] = [Sha256Digest::of(bytes.as_bytes()).0.as_slice(), bytes.as_bytes()].concat();
         let error = open(Arc::new(MemoryStore::holding(records))).await.err().unwrap();
         assert!(error.to_string().contains("event 1: it has format 9"), "{error}");
@@ -271,10 +278,10 @@ mod tests {
             let store = Arc::new(Flaky::new(inner.clone(), failure));
             let (mut ledger, _) = open(store.clone()).await.unwrap();
             store.fail(true);
-            assert!(ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await.is_err());
+            assert!(ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), event(3)).await.is_err());
             store.fail(false);
             assert_eq!(
-                ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await,
+                ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), event(3)).await,
                 Err(LedgerError::Uncertain)
             );
             assert_eq!(store.appends(), 1);
@@ -291,11 +298,11 @@ mod tests {
         let reason = "x".repeat(MAX_RECORD_BYTES);
         let id = Sha256Digest::of(b"");
         let large = Event::ProposalDropped { id, reason };
-        let refused = ledger.append(Timestamp::UNIX_EPOCH, "mei", large).await.unwrap_err();
+        let refused = ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), large).await.unwrap_err();
         assert!(matches!(refused, LedgerError::TooLarge { sequence: 3, .. }), "{refused}");
         assert!(!refused.to_string().contains("restore"), "{refused}");
         assert_eq!((store.appends(), ledger.is_uncertain()), (0, false));
-        ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await.unwrap();
+        ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), event(3)).await.unwrap();
         assert_eq!(ledger.head().sequence, 3);
     }
 
@@ -305,11 +312,11 @@ mod tests {
         let store = filled(2).await;
         let (mut ledger, _) = open(store.clone()).await.unwrap();
         let (mut other, _) = open(store.clone()).await.unwrap();
-        other.append(Timestamp::UNIX_EPOCH, "eve", event(3)).await.unwrap();
-        let refused = ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await.unwrap_err();
+        other.append(Timestamp::UNIX_EPOCH, &actor("eve"), event(3)).await.unwrap();
+        let refused = ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), event(3)).await.unwrap_err();
         let conflict = StoreError::Conflict { sequence: 3, next: 4 };
         assert_eq!(refused, LedgerError::Store(conflict));
-        let again = ledger.append(Timestamp::UNIX_EPOCH, "mei", event(3)).await;
+        let again = ledger.append(Timestamp::UNIX_EPOCH, &actor("mei"), event(3)).await;
         assert_eq!(again, Err(LedgerError::Uncertain));
     }
 

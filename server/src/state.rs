@@ -11,6 +11,7 @@ use mulberry_shared::ceremony::Live;
 use mulberry_shared::digest::Sha256Digest;
 use mulberry_shared::edition::profile;
 use mulberry_shared::gates::Gates;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::ledger::continuation::Continuations;
 use mulberry_shared::ledger::links::Links;
 use mulberry_shared::limits::Limits;
@@ -139,7 +140,7 @@ pub fn apply(
     limits: &Limits,
 ) -> Result<State, FoldError> {
     let number = state.map_or(1, |state| state.head.sequence.saturating_add(1));
-    let nobody = Stamp { event: number, at: Timestamp::UNIX_EPOCH, by: String::new() };
+    let nobody = Stamp { event: number, at: Timestamp::UNIX_EPOCH, by: Actor::Unknown(String::new()) };
     advance(state.cloned(), event, &nobody, head, limits)
 }
 
@@ -335,7 +336,7 @@ fn initial(
         ends: BTreeMap::new(),
         paces: BTreeMap::new(),
         continuations: Continuations::default(),
-        last: Stamp { event: 0, at: Timestamp::UNIX_EPOCH, by: String::new() },
+        last: Stamp { event: 0, at: Timestamp::UNIX_EPOCH, by: Actor::Unknown(String::new()) },
         latest: Timestamp::UNIX_EPOCH,
         above: 0,
         revisions: BTreeMap::new(),

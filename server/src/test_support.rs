@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mulberry_shared::edition::write::{self, Holders, LaneDraft, LaneHolders, Life, RootHolders};
+use mulberry_shared::ledger::actor::{Actor, Owner};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{Base64, GateRequest, GateState, PublishRequest, Scope};
 use mulberry_shared::recipe::{
@@ -207,7 +208,7 @@ impl<S: Store + 'static> Parts<S> {
         let (mut ledger, before, _) =
             crate::services::core::fold(store.clone(), &Limits::default()).await.unwrap();
         assert!(before.is_none());
-        ledger.append(start(), "init", initialised()).await.unwrap();
+        ledger.append(start(), &Actor::command("init"), initialised()).await.unwrap();
         Self { store, editions: Arc::default(), clock: Arc::new(SetClock::at(start())), keys: usual_keys() }
     }
 
@@ -239,6 +240,13 @@ pub(crate) fn add_token(
     now: Timestamp,
 ) -> Result<String, tokens::TokenError> {
     let mut kept = Kept::default();
-    tokens::add(path, name, may, now, &mut kept)?;
+    // Names that are none are refused before it matters whose they are.
+    let person = name.parse().unwrap_or_else(|_| "somebody".parse().unwrap());
+    tokens::add(path, name, Owner::Person(person), may, now, &mut kept)?;
     Ok(kept.0)
+}
+
+/// A person with a token of the same name.
+pub(crate) fn actor(name: &str) -> Actor {
+    Actor::Token { token: name.to_owned(), owner: Owner::Person(name.parse().unwrap()) }
 }

@@ -11,14 +11,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::actor::{Actor, Owner};
 use mulberry_shared::operators::Scope;
 use rand::TryRng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, FileError};
 
-/// The format of `tokens.json` that this program writes, and the newest that it reads.
-const FORMAT: u64 = 1;
+/// The newest format of `tokens.json` that this program reads: that of owners.
+const FORMAT: u64 = 2;
+
+/// The format of tokens without owners.
+const OWNERLESS: u64 = 1;
 
 /// Bytes of `tokens.json`: thousands of tokens.
 const MAX_BYTES: u64 = 1 << 20;
@@ -33,8 +37,11 @@ const PREFIX: &str = "mulberry_";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// The ledger's actor.
+    /// What the ledger calls it.
     pub name: String,
+    /// Whose it is. None was asked for once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// SHA-256 of the token's text.
     pub sha256: Sha256Digest,
     /// What it may do besides reading, which every token may.
@@ -44,6 +51,18 @@ pub struct Token {
     /// When it was revoked; its name stays taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Timestamp>,
+}
+
+impl Token {
+    /// Whoever has it, as the ledger knows them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        let name = self.name.clone();
+        match self.owner.clone() {
+            Some(owner) => Actor::Token { token: name, owner },
+            None => Actor::Unknown(name),
+        }
+    }
 }
 
 /// All tokens.
@@ -90,7 +109,7 @@ pub enum TokenError {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { format: FORMAT, tokens: Vec::new() }
+        Self { format: OWNERLESS, tokens: Vec::new() }
     }
 }
 
@@ -114,7 +133,16 @@ impl Tokens {
             let why = format!("it has format {format}, this program knows {FORMAT}; use a newer program");
             return Err(unreadable(why));
         }
-        serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))
+        let tokens: Self = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        if format < tokens.lowest_format() {
+            return Err(unreadable(format!("it has format {format}, in which a token has no owner")));
+        }
+        Ok(tokens)
+    }
+
+    /// The lowest format whose readers know all that is in it.
+    fn lowest_format(&self) -> u64 {
+        if self.tokens.iter().any(|token| token.owner.is_some()) { FORMAT } else { OWNERLESS }
     }
 
     /// All tokens, in the order they were made.
@@ -132,7 +160,8 @@ impl Tokens {
     }
 
     fn write(&self, path: &Path) -> Result<(), FileError> {
-        let bytes = serde_json::to_vec_pretty(self)
+        let written = Self { format: self.lowest_format(), tokens: self.tokens.clone() };
+        let bytes = serde_json::to_vec_pretty(&written)
             .map_err(|e| FileError::Unreadable { path: path.to_owned(), why: e.to_string() })?;
         files::write_private(path, &bytes)
     }
@@ -162,6 +191,7 @@ pub trait HandOver {
 pub fn add(
     path: &Path,
     name: &str,
+    owner: Owner,
     may: &[Scope],
     now: Timestamp,
     to: &mut dyn HandOver,
@@ -184,7 +214,8 @@ pub fn add(
     }
     let mut tokens = before.clone();
     let (name, sha256) = (name.to_owned(), Sha256Digest::of(text.as_bytes()));
-    tokens.tokens.push(Token { name, sha256, may, created: whole_seconds(now), revoked: None });
+    let created = whole_seconds(now);
+    tokens.tokens.push(Token { name, owner: Some(owner), sha256, may, created, revoked: None });
     to.offer(&text)?;
     tokens.write(path)?;
     to.settle().or_else(|error| {
@@ -312,8 +343,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens.json");
         add(&path, "mei", &[Scope::Gate], NOW).unwrap();
+        let tom = Owner::Person("tom".parse().unwrap());
         for at in ["offer", "settle"] {
-            let failed = super::add(&path, "tom", &[Scope::Gate], NOW, &mut Failing(at)).unwrap_err();
+            let failed =
+                super::add(&path, "tom", tom.clone(), &[Scope::Gate], NOW, &mut Failing(at)).unwrap_err();
             assert!(failed.to_string().contains("no token was added"), "{failed}");
             assert_eq!(Tokens::read(&path).unwrap().all().len(), 1, "{at}");
         }
@@ -356,13 +389,39 @@ mod tests {
     }
 
     #[test]
+    fn tokens_from_before_owners_work_and_their_file_is_read_by_old_servers_until_one_has_an_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        let sha256 = Sha256Digest::of(b"old");
+        let old = format!(
+            r#"{{"format":1,"tokens":[{{"name":"mei","sha256":"{sha256}","may":["gate"],"created":"2026-05-04T00:00:00Z"}}]}}"#
+        );
+        files::write_private(&path, old.as_bytes()).unwrap();
+        let live = LiveTokens::at(path.clone());
+        assert_eq!(live.find("old").unwrap().unwrap().actor(), Actor::Unknown("mei".to_owned()));
+        let format = || {
+            let written: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            written["format"].as_u64().unwrap()
+        };
+        revoke(&path, "mei", NOW).unwrap();
+        assert_eq!(format(), 1);
+        let text = add(&path, "tom", &[], NOW).unwrap();
+        assert_eq!(format(), 2);
+        let owner = Owner::Person("tom".parse().unwrap());
+        assert_eq!(live.find(&text).unwrap().unwrap().actor(), Actor::Token { token: "tom".into(), owner });
+        let claimed = fs::read_to_string(&path).unwrap().replacen("\"format\": 2", "\"format\": 1", 1);
+        files::write_private(&path, claimed.as_bytes()).unwrap();
+        assert!(live.find(&text).unwrap_err().to_string().contains("has no owner"));
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_admits_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens.json");
         let live = LiveTokens::at(path.clone());
         let text = add(&path, "mei", &[], NOW).unwrap();
         assert!(live.find(&text).unwrap().is_some());
-        files::write_private(&path, br#"{"format":2}"#).unwrap();
-        assert!(live.find(&text).unwrap_err().to_string().contains("format 2"));
+        files::write_private(&path, br#"{"format":3}"#).unwrap();
+        assert!(live.find(&text).unwrap_err().to_string().contains("format 3"));
     }
 }

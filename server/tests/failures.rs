@@ -25,7 +25,7 @@ fn a_failure_asked_for_as_json_is_json() {
     for arguments in [
         &["init", "--json", "--from", "absent", "--state", "state"][..],
         &["token", "list", "--state", "absent", "--json"][..],
-        &["token", "add", "x", "--may", "fly", "--json"][..],
+        &["token", "add", "x", "--person", "x", "--may", "fly", "--json"][..],
     ] {
         assert_eq!(failing(arguments), usage, "{arguments:?}");
     }

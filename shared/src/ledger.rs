@@ -3,6 +3,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`actor`] | who asked for an event |
 //! | [`event`] | what can happen, and the record that is kept of it |
 //! | [`chain`] | each record names the hash of the one before it |
 //! | [`export`] | a ledger as a file of lines: written, read and checked |
@@ -10,6 +11,7 @@
 //! | [`continuation`] | what people sign when a server was lost and its ledger begins anew |
 //! | [`witness`] | whether a ledger goes on from what was seen of it before |
 
+pub mod actor;
 pub mod chain;
 pub mod continuation;
 pub mod event;

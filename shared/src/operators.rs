@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::digest::Sha256Digest;
 pub use crate::gates::GateState;
 use crate::recipe::Opens;
+use crate::tuf::Person;
 
 pub mod address;
 mod ceremonies;
@@ -149,6 +150,9 @@ pub struct StatusResponse {
     /// The name of the token that asks. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<String>,
+    /// The person whose token asks, where that is known. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by_person: Option<Person>,
 }
 
 /// One published recipe and its gate.

@@ -79,8 +79,8 @@ impl Stage {
         stage.ctl(&["init", "authority", "--no-passphrase"])?.expect_code(0)?;
         stage.server_command(&["init", "--from", "authority/server", "--state", "server"])?.expect_code(0)?;
         let said = stage.server_command(&[
-            "token", "add", "on-duty", "--may", "publish", "--may", "gate", "--may", "read", "--state",
-            "server", "--json",
+            "token", "add", "on-duty", "--duty", "on-duty", "--may", "publish", "--may", "gate", "--may",
+            "read", "--state", "server", "--json",
         ])?;
         let token = said.expect_code(0)?.json()?;
         let token = token["token"]

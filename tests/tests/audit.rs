@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use mulberry_lab::replay::material::Material;
 use mulberry_lab::stage::{Stage, wait_for};
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::ledger::event::Record;
 use mulberry_shared::ledger::export::{ExportReader, Header, event_line};
 use mulberry_shared::operators::LedgerHead;
@@ -49,7 +50,11 @@ fn retold(export: &[u8]) -> Vec<u8> {
     let (mut head, mut first, mut lines) =
         (LedgerHead { sequence: 0, head: Sha256Digest([0; 32]) }, None, Vec::new());
     while let Some((record, _)) = reader.next_event().unwrap() {
-        let actor = if record.sequence == 1 { record.actor.clone() } else { "somebody-else".to_owned() };
+        let actor = if record.sequence == 1 {
+            record.actor.clone()
+        } else {
+            Actor::Unknown("somebody-else".to_owned())
+        };
         let record = Record { previous: head.head, actor, ..record };
         let bytes = record.to_bytes().unwrap();
         head = LedgerHead { sequence: record.sequence, head: Sha256Digest::of(&bytes) };

@@ -42,7 +42,10 @@ fn restored(stage: &Stage, state: &str) -> mulberry_lab::stage::Server {
     let _ = said(&["ledger", "export", "--state", "server", "--out", "export.jsonl"]);
     let _ = said(&["restore", "--from", "export.jsonl", "--keys", "server/keys", "--state", state]);
     let out = format!("token-{state}");
-    let _ = said(&["token", "add", "b", "--may", "gate", "--may", "read", "--state", state, "--out", &out]);
+    let _ = said(&[
+        "token", "add", "b", "--duty", "on-duty", "--may", "gate", "--may", "read", "--state", state,
+        "--out", &out,
+    ]);
     // Several signatures in one second push a version ahead of the clock; the second server begins after that.
     let status = stage.ctl(&["status", "--json"]).unwrap().json().unwrap();
     let versions =

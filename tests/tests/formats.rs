@@ -123,10 +123,11 @@ fn what_a_later_version_wrote_is_refused_and_left_alone() {
     for (file, server) in files {
         let path = stage.path(file);
         let written = fs::read_to_string(&path).unwrap();
-        let later = ["\"format\":1", "\"format\": 1", "format = 1"]
+        let later = [("\"format\":", "1"), ("\"format\": ", "1"), ("\"format\": ", "2"), ("format = ", "1")]
             .into_iter()
-            .find(|number| written.contains(number))
-            .map(|number| written.replacen(number, &number.replace('1', "99"), 1));
+            .map(|(member, number)| (format!("{member}{number}"), format!("{member}99")))
+            .find(|(number, _)| written.contains(number))
+            .map(|(number, later)| written.replacen(&number, &later, 1));
         let later = later.unwrap_or_else(|| panic!("{file} has no format number: {written}"));
         fs::write(&path, &later).unwrap();
         let said = match server {

@@ -11,11 +11,12 @@ use mulberry_lab::stage::Stage;
 
 const SLUG: &str = "fix";
 
-/// A server that has published a recipe with a plan of two steps, and nothing else. Two tokens are named after people.
+/// A server that has published a recipe with a plan of two steps, and nothing else. Two tokens are people's, one has their name.
 fn published() -> Stage {
     let mut stage = Stage::new(Some("2026-11-22T00:00:00Z".parse().unwrap())).unwrap();
-    for person in ["person-1", "person-2-laptop"] {
-        let token = ["token", "add", person, "--may", "gate", "--state", "server", "--out", person];
+    for (name, person) in [("person-1", "person-1"), ("laptop", "person-2")] {
+        let add = ["token", "add", name, "--person", person, "--may", "gate"];
+        let token = [&add[..], &["--state", "server", "--out", name]].concat();
         stage.server_command(&token).unwrap().expect_code(0).unwrap();
     }
     let folder = stage.write_recipe(SLUG).unwrap();
@@ -188,9 +189,9 @@ fn a_second_persons_key_opens_it_at_once_and_ones_own_does_not() {
     );
     says(open(&stage, "50", &routine), 2, &["this is the routine key of person-2"]);
     let with = |token: &str| open(&stage, "50", &[&bob[..], &["--yes", "--token-file", token]].concat());
-    let own = "signed by person-2 alone, and the token \"person-2-laptop\" is theirs, too";
-    says(with("person-2-laptop"), 1, &[own]);
-    says(with("token"), 1, &["the token \"on-duty\" is named after nobody who holds a key"]);
+    let own = "signed by person-2 alone, and the token \"laptop\" is theirs, too";
+    says(with("laptop"), 1, &[own]);
+    says(with("token"), 1, &["the token \"on-duty\" is no one person's"]);
     says(with("person-1"), 0, &["closed", "is open at 50 %"]);
 }
 

@@ -232,20 +232,21 @@ fn standard_output_that_takes_nothing_ends_no_command_in_a_panic() {
         assert_eq!((code, said.contains("panicked")), (Some(0), false), "{line}: {said}");
     }
     for full in [true, false] {
-        let (code, said) = onto(&server, "token add mei --may gate", full);
+        let (code, said) = onto(&server, "token add mei --person mei --may gate", full);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("no token was added"), "{said}");
         assert_eq!(tokens(), "");
     }
     let mut closed = command(Path::new("sh"), folder.path());
-    closed.args(["-c", "exec \"$0\" token add mei --may gate --state server >&-"]).arg(&server);
+    closed.args(["-c", "exec \"$0\" token add mei --person mei --may gate --state server >&-"]).arg(&server);
     let closed = closed.output().unwrap();
     let said = String::from_utf8_lossy(&closed.stderr);
     assert!(closed.status.code() == Some(2) && said.contains("--out FILE"), "{said}");
     assert_eq!(tokens(), "");
-    let add = ["token", "add", "mei", "--may", "gate", "--state", "server", "--out", "token"];
+    let add =
+        ["token", "add", "mei", "--person", "mei", "--may", "gate", "--state", "server", "--out", "token"];
     run(&server, &add, folder.path()).unwrap().expect_code(0).unwrap();
-    assert!(tokens().starts_with("mei may gate"));
+    assert!(tokens().starts_with("mei of person mei may gate"));
     assert_eq!(onto(&server, "token list", true).0, Some(2));
 }
 
@@ -260,11 +261,12 @@ fn what_the_server_says_of_tokens_and_keys_is_one_json_document() {
     };
     server("init --from authority/server");
     for name in ["mei", "tom"] {
-        server(&format!("token add {name} --may gate --out {name}"));
+        server(&format!("token add {name} --person {name} --may gate --out {name}"));
     }
     let revoked = server("token revoke mei --json").json().unwrap();
     assert!(revoked["name"] == "mei" && revoked["revoked"].is_string(), "{revoked}");
     let list = server("token list --json").json().unwrap();
+    assert_eq!((&list["tokens"][1]["person"], &list["tokens"][1]["duty"]), (&json!("tom"), &Value::Null));
     let [mei, tom] = list["tokens"].as_array().unwrap().as_slice() else { panic!("{list}") };
     assert_eq!((mei, &tom["name"], &tom["revoked"]), (&revoked, &json!("tom"), &Value::Null));
 

@@ -61,8 +61,20 @@ fn replace_server(stage: &mut Stage, export: &str) {
     std::fs::rename(stage.path("server"), stage.path("lost")).unwrap();
     let restore = ["restore", "--from", export, "--keys", "lost/keys", "--state", "server"];
     stage.server_command(&restore).unwrap().expect_code(0).unwrap();
-    let token =
-        ["token", "add", "on-duty-2", "--may", "publish", "--may", "gate", "--state", "server", "--json"];
+    let token = [
+        "token",
+        "add",
+        "on-duty-2",
+        "--duty",
+        "on-duty",
+        "--may",
+        "publish",
+        "--may",
+        "gate",
+        "--state",
+        "server",
+        "--json",
+    ];
     let token = stage.server_command(&token).unwrap().expect_code(0).unwrap().json().unwrap();
     std::fs::write(stage.path("token"), token["token"].as_str().unwrap()).unwrap();
     // Several signatures in one second push a version ahead of the clock; whoever loses a server takes longer.

@@ -110,7 +110,7 @@ impl Night {
             mulberryctl init authority --no-passphrase --person alice --person bob --person carol \
               --server http://{operators} --origin http://{public}
             mulberry-server init --from authority/server --state server
-            mulberry-server token add alice --may publish --may gate --state server --out authority/token
+            mulberry-server token add alice --person alice --may publish --may gate --state server --out authority/token
             mkdir backup; cp -rp server/keys backup/keys"#
         ));
         let editor = self.folder.path().join("editor");

@@ -54,7 +54,8 @@ fn two_people_on_two_machines_sign_with_and_without_a_network() {
     let ledger = walk.shell("", "mulberry-server ledger export --state server");
     let last: Value = serde_json::from_str(ledger.lines().last().unwrap()).unwrap();
     let record = &last["record"];
-    assert_eq!((&record["actor"], &record["event"]["type"]), (&"alice".into(), &"gate-approved".into()));
+    let alice = serde_json::json!({"token": "alice", "owner": {"person": "alice"}});
+    assert_eq!((&record["actor"], &record["event"]["type"]), (&alice, &"gate-approved".into()));
 
     let labels = walk.page.lines().filter_map(|line| line.strip_prefix("```sh "));
     assert_eq!(walk.played, labels.map(ToOwned::to_owned).collect(), "every block of the page is played");
@@ -87,7 +88,7 @@ impl Walk {
                 mulberry-server init --from authority/server --state server
                 for person in alice bob; do
                   (umask 077; mkdir $person; cp -p authority/people/$person/emergency.pem authority/root.json authority/mulberryctl.toml $person
-                   mulberry-server token add $person --may publish --may gate --state server > $person/token)
+                   mulberry-server token add $person --person $person --may publish --may gate --state server > $person/token)
                 done
                 cd alice
                 mulberryctl recipe new --certificate ../corpus/certificates/replacement.pem --slug replace-intermediate"#

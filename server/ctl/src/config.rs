@@ -168,7 +168,7 @@ impl Settings {
             (None, None, None) => Err(Failure::usage(
                 FailureKind::NoToken,
                 "No token for the server: give --token-file FILE or MULBERRYCTL_TOKEN. On the server, \
-                 `mulberry-server token add NAME --may publish --may gate --may read` makes one.",
+                 `mulberry-server token add NAME --person PERSON --may publish --may gate --may read` makes one.",
             )),
         }
     }
@@ -244,7 +244,7 @@ fn candidates(env: &dyn Fn(&'static str) -> Option<String>) -> Vec<PathBuf> {
 
 fn read_token(path: &Path) -> Result<String, Failure> {
     let fault = |what: &str| {
-        let remedy = "On the server, `mulberry-server token add NAME --may publish --may gate --may read --out FILE` makes one";
+        let remedy = "On the server, `mulberry-server token add NAME --person PERSON --may publish --may gate --may read --out FILE` makes one";
         Failure::usage(
             FailureKind::TokenFile,
             format!("{}: {what}. {remedy}; MULBERRYCTL_TOKEN works too.", path.display()),

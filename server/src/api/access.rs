@@ -8,6 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::operators::{ProblemKind, Scope};
 
 use super::problem::ProblemAnswer;
@@ -48,8 +49,8 @@ impl Permission for Gate {
 /// Whoever asks has a token that may do `P`.
 #[derive(Debug)]
 pub(super) struct By<P> {
-    /// The token's name, the ledger's actor.
-    pub(super) actor: String,
+    /// Whoever has the token, the ledger's actor.
+    pub(super) actor: Actor,
     permission: PhantomData<P>,
 }
 
@@ -81,8 +82,8 @@ guarded!(A B);
 guarded!(A B C);
 guarded!(A B C D);
 
-/// The name of the token, if it may do this.
-fn authenticate(request: &HttpRequest, scope: Scope) -> Result<String, ProblemAnswer> {
+/// Whoever has the token, if it may do this.
+fn authenticate(request: &HttpRequest, scope: Scope) -> Result<Actor, ProblemAnswer> {
     let unauthenticated = |detail: &str| {
         if let Some(core) = request.app_data::<Data<Core>>() {
             core.metrics().count_refused_token();
@@ -117,5 +118,5 @@ fn authenticate(request: &HttpRequest, scope: Scope) -> Result<String, ProblemAn
         let remedy = format!("use a token made with `--may {}`", scope.as_str());
         return Err(ProblemAnswer::new(ProblemKind::Forbidden, detail, remedy));
     }
-    Ok(token.name)
+    Ok(token.actor())
 }

@@ -29,7 +29,7 @@ pub(super) async fn ledger(
     request: HttpRequest,
     core: Data<Core>,
 ) -> Result<HttpResponse, ProblemAnswer> {
-    let actor = by.actor;
+    let actor = by.actor.name().to_owned();
     let mut export = core.export_remotely()?;
     if let Some(seat) = request.conn_data::<Seat>() {
         seat.excuse();

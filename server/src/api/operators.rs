@@ -23,7 +23,8 @@ use crate::services::Core;
     (status = 200, body = StatusResponse),
 ))]
 pub(super) async fn status(by: By<Read>, core: Data<Core>) -> Result<HttpResponse, ProblemAnswer> {
-    Ok(answer(&StatusResponse { asked_by: Some(by.actor), ..core.status() }))
+    let (name, person) = (by.actor.name().to_owned(), by.actor.person().cloned());
+    Ok(answer(&StatusResponse { asked_by: Some(name), asked_by_person: person, ..core.status() }))
 }
 
 /// Publish the next version of a lane. Needs a token with the scope `publish`.

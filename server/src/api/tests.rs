@@ -199,7 +199,8 @@ async fn a_token_is_needed_and_must_cover_what_is_asked() {
     for (token, name) in [(&reader, "reader"), (&gates, "gates"), (&publisher, "publisher")] {
         let answer = lab.operators(with(status(), token)).await;
         assert_eq!(text(&answer, header::CACHE_CONTROL), "no-store");
-        let expected = StatusResponse { asked_by: Some(name.to_owned()), ..lab.core.status() };
+        let (asked_by, asked_by_person) = (Some(name.to_owned()), Some(name.parse().unwrap()));
+        let expected = StatusResponse { asked_by, asked_by_person, ..lab.core.status() };
         assert_eq!(body::<StatusResponse>(answer).await, expected);
     }
     tokens::revoke(&lab.folder.path().join("tokens.json"), "publisher", start()).unwrap();
@@ -227,7 +228,7 @@ async fn publishing_and_opening_reach_the_public_listener() {
     let opened: GateResponse = body(answer).await;
     assert_eq!((opened.recipe.effective_percent, opened.ledger.sequence), (2_500, 3));
     let actor = crate::event::Record::from_bytes(&lab.parts.store.records()[2][32..]).unwrap().actor;
-    assert_eq!(actor, "mei");
+    assert_eq!(actor, crate::test_support::actor("mei"));
     let at = format!("/metadata/{}.snapshot.json", opened.edition);
     assert_eq!(lab.public(TestRequest::get().uri(&at)).await.status(), StatusCode::OK);
 }

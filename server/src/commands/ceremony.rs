@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use mulberry_shared::ceremony::Ceremony;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::CeremonyRequest;
 use serde_json::json;
@@ -20,8 +21,8 @@ use crate::services::core::{ceremonies::rehearse, check_edition, fold, settle};
 use crate::state;
 use crate::store::sled::SledStore;
 
-/// The ledger's actor of this command.
-const ACTOR: &str = "mulberry-server ceremony";
+/// This command, as the ledger names it.
+const COMMAND: &str = "mulberry-server ceremony";
 
 /// Checks it as a server does that starts and takes it, and records it.
 ///
@@ -88,7 +89,7 @@ async fn publish(
     let selected = keys.select(&next.root, &next.targets)?;
     rehearse((&state, edition.as_ref()), &next, &selected, now, limits)
         .map_err(|refusal| refused(&refusal))?;
-    ledger.append(now, ACTOR, event).await?;
+    ledger.append(now, &Actor::command(COMMAND), event).await?;
     settle(&keys, &next);
     Ok(true)
 }
@@ -109,7 +110,7 @@ mod tests {
     use crate::ledger::Ledger;
     use crate::services::core::Core;
     use crate::state::State;
-    use crate::test_support::{Proposal, initial_state, initialised, key, start};
+    use crate::test_support::{Proposal, actor, initial_state, initialised, key, start};
 
     /// A state folder of a server that has run, and its new keys.
     struct Place {
@@ -128,7 +129,7 @@ mod tests {
             }
             let store = Arc::new(SledStore::open(&layout.ledger()).unwrap());
             let (mut ledger, ..) = fold(store.clone(), &Limits::default()).await.unwrap();
-            ledger.append(start(), "init", initialised()).await.unwrap();
+            ledger.append(start(), &Actor::command("init"), initialised()).await.unwrap();
             store.close();
             place.serve(|_| None).await;
             place.ceremony(&initial_state());
@@ -153,7 +154,7 @@ mod tests {
             let core = Core::open(store.clone(), editions, keys, clock, Limits::default()).await.unwrap();
             let core = Arc::new(core);
             if let Some(proposal) = publish(&core.served().state) {
-                core.publish("mei".to_owned(), proposal.lane, proposal.request()).await.unwrap();
+                core.publish(actor("mei"), proposal.lane, proposal.request()).await.unwrap();
             }
             drop(core);
             store.close();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use mulberry_shared::ceremony::rules::{self, Names};
 use mulberry_shared::json;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
 use mulberry_shared::recipe::Lane;
@@ -24,8 +25,8 @@ use crate::services::core::fold;
 use crate::state::{self, State};
 use crate::store::sled::SledStore;
 
-/// The ledger's actor of this command.
-const ACTOR: &str = "mulberry-server init";
+/// This command, as the ledger names it.
+const COMMAND: &str = "mulberry-server init";
 
 /// Checks everything that comes from outside, then makes the folder.
 ///
@@ -53,7 +54,7 @@ pub async fn init(args: &InitArgs, clock: &dyn Clock, limits: &Limits) -> Result
     }
     keys::copy(&args.from.join("keys"), &layout.keys())?;
     // Last, so that what it vouches for is there.
-    let appended = ledger.append(clock.now(), ACTOR, event).await;
+    let appended = ledger.append(clock.now(), &Actor::command(COMMAND), event).await;
     tokio::task::spawn_blocking(move || store.close())
         .await
         .map_err(|error| CommandError::failed(error.to_string()))?;
@@ -110,7 +111,7 @@ fn report(args: &InitArgs, layout: &Layout, state: &State) -> Result<(), Command
 pub(super) fn next_steps(folder: &Path) -> String {
     let folder = folder.display();
     format!(
-        "Next: mulberry-server token add NAME --may publish --may gate --out FILE --state {folder}\n      \
+        "Next: mulberry-server token add NAME --person PERSON --may publish --may gate --out FILE --state {folder}\n      \
          mulberry-server run --state {folder}\n"
     )
 }

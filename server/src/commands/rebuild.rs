@@ -9,6 +9,7 @@ use std::path::Path;
 use mulberry_shared::bundle::{self, Bundle};
 use mulberry_shared::edition::{Edition, OnlineRole, Refresh, TrustState, Waiver};
 use mulberry_shared::gates::{Gate, GateState, Gates, ReadGates};
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::ledger::continuation::{self, Continuation, ContinuationFile, Continuations};
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::Base64;
@@ -25,8 +26,8 @@ use crate::files;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::state::{self, State};
 
-/// The ledger's actor of this command.
-const ACTOR: &str = "mulberry-server rebuild";
+/// This command, as the ledger names it.
+const COMMAND: &str = "mulberry-server rebuild";
 
 /// What a mirror is read from.
 enum Source<'a> {
@@ -126,7 +127,7 @@ pub async fn rebuild(args: &RebuildArgs, clock: &dyn Clock, limits: &Limits) -> 
         state::apply(None, &event, ledger::EMPTY, limits).map_err(|error| named(error.to_string()))?;
     restore::make(&args.state.state, args.keys.as_deref(), async |store| {
         let mut ledger = Ledger::open::<LedgerError>(store, |_, _| Ok(())).await?;
-        ledger.append(now, ACTOR, event).await?;
+        ledger.append(now, &Actor::command(COMMAND), event).await?;
         Ok(State { head: ledger.head(), ..state })
     })
     .await

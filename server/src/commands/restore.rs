@@ -377,7 +377,7 @@ mod tests {
                 .unwrap();
         for _ in 0..2 {
             let (event, now) = (crate::test_support::initialised(), crate::test_support::start());
-            ledger.append(now, "eve", event).await.unwrap();
+            ledger.append(now, &crate::test_support::actor("eve"), event).await.unwrap();
         }
         let bytes = written(&store).await;
         let refused = replay(bytes.as_slice(), &MemoryStore::new(), &Limits::default()).await.unwrap_err();

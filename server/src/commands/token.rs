@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
+use mulberry_shared::ledger::actor::Owner;
 use mulberry_shared::operators::Scope;
 use serde_json::json;
 
@@ -32,7 +33,9 @@ pub fn token(command: &TokenCommand, clock: &dyn Clock) -> Result<(), CommandErr
             let line = |token: &Token| {
                 let may: Vec<_> = token.may.iter().copied().map(Scope::as_str).collect();
                 let revoked = token.revoked.map(|at| format!(" revoked {at}")).unwrap_or_default();
-                format!("{} may {} since {}{revoked}\n", token.name, may.join(", "), token.created)
+                let owner =
+                    token.owner.as_ref().map_or("of unknown owner".to_owned(), |owner| format!("of {owner}"));
+                format!("{} {owner} may {} since {}{revoked}\n", token.name, may.join(", "), token.created)
             };
             answer(&tokens.all().iter().map(line).collect::<String>())
         }
@@ -48,17 +51,21 @@ pub fn token(command: &TokenCommand, clock: &dyn Clock) -> Result<(), CommandErr
 }
 
 fn add(args: &TokenAddArgs, clock: &dyn Clock) -> Result<(), CommandError> {
-    let TokenAddArgs { name, may, out, replace, state, json } = args;
+    let TokenAddArgs { name, whose, may, out, replace, state, json } = args;
+    let owner = whose
+        .owner()
+        .ok_or_else(|| CommandError::usage("say whose it is: --person PERSON or --duty DUTY"))?;
     let layout = Layout::existing(&state.state)?;
     let file = layout.tokens();
     let Some(out) = out.as_deref().filter(|out| *out != Path::new("-")) else {
-        let mut shown = Shown { args };
-        return Ok(tokens::add(&file, name, may, clock.now(), &mut shown)?);
+        let mut shown = Shown { args, owner: owner.clone() };
+        return Ok(tokens::add(&file, name, owner, may, clock.now(), &mut shown)?);
     };
     let mut written = Written { path: out, existing: Existing::of_flag(*replace), staged: None };
-    tokens::add(&file, name, may, clock.now(), &mut written)?;
+    tokens::add(&file, name, owner.clone(), may, clock.now(), &mut written)?;
     if *json {
-        let told = json!({"name": name, "may": may, "file": out.display().to_string()});
+        let file = out.display().to_string();
+        let told = described(json!({"name": name, "may": may, "file": file}), Some(&owner));
         return answer(&format!("{told}\n"));
     }
     answer(&format!("Wrote the token of {name:?} to {}.\n", out.display()))
@@ -67,6 +74,7 @@ fn add(args: &TokenAddArgs, clock: &dyn Clock) -> Result<(), CommandError> {
 /// Prints the token: a reader that has gone away was given none.
 struct Shown<'a> {
     args: &'a TokenAddArgs,
+    owner: Owner,
 }
 
 impl HandOver for Shown<'_> {
@@ -76,7 +84,8 @@ impl HandOver for Shown<'_> {
         }
         let TokenAddArgs { name, may, json, .. } = self.args;
         let line = if *json {
-            format!("{}\n", json!({"name": name, "may": may, "token": text}))
+            let told = json!({"name": name, "may": may, "token": text});
+            format!("{}\n", described(told, Some(&self.owner)))
         } else {
             eprintln!("The token of {name:?}, which is shown only now:");
             format!("{text}\n")
@@ -117,7 +126,21 @@ impl HandOver for Written<'_> {
 }
 
 fn describe(token: &Token) -> serde_json::Value {
-    json!({"name": token.name, "may": token.may, "created": token.created, "revoked": token.revoked})
+    let told =
+        json!({"name": token.name, "may": token.may, "created": token.created, "revoked": token.revoked});
+    described(told, token.owner.as_ref())
+}
+
+/// With whose it is: `person` or `duty`, or both null.
+fn described(mut told: serde_json::Value, owner: Option<&Owner>) -> serde_json::Value {
+    let (person, duty) = match owner {
+        Some(Owner::Person(person)) => (Some(person), None),
+        Some(Owner::Duty(duty)) => (None, Some(duty)),
+        None => (None, None),
+    };
+    told["person"] = json!(person);
+    told["duty"] = json!(duty);
+    told
 }
 
 #[cfg(test)]
@@ -126,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::clock::SetClock;
-    use crate::config::StateArgs;
+    use crate::config::{StateArgs, Whose};
     use crate::test_support::start;
 
     #[test]
@@ -146,6 +169,7 @@ mod tests {
         let out = folder.path().join("token");
         let args = |name: &str, replace| TokenAddArgs {
             name: name.into(),
+            whose: Whose { person: None, duty: Some("watch".parse().unwrap()) },
             may: vec![Scope::Gate],
             out: Some(out.clone()),
             replace,

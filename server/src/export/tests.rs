@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::services::core::fold;
 use crate::store::memory::MemoryStore;
 use crate::store::{MAX_READ, Store as _};
-use crate::test_support::{Parts, Proposal, gate, key, path, start};
+use crate::test_support::{Parts, Proposal, actor, gate, key, path, start};
 use mulberry_shared::operators::{DropRequest, ProposalRequest, PublishRequest, SignatureRequest};
 use mulberry_shared::proposal::{Document, Role};
 
@@ -26,11 +26,11 @@ pub(crate) async fn lived_in() -> Arc<MemoryStore> {
     let core = parts.open().await.unwrap();
     let publish = async |lane, recipes: &[(&str, u64)], withdraw: &[&str]| {
         let proposal = Proposal::new(&core.served().state, lane, recipes, withdraw);
-        core.publish("mei".to_owned(), lane, proposal.request()).await.unwrap();
+        core.publish(actor("mei"), lane, proposal.request()).await.unwrap();
     };
     publish(Lane::Emergency, &[("emergency/a.json", 1), ("emergency/b.json", 1)], &[]).await;
     let open = gate(1, GateState::Open, Some(2_500));
-    core.set_gate("tom".to_owned(), path("emergency/a.json"), open).await.unwrap();
+    core.set_gate(actor("tom"), path("emergency/a.json"), open).await.unwrap();
     publish(Lane::Routine, &[("routine/c.json", 7)], &[]).await;
     publish(Lane::Emergency, &[("emergency/b.json", 2)], &["a"]).await;
     // A proposal that waits, one that was given up, and one more signature than the first had.
@@ -49,16 +49,16 @@ pub(crate) async fn lived_in() -> Arc<MemoryStore> {
             base: None,
         };
         let request = ProposalRequest { proposal, replaces: None };
-        ids.push(core.propose("mei".to_owned(), request).await.unwrap().id);
+        ids.push(core.propose(actor("mei"), request).await.unwrap().id);
     }
     let state = core.served().state.clone();
     let mut waiting = (*state.proposals.get(&ids[0]).unwrap().proposal).clone();
     let authority = state.targets.authority("routine", "targets").unwrap();
     let signature = waiting.sign(authority, &key(32)).unwrap();
     let request = SignatureRequest { keyid: signature.keyid.0, sig: signature.sig };
-    core.sign_proposal("tom".to_owned(), ids[0].to_string(), request).await.unwrap();
+    core.sign_proposal(actor("tom"), ids[0].to_string(), request).await.unwrap();
     let reason = DropRequest { reason: "a typo".to_owned() };
-    core.drop_proposal("tom".to_owned(), ids[1].to_string(), reason).await.unwrap();
+    core.drop_proposal(actor("tom"), ids[1].to_string(), reason).await.unwrap();
     let left = core.proposals().unwrap().proposals;
     assert_eq!((left.len(), left[0].signed.len()), (1, 1));
     parts.store
@@ -114,7 +114,7 @@ async fn an_export_is_a_prefix_while_events_are_appended() {
     let mut ledger = Ledger::open::<LedgerError>(store.clone(), |_, _| Ok(())).await.unwrap();
     let mut exporter = Exporter::new(store.clone(), ledger.head());
     let event = crate::test_support::initialised();
-    ledger.append(Timestamp::UNIX_EPOCH, "later", event).await.unwrap();
+    ledger.append(Timestamp::UNIX_EPOCH, &actor("later"), event).await.unwrap();
     let mut bytes = Vec::new();
     while let Some(lines) = exporter.next_lines().await.unwrap() {
         bytes.extend(lines);
@@ -134,7 +134,7 @@ async fn a_ledger_of_many_pages_is_exported_whole() {
         .unwrap(),
     };
     for _ in 0..MAX_READ + 3 {
-        ledger.append(start(), "mei", event.clone()).await.unwrap();
+        ledger.append(start(), &actor("mei"), event.clone()).await.unwrap();
     }
     assert_eq!(read(&export(&store).await).unwrap().len(), MAX_READ + 3);
     assert_eq!(store.read(1).await.unwrap().len(), MAX_READ);

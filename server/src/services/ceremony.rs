@@ -142,7 +142,8 @@ pub fn status(state: &State, kept: &Kept, limits: &Limits) -> Result<CeremonySta
         id: kept.id(),
         state: if overtaken { ProposalState::Overtaken } else { ProposalState::Open },
         made: kept.made.at,
-        by: kept.made.by.clone(),
+        by: kept.made.by.name().to_owned(),
+        by_person: kept.made.by.person().cloned(),
         parts: parts.collect(),
     })
 }

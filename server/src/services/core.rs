@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
     ExpiryStatus, GateRequest, GateResponse, LedgerHead, ProblemKind, PublishRequest, PublishResponse,
@@ -205,7 +206,7 @@ impl Core {
     /// [`publish::decide`]'s, and `unavailable`.
     pub async fn publish(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         lane: Lane,
         request: PublishRequest,
     ) -> Result<PublishResponse, Refusal> {
@@ -240,7 +241,7 @@ impl Core {
     /// [`gate::decide`]'s, and `unavailable`.
     pub async fn set_gate(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         path: RecipePath,
         request: GateRequest,
     ) -> Result<GateResponse, Refusal> {

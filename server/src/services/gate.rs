@@ -23,6 +23,7 @@ mod wanted;
 
 use mulberry_shared::approval::Approval;
 use mulberry_shared::gates::{Gate, GateState};
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{GateRequest, ProblemKind};
 use mulberry_shared::recipe::{Opens, RecipePath};
@@ -43,7 +44,7 @@ pub use pace::next_step;
 /// `approval-refused`.
 pub fn decide(
     state: &State,
-    actor: &str,
+    actor: &Actor,
     path: &RecipePath,
     request: &GateRequest,
     time: impl Into<Time>,
@@ -99,7 +100,7 @@ fn meant<'a>(state: &'a State, path: &RecipePath, revision: u64) -> Result<&'a P
 
 /// A change of a gate that is possible; whether this person may make it is another question.
 struct Change<'a> {
-    actor: &'a str,
+    actor: &'a Actor,
     path: &'a RecipePath,
     published: &'a Published,
     gate: SetGate,

@@ -28,6 +28,7 @@ pub fn status(served: &Served, time: &Time, clock_shifted: bool) -> StatusRespon
         ledger: served.state.head,
         troubles: Vec::new(),
         asked_by: None,
+        asked_by_person: None,
     }
 }
 
@@ -77,7 +78,12 @@ pub fn recipe(served: &Served, path: &RecipePath, published: &Published, time: &
 }
 
 fn gate_status(gate: &Gate, reason: &str, pace: Option<&Pace>) -> GateStatus {
-    let set = |Stamp { event, at, by }: &Stamp| SetBy { event: *event, by: by.clone(), at: *at };
+    let set = |Stamp { event, at, by }: &Stamp| SetBy {
+        event: *event,
+        by: by.name().to_owned(),
+        by_person: by.person().cloned(),
+        at: *at,
+    };
     // A gate of an earlier revision stops nothing any more.
     let own = pace.filter(|pace| pace.revision == gate.revision);
     let stops = || own.into_iter().flat_map(|pace| pace.stops.iter());
@@ -99,8 +105,9 @@ fn gate_status(gate: &Gate, reason: &str, pace: Option<&Pace>) -> GateStatus {
 
 fn stop(stop: &state::Stop) -> Stop {
     let state::Stop { set, did, from, left, reason } = stop;
-    let (event, by, at, reason) = (set.event, set.by.clone(), set.at, reason.clone());
-    Stop { event, by, at, did: *did, from: from.get(), left: left.get(), reason }
+    let (event, by, at, reason) = (set.event, set.by.name().to_owned(), set.at, reason.clone());
+    let by_person = set.by.person().cloned();
+    Stop { event, by, by_person, at, did: *did, from: from.get(), left: left.get(), reason }
 }
 
 /// Why clients take nothing new of a recipe whose gate is open here.

@@ -61,7 +61,8 @@ impl Pace {
     /// That of a gate that was set at `since`, for tests of instants.
     #[cfg(test)]
     pub(crate) fn at(since: Timestamp) -> Self {
-        let last = Stamp { event: 1, at: since, by: String::new() };
+        let last =
+            Stamp { event: 1, at: since, by: mulberry_shared::ledger::actor::Actor::Unknown(String::new()) };
         let instants = BTreeSet::from([since]);
         Self {
             revision: 1,

@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn kept(state: &mut State, gate: Gate) -> Option<Gate> {
-        let stamp = Stamp { event: 1, at: start(), by: "rebuild".to_owned() };
+        let stamp = Stamp { event: 1, at: start(), by: crate::test_support::actor("rebuild") };
         state.keep_gate(&path(AT), gate, &stamp, &Limits::default()).unwrap();
         state.gates.0.get(&path(AT)).cloned()
     }

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use mulberry_shared::ledger::actor::Actor;
+
 use super::State;
 use crate::event::Record;
 
@@ -12,8 +14,8 @@ pub struct Stamp {
     pub event: u64,
     /// When, by the clock of then.
     pub at: Timestamp,
-    /// The name of a token, or of a command.
-    pub by: String,
+    /// Who asked for it.
+    pub by: Actor,
 }
 
 impl Stamp {

@@ -216,8 +216,10 @@ mod tests {
         assert!(written.starts_with("{\"format\":2,"), "{written}");
         assert_eq!(OpeningFile::read(written.as_bytes(), &limits), Ok(more.clone()));
         let (by, reason) = ("mei".to_owned(), "crashes".to_owned());
+        let by_person = None;
         let (event, at) = (9, more.opening.since);
-        more.stops = vec![Stop { event, by, at, did: StopKind::Paused, from: 500, left: 0, reason }];
+        more.stops =
+            vec![Stop { event, by, by_person, at, did: StopKind::Paused, from: 500, left: 0, reason }];
         let written = String::from_utf8(more.write().unwrap()).unwrap();
         assert!(written.starts_with("{\"format\":3,"), "{written}");
         assert_eq!(OpeningFile::read(written.as_bytes(), &limits), Ok(more.clone()));

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::actor::Actor;
 use crate::approval::Approval;
 use crate::ceremony::signing::Signatures;
 use crate::digest::Sha256Digest;
@@ -18,8 +19,12 @@ use crate::tuf::KeyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The newest format of records that this program reads: that of failed preflights. Those of format 1 have no salt.
-pub const FORMAT: u64 = 4;
+/// The newest format of records that this program reads: that of actors whose owner or command is known. Those of format 1 have no
+/// salt.
+pub const FORMAT: u64 = 5;
+
+/// The format of failed preflights.
+const PREFLIGHTED: u64 = 4;
 
 /// The format of public notes, and of openings that end.
 const NOTED: u64 = 3;
@@ -45,8 +50,8 @@ pub struct Record {
     pub salt: Option<String>,
     /// When the server accepted it, by the server's clock.
     pub at: Timestamp,
-    /// Who asked for it: the name of a token, or of a command.
-    pub actor: String,
+    /// Who asked for it.
+    pub actor: Actor,
     /// What happened.
     pub event: Event,
 }
@@ -201,7 +206,7 @@ impl Event {
     #[must_use]
     pub fn format(&self) -> u64 {
         match self {
-            Self::ProposalMade { failed_preflights, .. } if !failed_preflights.is_empty() => FORMAT,
+            Self::ProposalMade { failed_preflights, .. } if !failed_preflights.is_empty() => PREFLIGHTED,
             Self::GateSet { gate, .. } if !gate.note.is_empty() => NOTED,
             Self::GateApproved { gate, approval, .. }
                 if !gate.note.is_empty() || approval.open_until.is_some() =>
@@ -269,6 +274,15 @@ pub enum UnreadableRecord {
 }
 
 impl Record {
+    /// The lowest format whose readers know all that is in the event and in the actor.
+    #[must_use]
+    pub fn format_of(event: &Event, actor: &Actor) -> u64 {
+        match actor {
+            Actor::Unknown(_) => event.format(),
+            Actor::Token { .. } | Actor::Command { .. } => FORMAT,
+        }
+    }
+
     /// The bytes that are stored and hashed.
     ///
     /// # Errors
@@ -292,6 +306,10 @@ impl Record {
             return Err(UnreadableRecord::NewerFormat(format));
         }
         let record: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        if format < FORMAT && !matches!(record.actor, Actor::Unknown(_)) {
+            let why = format!("format {format} names an actor, and says no more of who it is");
+            return Err(UnreadableRecord::Malformed(why));
+        }
         let digits = |salt: &String| {
             salt.len() == 2 * SALT_BYTES && salt.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
@@ -309,8 +327,8 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named_even_when_nothing_else_fits() {
-        let newer = br#"{"format":5,"what":"ever"}"#;
-        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(5)));
+        let newer = br#"{"format":6,"what":"ever"}"#;
+        assert_eq!(Record::from_bytes(newer), Err(UnreadableRecord::NewerFormat(6)));
         assert!(matches!(Record::from_bytes(b"{}"), Err(UnreadableRecord::Malformed(_))));
     }
 
@@ -396,7 +414,7 @@ mod tests {
             sequence: 2,
             previous: Sha256Digest([0; 32]),
             at: "2026-05-04T00:00:00Z".parse().unwrap(),
-            actor: "mei".to_owned(),
+            actor: Actor::Unknown("mei".to_owned()),
             salt: Some("0f".repeat(SALT_BYTES)),
             event: Event::LanePublished {
                 lane: Lane::Emergency,
@@ -416,6 +434,18 @@ mod tests {
             )
         );
         assert_eq!(Record::from_bytes(text.as_bytes()), Ok(record.clone()));
+
+        let command = Actor::command("mulberry-server init");
+        let known =
+            Record { format: Record::format_of(&record.event, &command), actor: command, ..record.clone() };
+        let written = String::from_utf8(known.to_bytes().unwrap()).unwrap();
+        assert!(written.starts_with(r#"{"format":5,"#), "{written}");
+        assert!(written.contains(r#","actor":{"command":"mulberry-server init"},"#), "{written}");
+        assert_eq!(Record::from_bytes(written.as_bytes()), Ok(known));
+        let claimed = written.replacen(r#""format":5"#, r#""format":4"#, 1);
+        let refused = Record::from_bytes(claimed.as_bytes()).unwrap_err();
+        assert!(refused.to_string().contains("format 4 names an actor"), "{refused}");
+        assert_eq!(Record::format_of(&record.event, &record.actor), 2, "earlier programs read it");
 
         let salt = format!(r#""salt":"{}","#, "0f".repeat(SALT_BYTES));
         let before_salts = text.replace(r#""format":2"#, r#""format":1"#).replace(&salt, "");

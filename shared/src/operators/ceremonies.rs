@@ -7,6 +7,7 @@ use super::{LedgerHead, ProposalOutcome, ProposalState};
 use crate::ceremony::Document;
 use crate::digest::Sha256Digest;
 use crate::proposal::Role;
+use crate::tuf::Person;
 
 /// `POST /api/v1/ceremonies`: a ceremony, with the signatures it has. Handing in one that is there adds its signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +74,11 @@ pub struct CeremonyStatus {
     /// When it was made.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub made: Timestamp,
-    /// Whose token made it.
+    /// The name of the token that made it.
     pub by: String,
+    /// The person whose token it is, where that is known. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_person: Option<Person>,
     /// Each part, once for each group of keys that must sign it.
     pub parts: Vec<CeremonyPart>,
 }

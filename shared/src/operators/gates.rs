@@ -7,6 +7,7 @@ use super::{LedgerHead, RecipeStatus};
 use crate::approval::Approval;
 use crate::gates::GateState;
 use crate::recipe::OnEnd;
+use crate::tuf::Person;
 
 /// `PUT /api/v1/gates/{lane}/{slug}`: how far one revision is open from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +142,9 @@ pub struct Stop {
     pub event: u64,
     /// The name of the token.
     pub by: String,
+    /// The person whose token it is, where that is known. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_person: Option<Person>,
     /// When the server recorded it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
@@ -179,7 +183,8 @@ impl GateStatus {
                 GateState::Paused | GateState::Ended => (StopKind::Paused, 0),
             };
             let (event, by, at, reason) = (set.event, set.by.clone(), set.at, self.reason.clone());
-            stops.push(Stop { event, by, at, did, from: self.percent, left, reason });
+            let by_person = set.by_person.clone();
+            stops.push(Stop { event, by, by_person, at, did, from: self.percent, left, reason });
         }
         stops.retain(|stop| stop.left < share && self.state != GateState::Ended);
         stops
@@ -245,6 +250,9 @@ pub struct SetBy {
     pub event: u64,
     /// The name of the token.
     pub by: String,
+    /// The person whose token it is, where that is known. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_person: Option<Person>,
     /// When the server recorded it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::PublishResponse;
 use crate::digest::Sha256Digest;
 use crate::proposal::{Document, Role};
+use crate::tuf::Person;
 
 /// `POST /api/v1/proposals`: a proposal, with the signatures it has. Handing in one that is there adds its signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,8 +124,11 @@ pub struct ProposalStatus {
     /// When it was made.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub made: Timestamp,
-    /// Whose token made it.
+    /// The name of the token that made it.
     pub by: String,
+    /// The person whose token it is, where that is known. Older servers do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_person: Option<Person>,
     /// Recipes that are new, changed or withdrawn, by path. None: the lane is signed anew.
     pub changes: Vec<ProposedRecipe>,
     /// The signatures that hold.

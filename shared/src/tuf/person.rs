@@ -29,6 +29,12 @@ impl Person {
         &self.0
     }
 
+    /// Whether both names are one person's: see [`Self::folded`].
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+
     /// What people are told apart by: the name without case, and with one character for those that look alike in many fonts.
     /// `person-1`, `Person-l` and `person_I` are one.
     #[must_use]

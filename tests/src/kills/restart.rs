@@ -10,6 +10,7 @@ use mulberry_server::services::core::fold;
 use mulberry_server::state;
 use mulberry_server::store::sled::SledStore;
 use mulberry_shared::gates::GateState;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::ledger::event::SetGate;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::recipe::{Action, Lane, ReverifyAddons, WhichAddons};
@@ -118,7 +119,7 @@ async fn fill(
         let room = usize::try_from(events - ledger.head().sequence).unwrap_or(usize::MAX);
         for event in next.into_iter().take(room) {
             state = state::apply(Some(&state), &event, ledger::EMPTY, &limits).map_err(failed)?;
-            ledger.append(now, "rehearsal", event).await.map_err(failed)?;
+            ledger.append(now, &Actor::command("rehearsal"), event).await.map_err(failed)?;
             progress(ledger.head().sequence);
         }
         publishes += 1;

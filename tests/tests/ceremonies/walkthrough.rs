@@ -96,7 +96,7 @@ impl Walk {
                 mulberry-server init --from authority/server --state server/state
                 for person in alice bob dora; do
                   (umask 077; mkdir $person; cp -p authority/root.json authority/mulberryctl.toml $person
-                   mulberry-server token add $person --may publish --state server/state > $person/token)
+                   mulberry-server token add $person --person $person --may publish --state server/state > $person/token)
                 done
                 cp -p authority/people/alice/* alice
                 cp -p authority/people/bob/* bob

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mulberry_lab::forge::{Forge, key};
 use mulberry_shared::bundle::Bundle;
 use mulberry_shared::digest::Sha256Digest;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::ledger::event::{Event, Record};
 use mulberry_shared::ledger::export::{Header, event_line};
 use mulberry_shared::limits::Limits;
@@ -205,7 +206,7 @@ pub(crate) fn export(bytes: usize) -> Vec<u8> {
             previous: head.head,
             salt: Some("0".repeat(32)),
             at,
-            actor: "test".into(),
+            actor: Actor::Unknown("test".into()),
             event: Event::Initialised {
                 roots: Vec::new(),
                 targets: mulberry_shared::operators::Base64(Vec::new()),

@@ -268,7 +268,7 @@ fn words(folder: &Path, people: &[Person], threshold: u32, plain: bool, root: &[
          root.json has SHA-256 {}: compare it by another way than the one it travels.\n\
          Move each person's folder to that person and delete it here. Root and targets last 1 year, lanes 90 days.\n\n\
          Next:\n  mulberry-server init --from {at}/server --state STATE\n  \
-         mulberry-server token add NAME --may publish --may gate --may read --state STATE --out {at}/token\n  \
+         mulberry-server token add NAME --person PERSON --may publish --may gate --may read --state STATE --out {at}/token\n  \
          mulberry-server run --state STATE\n  \
          cd {at} && mulberryctl status",
         people.len(),

@@ -211,6 +211,7 @@ mod tests {
             state: ProposalState::Open,
             made: now - jiff::SignedDuration::from_mins(5),
             by: "mei".into(),
+            by_person: None,
             changes: vec![
                 ProposedRecipe {
                     path: "emergency/fix.json".into(),

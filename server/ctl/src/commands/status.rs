@@ -216,6 +216,7 @@ mod tests {
         let stop = |event, did, left| Stop {
             event,
             by: "tom".into(),
+            by_person: None,
             at: "2026-11-22T11:59:00Z".parse().unwrap(),
             did,
             from: 10_000,
@@ -268,6 +269,7 @@ mod tests {
             },
             troubles: vec![],
             asked_by: None,
+            asked_by_person: None,
         };
         let text = words(&status, &[&gates], now);
         for part in [

@@ -32,7 +32,7 @@ pub(crate) fn response(state: GateState, percent: u16, max: u16, effective: u16)
                 ended: vec![],
                 open_until: None,
                 since,
-                set: Some(SetBy { event: 9, by: "mei".into(), at: since }),
+                set: Some(SetBy { event: 9, by: "mei".into(), by_person: None, at: since }),
                 stopped: state == GateState::Paused,
                 stops: vec![],
                 unlisted_stops: 0,
@@ -60,5 +60,6 @@ pub(crate) fn status(asked_by: &str) -> StatusResponse {
         ledger: LedgerHead { sequence: 9, head: Sha256Digest::of(b"") },
         troubles: vec![],
         asked_by: Some(asked_by.to_owned()),
+        asked_by_person: None,
     }
 }

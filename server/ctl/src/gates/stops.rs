@@ -84,22 +84,30 @@ pub fn agreed(
         format!(
             "{}\nNothing was opened, because that would undo it. {} If all of it is over, run the same again with --resume {}",
             lines(recipe, &stops, now).join("\n"),
-            whom(&stops, status.asked_by.as_deref()),
+            whom(&stops, status),
             events(&stops)
         ),
     ))
 }
 
 /// Whom to ask: everybody but the one who reads this.
-fn whom(stops: &[Stop], own: Option<&str>) -> String {
-    let mut others: Vec<String> =
-        stops.iter().filter(|stop| Some(stop.by.as_str()) != own).map(|stop| plain(&stop.by)).collect();
+fn whom(stops: &[Stop], status: &StatusResponse) -> String {
+    let used = |stop: &Stop| Some(&stop.by) == status.asked_by.as_ref();
+    let own = |stop: &Stop| match (&stop.by_person, &status.asked_by_person) {
+        (Some(by), Some(asks)) => by.is_same(asks),
+        _ => used(stop),
+    };
+    let name = |stop: &Stop| stop.by_person.as_ref().map_or_else(|| plain(&stop.by), ToString::to_string);
+    let mut others: Vec<String> = stops.iter().filter(|stop| !own(stop)).map(name).collect();
     others.sort();
     others.dedup();
-    if others.is_empty() {
-        return "It was done with the token that you use.".to_owned();
+    if !others.is_empty() {
+        return format!("Ask {}.", others.join(", "));
     }
-    format!("Ask {}.", others.join(", "))
+    match stops.iter().all(used) {
+        true => "It was done with the token that you use.".to_owned(),
+        false => "It was done with a token of yours.".to_owned(),
+    }
 }
 
 /// Until when people signed the gate to be open before, where this opening says nothing of it.
@@ -131,7 +139,16 @@ mod tests {
 
     fn stop(event: u64, by: &str, did: StopKind, left: u16) -> Stop {
         let at = "2026-11-22T12:00:00Z".parse().unwrap();
-        Stop { event, by: by.into(), at, did, from: 10_000, left, reason: format!("why {event}") }
+        Stop {
+            event,
+            by: by.into(),
+            by_person: None,
+            at,
+            did,
+            from: 10_000,
+            left,
+            reason: format!("why {event}"),
+        }
     }
 
     #[test]
@@ -173,6 +190,18 @@ mod tests {
             refused.sentence.contains("with the token that you use") && !refused.sentence.contains("Ask")
         );
         assert!(resumes(&status("tom"), &paused, 2_500, &[], now).unwrap_err().sentence.contains("Ask mei."));
+        // Who it was is told by the person, where that is known, and not by the name of a token.
+        let mut tom = status("mei");
+        tom.asked_by_person = Some("tom".parse().unwrap());
+        let set = paused.gate.as_mut().unwrap().set.as_mut().unwrap();
+        set.by_person = Some("alice".parse().unwrap());
+        let refused = resumes(&tom, &paused, 2_500, &[], now).unwrap_err();
+        assert!(refused.sentence.contains("Ask alice."), "{refused}");
+        tom.asked_by_person = Some("Alice".parse().unwrap());
+        tom.asked_by = Some("alice-2".to_owned());
+        let refused = resumes(&tom, &paused, 2_500, &[], now).unwrap_err();
+        assert!(refused.sentence.contains("with a token of yours"), "{refused}");
+        paused.gate.as_mut().unwrap().set.as_mut().unwrap().by_person = None;
         assert_eq!(resumes(&status("mei"), &paused, 2_500, &[9], now).unwrap(), [9]);
 
         let mut narrowed = response(GateState::Open, 500, 10_000, 500).recipe;

@@ -146,8 +146,12 @@ mod tests {
         assert_eq!(live(&recipe, now), closed.replace("percent N", "percent 2.5"));
         recipe.next_step = None;
         let gate = |revision, state| {
-            let set =
-                Some(SetBy { event: 3, by: "mei".into(), at: now - jiff::SignedDuration::from_mins(3) });
+            let set = Some(SetBy {
+                event: 3,
+                by: "mei".into(),
+                by_person: None,
+                at: now - jiff::SignedDuration::from_mins(3),
+            });
             let stopped = state == GateState::Paused;
             Some(GateStatus {
                 revision,

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use mulberry_shared::bundle::fault;
 use mulberry_shared::edition::{Refresh, TrustState};
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
     Base64, CeremoniesResponse, CeremonyRequest, CeremonyResponse, DropRequest, DroppedCeremony, ProblemKind,
@@ -34,7 +35,7 @@ impl Core {
     /// [`ceremony::make`]'s, `proposal-refused` when this server could not sign after it, and `unavailable`.
     pub async fn ceremony(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         request: CeremonyRequest,
     ) -> Result<CeremonyResponse, Refusal> {
         let core = self.clone();
@@ -77,7 +78,7 @@ impl Core {
     /// [`ceremony::give_up`]'s, and `unavailable`.
     pub async fn drop_ceremony(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         id: String,
         request: DropRequest,
     ) -> Result<DroppedCeremony, Refusal> {
@@ -128,7 +129,7 @@ impl Core {
     async fn hold(
         &self,
         writer: &mut Writer,
-        actor: &str,
+        actor: &Actor,
         event: Event,
         now: Timestamp,
     ) -> Result<(), Refusal> {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::ProblemKind;
 use mulberry_shared::recipe::RecipePath;
@@ -103,7 +104,7 @@ impl Core {
     pub(super) async fn commit_any(
         &self,
         writer: &mut Writer,
-        actor: &str,
+        actor: &Actor,
         event: Option<Event>,
         now: Timestamp,
     ) -> Result<Done, Refusal> {
@@ -116,14 +117,14 @@ impl Core {
     pub(super) async fn commit(
         &self,
         writer: &mut Writer,
-        actor: &str,
+        actor: &Actor,
         event: Event,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         // Applied before it is recorded: an event that cannot be applied must never be in the ledger.
         let before = Some((*writer.state).clone());
         let number = writer.state.head.sequence.saturating_add(1);
-        let stamp = Stamp { event: number, at: now, by: actor.to_owned() };
+        let stamp = Stamp { event: number, at: now, by: actor.clone() };
         let mut next = state::advance(before, &event, &stamp, ledger::EMPTY, &self.limits)
             .map_err(|error| internal(&error.to_string()))?;
         // What clients cannot read is closed to them.
@@ -169,7 +170,7 @@ impl Core {
         };
         next.set_head(writer.ledger.head());
         *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = next.head;
-        tracing::info!(sequence = next.head.sequence, actor, what, "recorded");
+        tracing::info!(sequence = next.head.sequence, actor = actor.name(), what, "recorded");
         writer.state = Arc::new(next);
         if let Err(error) = self.serve_next(writer, now, work).await {
             tracing::error!(%error, "an event was recorded, but its edition could not be signed and stored");
@@ -254,7 +255,7 @@ fn warn_of_closed(before: &Served, next: &Served, now: Timestamp) {
 /// A change as it is served now, for the log: who, which recipe and revision, and in which edition.
 fn note(record: &Record, served: &Served) {
     let Record { sequence, actor, event, .. } = record;
-    let edition = served.edition.number();
+    let (actor, edition) = (actor.name(), served.edition.number());
     match event {
         Event::Initialised { .. } | Event::Continued { .. } => {}
         Event::LanePublished { lane, recipes, withdrawn, .. } => {

@@ -11,7 +11,7 @@ use super::*;
 use crate::clock::SetClock;
 use crate::store::doubles::{Journal, Recording, RecordingEdition, WatchedDisk};
 use crate::store::sled::SledStore;
-use crate::test_support::{Proposal, gate, initialised, path, start, usual_keys};
+use crate::test_support::{Proposal, actor, gate, initialised, path, start, usual_keys};
 
 /// A server on a real folder, every step of whose writing is noted in the journal.
 async fn open(folder: &Path) -> (Arc<Core>, Arc<Recording<SledStore>>, Arc<Journal>) {
@@ -21,7 +21,7 @@ async fn open(folder: &Path) -> (Arc<Core>, Arc<Recording<SledStore>>, Arc<Journ
     let store = Arc::new(Recording { inner: sled.unwrap(), journal: journal.clone() });
     let (mut ledger, state, _) = fold(store.clone(), &Limits::default()).await.unwrap();
     if state.is_none() {
-        ledger.append(start(), "init", initialised()).await.unwrap();
+        ledger.append(start(), &Actor::command("init"), initialised()).await.unwrap();
     }
     let editions = Arc::new(RecordingEdition::new(folder.join("edition.json"), journal.clone()));
     let clock = Arc::new(SetClock::at(start()));
@@ -39,7 +39,7 @@ async fn open(folder: &Path) -> (Arc<Core>, Arc<Recording<SledStore>>, Arc<Journ
 async fn publish(core: &Arc<Core>, revision: u64) -> Result<PublishResponse, Refusal> {
     let recipes = [("emergency/a.json", revision)];
     let proposal = Proposal::new(&core.served().state, Lane::Emergency, &recipes, &[]);
-    core.publish("mei".to_owned(), Lane::Emergency, proposal.request()).await
+    core.publish(actor("mei"), Lane::Emergency, proposal.request()).await
 }
 
 fn order(before: u64) -> Vec<String> {
@@ -59,7 +59,7 @@ async fn a_change_is_synced_before_it_is_served_and_served_before_it_is_acknowle
     journal.note("answered");
     assert_eq!(journal.take(), order(1));
     let request = gate(1, GateState::Open, Some(100));
-    core.set_gate("mei".to_owned(), path("emergency/a.json"), request).await.unwrap();
+    core.set_gate(actor("mei"), path("emergency/a.json"), request).await.unwrap();
     journal.note("answered");
     assert_eq!(journal.take(), order(2));
 }

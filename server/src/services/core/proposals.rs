@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::limits::Limits;
 use mulberry_shared::operators::{
     DropRequest, DropResponse, ProposalOutcome, ProposalRequest, ProposalResponse, ProposalsResponse,
@@ -21,7 +22,7 @@ impl Core {
     /// [`propose::make`]'s, and `unavailable`.
     pub async fn propose(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         request: ProposalRequest,
     ) -> Result<ProposeResponse, Refusal> {
         self.proposal_change(Change::Propose, actor, move |state, now, limits| {
@@ -36,7 +37,7 @@ impl Core {
     /// [`propose::sign`]'s, and `unavailable`.
     pub async fn sign_proposal(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         id: String,
         request: SignatureRequest,
     ) -> Result<ProposeResponse, Refusal> {
@@ -52,7 +53,7 @@ impl Core {
     /// [`propose::give_up`]'s, and `unavailable`.
     pub async fn drop_proposal(
         self: &Arc<Self>,
-        actor: String,
+        actor: Actor,
         id: String,
         request: DropRequest,
     ) -> Result<DropResponse, Refusal> {
@@ -87,7 +88,7 @@ impl Core {
     async fn proposal_change(
         self: &Arc<Self>,
         kind: Change,
-        actor: String,
+        actor: Actor,
         decide: impl FnOnce(&State, Timestamp, &Limits) -> Result<propose::Decision, Refusal> + Send + 'static,
     ) -> Result<ProposeResponse, Refusal> {
         let core = self.clone();

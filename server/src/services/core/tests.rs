@@ -22,7 +22,7 @@ use crate::served::Caching;
 use crate::store::doubles::{Failure, Flaky};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::SledStore;
-use crate::test_support::{Keys, Parts, Proposal, gate, hours, path, start, usual_keys};
+use crate::test_support::{Keys, Parts, Proposal, actor, gate, hours, path, start, usual_keys};
 
 async fn publish(
     core: &Arc<Core>,
@@ -30,11 +30,11 @@ async fn publish(
     withdraw: &[&str],
 ) -> Result<PublishResponse, Refusal> {
     let proposal = Proposal::new(&core.served().state, Lane::Emergency, recipes, withdraw);
-    core.publish("mei".to_owned(), Lane::Emergency, proposal.request()).await
+    core.publish(actor("mei"), Lane::Emergency, proposal.request()).await
 }
 
 async fn open_gate(core: &Arc<Core>, percent: u16) -> Result<GateResponse, Refusal> {
-    core.set_gate("mei".to_owned(), path("emergency/a.json"), gate(1, GateState::Open, Some(percent))).await
+    core.set_gate(actor("mei"), path("emergency/a.json"), gate(1, GateState::Open, Some(percent))).await
 }
 
 /// A client that reads `served`, starting from what it knew.
@@ -196,8 +196,7 @@ async fn what_is_recorded_and_not_served_is_not_so_already() {
     publish(&core, &[("emergency/a.json", 1)], &[]).await.unwrap();
     open_gate(&core, 100).await.unwrap();
     let failing = |failing| parts.editions.failing.store(failing, Ordering::SeqCst);
-    let pause =
-        || core.set_gate("mei".to_owned(), path("emergency/a.json"), gate(1, GateState::Paused, None));
+    let pause = || core.set_gate(actor("mei"), path("emergency/a.json"), gate(1, GateState::Paused, None));
     failing(true);
     assert_eq!(pause().await.unwrap_err().kind, ProblemKind::Unavailable);
     // Clients are served the open gate: whoever asks again is not told that it is paused, nor that it is open.
@@ -211,7 +210,7 @@ async fn what_is_recorded_and_not_served_is_not_so_already() {
 
     // The same with a publish, which a proposal may complete as well.
     let proposal = Proposal::new(&core.served().state, Lane::Emergency, &[("emergency/b.json", 1)], &[]);
-    let publish = || core.publish("mei".to_owned(), Lane::Emergency, proposal.request());
+    let publish = || core.publish(actor("mei"), Lane::Emergency, proposal.request());
     failing(true);
     assert_eq!(publish().await.unwrap_err().kind, ProblemKind::Unavailable);
     assert_eq!(publish().await.unwrap_err().kind, ProblemKind::Unavailable);
@@ -261,7 +260,7 @@ async fn gates_that_no_client_could_read_are_neither_recorded_nor_served() {
     };
     let event = Event::GateSet { path: path("emergency/a.json"), gate };
     let mut writer = core.writer.lock().await;
-    let refused = core.commit(&mut writer, "mei", event, start()).await.unwrap_err();
+    let refused = core.commit(&mut writer, &actor("mei"), event, start()).await.unwrap_err();
     drop(writer);
     assert_eq!((refused.kind, core.status().ledger), (ProblemKind::Internal, before));
     assert_eq!(core.troubles(), [""; 0]);
@@ -433,7 +432,7 @@ async fn anybody_can_follow_the_links_to_the_head_that_the_timestamp_names() {
     let gate = r#"{"revision":1,"state":"open","percent":1,"reason":"r","since":"2026-01-01T00:00:00Z"}"#;
     let event = Event::GateSet { path: path("emergency/a.json"), gate: serde_json::from_str(gate).unwrap() };
     while ledger.head().sequence < 2 * PAGE {
-        ledger.append(start(), "mei", event.clone()).await.unwrap();
+        ledger.append(start(), &actor("mei"), event.clone()).await.unwrap();
     }
     let core = parts.open().await.unwrap();
     let shown = |core: &Core| core.served().edition.timestamp.ledger.unwrap().witness().unwrap();

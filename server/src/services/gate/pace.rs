@@ -202,7 +202,7 @@ mod tests {
             let (reason, note) = ("r".into(), String::new());
             let gate = SetGate { revision: 1, state, percent, reason, note, since };
             let event = Event::GateSet { path: path(AT), gate };
-            let stamp = Stamp { event: number, at: time.now, by: "mei".into() };
+            let stamp = Stamp { event: number, at: time.now, by: crate::test_support::actor("mei") };
             let head = LedgerHead { sequence: number, ..ledger::EMPTY };
             let next = state::advance(Some(self.state.clone()), &event, &stamp, head, &Limits::default());
             self.state = next.unwrap();

@@ -1,5 +1,6 @@
 //! Whether a request knows of what it undoes.
 
+use mulberry_shared::ledger::actor::Actor;
 use mulberry_shared::operators::{ProblemKind, StopKind};
 
 use super::Change;
@@ -31,12 +32,17 @@ pub(super) fn check(state: &State, change: &Change<'_>, named: &[u64]) -> Result
     Err(Refusal::new(ProblemKind::WouldResume, stops.join("; "), remedy))
 }
 
-fn describe(stop: &Stop, actor: &str) -> String {
+fn describe(stop: &Stop, actor: &Actor) -> String {
     let Stop { set, did, from, left, reason } = stop;
     let did = match did {
         StopKind::Paused => "paused it".to_owned(),
         StopKind::Narrowed => format!("narrowed it from {from} to {left}"),
     };
-    let own = if set.by == actor { ", the token that asks," } else { "" };
-    format!("{}{own} {did} at {:.0} (event {}): {reason:?}", set.by, set.at, set.event)
+    let by = set.by.name();
+    let own = match set.by.is_same(actor) {
+        true if by == actor.name() => ", the token that asks,",
+        true => ", a token of the person who asks,",
+        false => "",
+    };
+    format!("{by}{own} {did} at {:.0} (event {}): {reason:?}", set.at, set.event)
 }

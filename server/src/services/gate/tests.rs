@@ -9,7 +9,7 @@ mod second;
 use crate::ledger;
 use crate::services::publish;
 use crate::state::{self, Stamp};
-use crate::test_support::{Proposal, gate, initial_state, key, path, start};
+use crate::test_support::{Proposal, actor, gate, initial_state, key, path, start};
 use jiff::Timestamp;
 use mulberry_shared::approval::{LIFE, Opening};
 use mulberry_shared::gates::ReadGates;
@@ -29,7 +29,7 @@ fn publishes(slug: &str, revision: u64, before: &State) -> State {
 }
 
 fn ask(state: &State, request: &GateRequest) -> Result<Option<Event>, Refusal> {
-    decide(state, "person-23", &path("emergency/a.json"), request, start(), &Limits::default())
+    decide(state, &actor("person-23"), &path("emergency/a.json"), request, start(), &Limits::default())
 }
 
 fn after(state: &State, request: &GateRequest) -> State {
@@ -70,13 +70,13 @@ fn a_gate_opens_pauses_and_opens_again_and_repeating_changes_nothing() {
 /// The state after an event, which has its true number, its time and an actor.
 fn recorded(state: &State, event: &Event, name: &str, at: Timestamp) -> State {
     let sequence = state.head.sequence + 1;
-    let stamp = Stamp { event: sequence, at, by: name.to_owned() };
+    let stamp = Stamp { event: sequence, at, by: actor(name) };
     let head = mulberry_shared::operators::LedgerHead { sequence, ..ledger::EMPTY };
     state::advance(Some(state.clone()), event, &stamp, head, &Limits::default()).unwrap()
 }
 
 fn by(name: &str, state: &State, request: &GateRequest) -> State {
-    let event = decide(state, name, &path("emergency/a.json"), request, start(), &Limits::default());
+    let event = decide(state, &actor(name), &path("emergency/a.json"), request, start(), &Limits::default());
     recorded(state, &event.unwrap().unwrap(), name, start())
 }
 
@@ -85,7 +85,7 @@ fn by(name: &str, state: &State, request: &GateRequest) -> State {
 fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
     let minutes = |minutes| start() + jiff::SignedDuration::from_mins(minutes);
     let paced = |state: &State, request: &GateRequest, now| {
-        decide(state, "tom", &path("emergency/paced.json"), request, now, &Limits::default())
+        decide(state, &actor("tom"), &path("emergency/paced.json"), request, now, &Limits::default())
     };
     let open = |percent| gate(1, GateState::Open, Some(percent));
     let refused = |state: &State, percent, now| {
@@ -136,7 +136,8 @@ fn nothing_bakes_before_the_recipe_is_in_force() {
     let at = path("emergency/paced.json");
     let mut state = publishes("paced", 1, &initial_state());
     state = {
-        let event = decide(&state, "tom", &at, &gate(1, GateState::Open, Some(100)), start(), &limits);
+        let event =
+            decide(&state, &actor("tom"), &at, &gate(1, GateState::Open, Some(100)), start(), &limits);
         recorded(&state, &event.unwrap().unwrap(), "tom", start())
     };
     let (pace, current) = (state.pace(&at), state.gates.of(&at, 1));
@@ -160,7 +161,7 @@ fn what_a_clock_ahead_has_set_is_in_nobodys_way() {
     let state = published(1, &initial_state());
     let used = signed(&state, 5_000, start(), &[21]);
     let state = recorded(&state, &ask(&state, &used).unwrap().unwrap(), "tom", start());
-    let event = decide(&state, "tom", &at, &pause, ahead, &Limits::default());
+    let event = decide(&state, &actor("tom"), &at, &pause, ahead, &Limits::default());
     let state = recorded(&state, &event.unwrap().unwrap(), "tom", ahead);
 
     // People sign for now, and each opening counts once, under either clock.
@@ -253,12 +254,15 @@ fn more_gates_than_a_client_takes_are_refused() {
     let mut limits = Limits::default();
     limits.recipe.gates = 0;
     let request = gate(1, GateState::Open, Some(1));
-    let refused = decide(&state, "tom", &path("emergency/a.json"), &request, start(), &limits).unwrap_err();
+    let refused =
+        decide(&state, &actor("tom"), &path("emergency/a.json"), &request, start(), &limits).unwrap_err();
     assert_eq!(refused.kind, ProblemKind::GateRefused);
     // One that is there can always be changed.
     let state = after(&state, &request);
     let wider = gate(1, GateState::Open, Some(2));
-    assert!(decide(&state, "tom", &path("emergency/a.json"), &wider, start(), &limits).unwrap().is_some());
+    assert!(
+        decide(&state, &actor("tom"), &path("emergency/a.json"), &wider, start(), &limits).unwrap().is_some()
+    );
 }
 
 #[test]
@@ -280,7 +284,7 @@ fn gates_that_no_client_would_read_are_refused_and_pausing_is_not() {
     let mut limits = Limits::default();
     limits.trust.file_bytes = 10;
     let ask = |request: &GateRequest| {
-        decide(&state, "tom", &path("emergency/a.json"), request, start(), &limits)
+        decide(&state, &actor("tom"), &path("emergency/a.json"), request, start(), &limits)
             .map_err(|refusal| refusal.kind)
     };
     assert_eq!(ask(&gate(1, GateState::Open, Some(50))), Err(ProblemKind::GateRefused));

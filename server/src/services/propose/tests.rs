@@ -8,7 +8,7 @@ use crate::edition::Work;
 use crate::state;
 use crate::store::doubles::{Failure, Flaky};
 use crate::store::memory::MemoryStore;
-use crate::test_support::{Parts, Proposal as Made, hours, initial_state, key, start};
+use crate::test_support::{Parts, Proposal as Made, actor, hours, initial_state, key, start};
 use mulberry_shared::tuf::Signer as _;
 
 /// The request to propose `made`, signed with its keys.
@@ -280,7 +280,7 @@ async fn proposals_survive_a_restart_and_are_no_edition_of_their_own() {
     let core = parts.open().await.unwrap();
     let before = core.served();
     let proposal = made(&before.state, "a", 1, &[21]);
-    let answer = core.propose("mei".to_owned(), request(&proposal)).await.unwrap();
+    let answer = core.propose(actor("mei"), request(&proposal)).await.unwrap();
     assert_eq!(answer.outcome, ProposalOutcome::Waiting);
     let waiting = answer.proposal.unwrap();
     assert_eq!((waiting.by.as_str(), waiting.made), ("mei", start()));
@@ -293,8 +293,7 @@ async fn proposals_survive_a_restart_and_are_no_edition_of_their_own() {
     parts.clock.advance(hours(1));
     let core = parts.open().await.unwrap();
     assert_eq!(core.served().state.proposals, served.state.proposals, "who and when are part of it");
-    let answer =
-        core.sign_proposal("tom".to_owned(), id_of(&proposal), signature(&proposal, 22)).await.unwrap();
+    let answer = core.sign_proposal(actor("tom"), id_of(&proposal), signature(&proposal, 22)).await.unwrap();
     assert_eq!((answer.outcome, answer.published.unwrap().ledger.sequence), (ProposalOutcome::Published, 3));
     assert!(core.served().edition.number() > before.edition.number());
 }
@@ -308,11 +307,11 @@ async fn a_proposal_after_a_failed_edition_does_not_hide_it() {
     let before = core.served().state.clone();
     let first = made(&before, "a", 1, &[21, 22]);
     parts.editions.failing.store(true, Ordering::SeqCst);
-    assert_eq!(kind(core.propose("mei".to_owned(), request(&first)).await), ProblemKind::Unavailable);
+    assert_eq!(kind(core.propose(actor("mei"), request(&first)).await), ProblemKind::Unavailable);
     parts.editions.failing.store(false, Ordering::SeqCst);
     let mut other = Made::new(&before, Lane::Routine, &[("routine/c.json", 1)], &[]);
     other.keys = vec![];
-    core.propose("mei".to_owned(), request(&other)).await.unwrap();
+    core.propose(actor("mei"), request(&other)).await.unwrap();
     let served = core.served();
     let listed = served.edition.snapshot.meta.get("emergency.json").map(|meta| meta.version);
     assert_eq!((served.state.recipes().count(), listed), (1, Some(2)));
@@ -324,10 +323,10 @@ async fn the_last_signature_is_published_or_not_there_and_nothing_in_between() {
         let parts = Parts::initialised(Flaky::new(Arc::new(MemoryStore::new()), failure)).await;
         let core = parts.open().await.unwrap();
         let proposal = made(&core.served().state, "a", 1, &[21]);
-        core.propose("mei".to_owned(), request(&proposal)).await.unwrap();
+        core.propose(actor("mei"), request(&proposal)).await.unwrap();
         parts.store.fail(true);
         let last = signature(&proposal, 22);
-        let refused = core.sign_proposal("tom".to_owned(), id_of(&proposal), last.clone()).await;
+        let refused = core.sign_proposal(actor("tom"), id_of(&proposal), last.clone()).await;
         assert_eq!(kind(refused), ProblemKind::Unavailable);
         parts.store.fail(false);
         assert_eq!(core.served().state.recipes().count(), 0);
@@ -336,7 +335,7 @@ async fn the_last_signature_is_published_or_not_there_and_nothing_in_between() {
         let state = core.served().state.clone();
         let there = usize::from(failure == Failure::After);
         assert_eq!((state.recipes().count(), state.proposals.iter().count()), (there, 1 - there));
-        let again = core.sign_proposal("tom".to_owned(), id_of(&proposal), last).await.unwrap();
+        let again = core.sign_proposal(actor("tom"), id_of(&proposal), last).await.unwrap();
         assert_eq!(again.outcome, ProposalOutcome::Published);
         assert_eq!(core.served().state.head.sequence, 3, "one event");
     }

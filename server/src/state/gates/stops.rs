@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn stamp(event: u64) -> Stamp {
-        Stamp { event, at: Timestamp::UNIX_EPOCH, by: format!("person-{event}") }
+        Stamp { event, at: Timestamp::UNIX_EPOCH, by: crate::test_support::actor(&format!("person-{event}")) }
     }
 
     fn set(state: GateState) -> SetGate {

@@ -69,10 +69,10 @@ impl Shown {
         found.look(&event);
         self.people.extend(found.people);
         self.slugs.extend(found.recipes.iter().cloned());
-        self.actors.insert(record.actor.clone());
+        self.actors.insert(record.actor.name().to_owned());
         let about = |slug: &str| found.recipes.iter().any(|recipe| recipe == slug);
         let shown = wanted.slug.as_ref().is_none_or(|slug| about(slug.as_str()))
-            && wanted.actor.as_ref().is_none_or(|actor| *actor == record.actor)
+            && wanted.actor.as_ref().is_none_or(|actor| actor == record.actor.name())
             && wanted.since.is_none_or(|since| record.at >= since.at(now))
             && wanted.until.is_none_or(|until| record.at < until.at(now));
         if shown {
@@ -105,7 +105,7 @@ impl Shown {
             [
                 row.record.sequence.to_string(),
                 output::instant(row.record.at),
-                row.record.actor.clone(),
+                row.record.actor.name().to_owned(),
                 row.record.event.describe(),
                 names.join(", "),
                 row.reason.clone().unwrap_or_default(),
@@ -119,7 +119,7 @@ impl Shown {
         let rows = self.rows.iter().map(|row| {
             let signed = row.signed.iter().map(|keyid| json!({"keyid": keyid, "holder": self.name(keyid)}));
             json!({
-                "sequence": row.record.sequence, "at": row.record.at, "actor": row.record.actor, "type": row.kind,
+                "sequence": row.record.sequence, "at": row.record.at, "actor": row.record.actor.name(), "person": row.record.actor.person(), "type": row.kind,
                 "what": row.record.event.describe(), "reason": row.reason, "recipes": row.recipes,
                 "signed": signed.collect::<Vec<_>>(),
             })

@@ -12,7 +12,7 @@ use crate::keys::{KeyFolder, KeySource};
 use crate::state::ceremonies;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
-use crate::test_support::{Keys, Parts, Proposal, gate, key, path, start};
+use crate::test_support::{Keys, Parts, Proposal, actor, gate, key, path, start};
 
 fn made(core: &Core, steps: &[Step]) -> Ceremony {
     let state = core.served().state.clone();
@@ -27,7 +27,7 @@ fn signed(core: &Core, ceremony: &Ceremony, keys: &[u8]) -> CeremonyRequest {
 }
 
 async fn hand_in(core: &Arc<Core>, request: CeremonyRequest) -> Result<CeremonyResponse, ProblemKind> {
-    core.ceremony("mei".to_owned(), request).await.map_err(|refusal| refusal.kind)
+    core.ceremony(actor("mei"), request).await.map_err(|refusal| refusal.kind)
 }
 
 /// The request to propose what a lane's people signed.
@@ -102,10 +102,10 @@ async fn people_sign_one_after_the_other_and_all_parts_are_served_at_once() {
     // The revoked key counts for nothing any more, beside a good one.
     let lane = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
     let request = lane.request();
-    let refused = core.publish("mei".into(), Lane::Emergency, request).await.unwrap_err();
+    let refused = core.publish(actor("mei"), Lane::Emergency, request).await.unwrap_err();
     assert_eq!(refused.kind, ProblemKind::TrustRefused, "{refused}");
     let good = Proposal { keys: vec![22, 23], ..lane };
-    core.publish("mei".into(), Lane::Emergency, good.request()).await.unwrap();
+    core.publish(actor("mei"), Lane::Emergency, good.request()).await.unwrap();
     drop(core);
     assert_eq!(parts.open().await.unwrap().served().state.targets.version, 2, "the fold agrees");
 }
@@ -119,7 +119,7 @@ async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
         keys: vec![23],
         ..Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[])
     };
-    let waiting = core.propose("mei".into(), proposed(&lane)).await.unwrap();
+    let waiting = core.propose(actor("mei"), proposed(&lane)).await.unwrap();
     assert_eq!(waiting.proposal.unwrap().missing, 1);
     let ceremony = made(&core, &[revoke(Role::Emergency, 23)]);
     hand_in(&core, signed(&core, &ceremony, &[11, 12])).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_signature_of_a_revoked_key_under_a_waiting_proposal_is_forgotten() {
     // It does not stand in the way of those that count.
     let shown = core.proposal(&one.id.to_string()).unwrap().proposal;
     let request = signature(&core, shown, 21);
-    let signed = core.sign_proposal("mei".into(), one.id.to_string(), request).await.unwrap();
+    let signed = core.sign_proposal(actor("mei"), one.id.to_string(), request).await.unwrap();
     assert_eq!(signed.proposal.unwrap().missing, 1);
 }
 
@@ -140,7 +140,7 @@ async fn a_revoked_key_closes_what_it_opened_and_everybody_is_told() {
     let core = parts.open().await.unwrap();
     let at = path("emergency/guarded.json");
     let lane = Proposal::new(&core.served().state, Lane::Emergency, &[("emergency/guarded.json", 1)], &[]);
-    core.publish("mei".into(), Lane::Emergency, lane.request()).await.unwrap();
+    core.publish(actor("mei"), Lane::Emergency, lane.request()).await.unwrap();
     let open = async |since: Timestamp, keys: [u8; 2]| {
         let state = core.served().state.clone();
         let percent = mulberry_shared::sampling::BasisPoints::new(5_000).unwrap();
@@ -151,7 +151,7 @@ async fn a_revoked_key_closes_what_it_opened_and_everybody_is_told() {
         let sign = |number| opening.sign(authority, &key(number)).unwrap();
         let approval = Some(opening.approved(keys.map(sign).into()));
         let request = GateRequest { approval, ..gate(1, GateState::Open, Some(5_000)) };
-        core.set_gate("mei".into(), at.clone(), request).await
+        core.set_gate(actor("mei"), at.clone(), request).await
     };
     let reaches = |core: &Core| {
         let [recipe] = &core.status().recipes[..] else { panic!("one recipe") };
@@ -185,7 +185,7 @@ async fn a_proposal_that_a_lower_threshold_completes_is_published_by_whoever_ask
         hand_in(&core, signed(&core, &ceremony, &[11, 12, 21, 22, 23])).await.unwrap();
         let state = core.served().state.clone();
         let lane = Proposal::new(&state, Lane::Emergency, &[("emergency/a.json", 1)], &[]);
-        let waiting = core.propose("mei".into(), proposed(&lane)).await.unwrap().proposal.unwrap();
+        let waiting = core.propose(actor("mei"), proposed(&lane)).await.unwrap().proposal.unwrap();
         assert_eq!((waiting.missing, waiting.may_sign.as_slice()), (1, ["person-23".to_owned()].as_slice()));
         let ceremony = made(&core, &[revoke(Role::Emergency, 23), threshold(2)]);
         hand_in(&core, signed(&core, &ceremony, &[11, 12])).await.unwrap();
@@ -195,13 +195,13 @@ async fn a_proposal_that_a_lower_threshold_completes_is_published_by_whoever_ask
         let id = one.id.to_string();
         let genuine = signature(&core, proposed(&lane).proposal, 22);
         let other = SignatureRequest { sig: "00".repeat(64), ..genuine.clone() };
-        let refused = core.sign_proposal("mei".into(), id.clone(), other).await.unwrap_err();
+        let refused = core.sign_proposal(actor("mei"), id.clone(), other).await.unwrap_err();
         assert_eq!(refused.kind, ProblemKind::AlreadySigned);
         assert!(refused.remedy.contains(&format!("mulberryctl submit {}", &id[..12])), "{refused}");
         let answer = if sign_again {
-            core.sign_proposal("mei".into(), id, genuine).await.unwrap()
+            core.sign_proposal(actor("mei"), id, genuine).await.unwrap()
         } else {
-            core.propose("mei".into(), proposed(&lane)).await.unwrap()
+            core.propose(actor("mei"), proposed(&lane)).await.unwrap()
         };
         assert_eq!(answer.outcome, ProposalOutcome::Published);
         assert_eq!(core.served().state.recipes().count(), 1);
@@ -244,7 +244,7 @@ async fn what_is_refused_is_not_recorded() {
     assert_eq!(listed.state, mulberry_shared::operators::ProposalState::Overtaken);
     let id = listed.id.to_string()[..12].to_owned();
     let drop = DropRequest { reason: "overtaken".into() };
-    core.drop_ceremony("mei".into(), id.clone(), drop).await.unwrap();
+    core.drop_ceremony(actor("mei"), id.clone(), drop).await.unwrap();
     assert_eq!(core.shown_ceremony(&id).unwrap_err().kind, ProblemKind::UnknownProposal);
 }
 
@@ -330,7 +330,7 @@ async fn a_server_that_ended_between_the_event_and_its_edition_signs_with_the_ne
     drop(core);
     let (mut ledger, ..) =
         crate::services::core::fold(parts.store.clone(), &Limits::default()).await.unwrap();
-    ledger.append(start(), "mei", event).await.unwrap();
+    ledger.append(start(), &actor("mei"), event).await.unwrap();
     parts.keys = Arc::new(Keys([111, 112, 113]));
     let core = parts.open().await.unwrap();
     assert_eq!(core.served().edition.snapshot.signed_by(), [key(111).key_id()]);
@@ -369,7 +369,7 @@ async fn a_repository_with_names_that_are_not_allowed_any_more_goes_on_until_the
     }
     let bad = BTreeMap::from([(Role::Root, serde_json::to_vec(&envelope).unwrap())]);
     let bad = Ceremony::of_parts(&bad, &Limits::default()).unwrap();
-    let refused = core.ceremony("mei".to_owned(), signed(&core, &bad, &[1, 2])).await.unwrap_err();
+    let refused = core.ceremony(actor("mei"), signed(&core, &bad, &[1, 2])).await.unwrap_err();
     assert_eq!(refused.kind, ProblemKind::ProposalRefused);
     assert!(refused.detail.contains(r#""Mei Lin\n", which is no name of a person"#), "{}", refused.detail);
     assert!(refused.detail.contains("mulberryctl root rename "), "{}", refused.detail);
@@ -380,7 +380,7 @@ async fn a_repository_with_names_that_are_not_allowed_any_more_goes_on_until_the
     };
     {
         let mut writer = core.writer.lock().await;
-        core.hold(&mut writer, "an earlier version", event, start()).await.unwrap();
+        core.hold(&mut writer, &actor("earlier"), event, start()).await.unwrap();
     }
     drop(core);
     let core = parts.open().await.unwrap();

@@ -88,7 +88,7 @@ async fn walk(steps: &[Step]) {
             }
             Step::Gate(slug, state) if live(slug) => {
                 let request = gate(revisions[slug], *state, Some(5_000));
-                let set = core.set_gate("mei".to_owned(), at(slug), request).await;
+                let set = core.set_gate(actor("mei"), at(slug), request).await;
                 if *state == GateState::Ended {
                     set.unwrap();
                     ended.insert((*slug, revisions[slug]));

@@ -5,7 +5,7 @@ use super::*;
 const YEARS: i64 = 3 * 365 * 24;
 
 async fn set(core: &Arc<Core>, request: GateRequest) -> Result<GateResponse, Refusal> {
-    core.set_gate("mei".to_owned(), path("emergency/paced.json"), request).await
+    core.set_gate(actor("mei"), path("emergency/paced.json"), request).await
 }
 
 fn open(percent: u16) -> GateRequest {

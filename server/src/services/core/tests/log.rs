@@ -29,9 +29,7 @@ async fn the_log_says_who_changed_which_revision_in_which_edition() {
     let guard = tracing::subscriber::set_default(lines);
     let core = Parts::initialised(MemoryStore::new()).await.open().await.unwrap();
     publish(&core, &[("emergency/a.json", 3)], &[]).await.unwrap();
-    core.set_gate("tom".to_owned(), path("emergency/a.json"), gate(3, GateState::Open, Some(250)))
-        .await
-        .unwrap();
+    core.set_gate(actor("tom"), path("emergency/a.json"), gate(3, GateState::Open, Some(250))).await.unwrap();
     let withdrawn = publish(&core, &[], &["a"]).await.unwrap().edition;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens.json");

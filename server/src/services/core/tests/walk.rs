@@ -46,7 +46,7 @@ async fn walk(steps: &[Step]) {
             Step::Withdraw(_) => {}
             Step::Gate(slug, state, percent) => {
                 let request = gate(revisions[slug], *state, Some(*percent));
-                let _ = core.set_gate("mei".to_owned(), path(&at(slug)), request).await;
+                let _ = core.set_gate(actor("mei"), path(&at(slug)), request).await;
             }
             Step::Restart => {
                 let before = core.served();

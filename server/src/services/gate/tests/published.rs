@@ -96,7 +96,7 @@ fn a_reason_stays_with_operators_and_a_note_is_for_everybody() {
     let said = |state: &State| (state.gates.0[&at].note.clone(), state.gates.0[&at].since);
     let later = start() + jiff::SignedDuration::from_hours(1);
     let at_later = |request: &GateRequest| {
-        decide(&noted, "tom", &path("emergency/a.json"), request, later, &Limits::default())
+        decide(&noted, &actor("tom"), &path("emergency/a.json"), request, later, &Limits::default())
     };
     assert_eq!(said(&noted), ("We look into it".to_owned(), start()));
     assert_eq!(at_later(&note("We look into it", open())), Ok(None));
@@ -129,7 +129,7 @@ fn revoked(state: &State, number: u8) -> State {
 fn what_clients_take_for_closed_is_never_so_already() {
     let limits = Limits::default();
     let ask = |state: &State, request: &GateRequest| {
-        decide(state, "person-23", &path(GUARDED), request, start(), &limits)
+        decide(state, &actor("person-23"), &path(GUARDED), request, start(), &limits)
     };
     let go = |state: &State, request: &GateRequest| {
         let event = ask(state, request).unwrap().unwrap();
@@ -186,7 +186,7 @@ fn an_opening_ends_when_people_said_and_is_opened_again_by_them() {
         GateRequest { approval, ..gate(1, GateState::Open, Some(5_000)) }
     };
     let ask = |state: &State, request: &GateRequest, now| {
-        decide(state, "person-23", &path(GUARDED), request, now, &limits)
+        decide(state, &actor("person-23"), &path(GUARDED), request, now, &limits)
     };
     let go = |state: &State, request: &GateRequest, now| {
         let event = ask(state, request, now).unwrap().unwrap();

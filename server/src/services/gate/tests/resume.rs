@@ -16,7 +16,7 @@ fn naming(events: &[u64], percent: u16) -> GateRequest {
 
 fn stops(state: &State) -> Vec<(u64, String)> {
     let pace = state.pace(&path("emergency/a.json")).unwrap();
-    pace.stops.iter().map(|stop| (stop.set.event, stop.set.by.clone())).collect()
+    pace.stops.iter().map(|stop| (stop.set.event, stop.set.by.name().to_owned())).collect()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a second person's key lets happen.
 
 use super::*;
+use mulberry_shared::ledger::actor::Owner;
 use mulberry_shared::tuf::KeyId;
 use mulberry_shared::tuf::threshold::Signature;
 
@@ -53,20 +54,40 @@ fn a_second_persons_key_opens_it_once_and_for_what_was_signed() {
 #[test]
 fn ones_own_key_is_no_second_persons() {
     let state = published(1, &initial_state());
-    let by = |actor: &str, keys: &[u8]| {
+    let ask_as = |actor: &Actor, keys: &[u8]| {
         let request = signed(&state, 5_000, start(), keys);
         decide(&state, actor, &path("emergency/a.json"), &request, start(), &Limits::default())
     };
+    let with = |token: &str, owner: Owner, keys: &[u8]| {
+        ask_as(&Actor::Token { token: token.to_owned(), owner }, keys)
+    };
+    let by = |person: &str, keys: &[u8]| with("laptop", Owner::Person(person.parse().unwrap()), keys);
     let refused = by("person-21", &[21]).unwrap_err();
     assert_eq!(refused.kind, ProblemKind::SecondKeyNeeded);
     assert!(refused.remedy.contains("person-22, person-23"), "{refused}");
-    assert_eq!(by("person-21-laptop", &[21]).unwrap_err().kind, ProblemKind::SecondKeyNeeded);
+    assert_eq!(
+        by("Person_2l", &[21]).unwrap_err().kind,
+        ProblemKind::SecondKeyNeeded,
+        "a name that looks alike"
+    );
     assert!(by("person-21", &[21, 22]).is_ok() && by("person-21", &[22]).is_ok());
-    // A token that is nobody's may be that of the one who signed. Whoever holds another role's key is somebody.
-    let nobody = by("night-duty", &[21]).unwrap_err();
-    assert_eq!(nobody.kind, ProblemKind::SecondKeyNeeded);
-    assert!(nobody.detail.contains("named after nobody who holds a key"), "{nobody}");
-    assert!(by("night-duty", &[21, 22]).is_ok() && by("person-1", &[21]).is_ok());
+    // Whoever holds another role's key is somebody. Whoever holds none may be the one who signed, under another name.
+    assert!(by("person-1", &[21]).is_ok());
+    let stranger = by("chris", &[21]).unwrap_err();
+    assert_eq!(stranger.kind, ProblemKind::SecondKeyNeeded);
+    assert!(stranger.detail.contains("is chris's, who holds no key"), "{stranger}");
+    // The token of a duty, or one that was made before tokens had owners, may be that of the one who signed, whatever its name.
+    let unknown = |name: &str| Actor::Unknown(name.to_owned());
+    let duty = |keys: &[u8]| with("person-22", Owner::Duty("watch".parse().unwrap()), keys);
+    for nobody in
+        [duty(&[21]), ask_as(&unknown("person-22"), &[21]), ask_as(&Actor::command("person-22"), &[21])]
+    {
+        let nobody = nobody.unwrap_err();
+        assert_eq!(nobody.kind, ProblemKind::SecondKeyNeeded);
+        assert!(nobody.detail.contains("is no one person's"), "{nobody}");
+        assert!(nobody.remedy.contains("token add NAME --person PERSON"), "{nobody}");
+    }
+    assert!(duty(&[21, 22]).is_ok() && ask_as(&unknown("person-22"), &[21, 22]).is_ok());
     // A key that the lane does not have, under the label of one that it has.
     let mut request = signed(&state, 5_000, start(), &[21]);
     let approval = request.approval.as_mut().unwrap();
@@ -104,7 +125,7 @@ fn what_only_people_may_open_needs_as_many_of_them_as_a_recipe() {
     let at = "emergency/guarded.json";
     let limits = Limits::default();
     let ask = |state: &State, request: &GateRequest| {
-        decide(state, "person-21", &path(at), request, start(), &limits)
+        decide(state, &actor("person-21"), &path(at), request, start(), &limits)
     };
     let go = |state: &State, request: &GateRequest| {
         let event = ask(state, request).unwrap().unwrap();
