@@ -1,7 +1,7 @@
 //! Drives the trust workflow of `mulberry-shared` over the origins. What is true is decided there.
 //!
 //! Origins are asked one after another until one has given a current edition; what was verified from one is kept for the next. The
-//! order is drawn anew for each refresh, with two exceptions: the origin whose live stream is followed comes first, and those that
+//! order is drawn again for each refresh, with two exceptions: the origin whose live stream is followed comes first, and those that
 //! failed the last time come last. That is all their backing off: they are left alone while another origin serves, and if none does,
 //! the schedule spaces the runs.
 //!

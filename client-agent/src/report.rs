@@ -271,7 +271,7 @@ impl fmt::Display for RunReport {
             writeln!(f, "Waived: {}", plain(&waived.to_string()))?;
         }
         write!(f, "{}", self.clock)?;
-        // A run tells of what is wrong; status tells all.
+        // A run reports what is wrong; status tells all.
         if let Some(witness) = self.witness.as_ref().filter(|witness| witness.asks_for_people()) {
             write!(f, "{witness}")?;
         }

@@ -155,7 +155,7 @@ impl Scene {
         self.gates.0.insert(recipe.path(), gate);
     }
 
-    /// Signs everything anew at the clock's time.
+    /// Signs everything again at the clock's time.
     pub(crate) fn publish(&mut self) {
         use crate::ports::Clock;
         let bytes = |lane: Lane| -> Vec<(RecipePath, Vec<u8>)> {

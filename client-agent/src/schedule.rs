@@ -46,7 +46,7 @@ pub const GLANCE: Duration = Duration::from_secs(60);
 pub const JUMP: SignedDuration = SignedDuration::from_secs(30);
 /// An announced edition that the origin does not have yet (a cache before it is behind) is asked for so many times more.
 const ASK_AGAIN: u32 = 3;
-/// The periodic pass is made in the last eighth of its interval, never later: drawn anew for each pass.
+/// The periodic pass is made in the last eighth of its interval, never later: drawn again for each pass.
 const PASS_JITTER: i32 = 8;
 
 /// What time it is, by both clocks.

@@ -78,12 +78,12 @@ pub enum StoredEditionError {
     NewerFormat(u64),
     /// It cannot be read.
     #[error(
-        "the stored edition cannot be read: {0}; move edition.json away from the state folder and start again: it is signed anew"
+        "the stored edition cannot be read: {0}; move edition.json away from the state folder and start again: it is signed again"
     )]
     Malformed(String),
     /// It was not signed by keys that the metadata names.
     #[error(
-        "the stored edition is refused: {0}; move edition.json away from the state folder and start again: it is signed anew"
+        "the stored edition is refused: {0}; move edition.json away from the state folder and start again: it is signed again"
     )]
     Refused(#[from] TrustError),
 }

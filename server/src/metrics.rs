@@ -87,7 +87,7 @@ struct RoleLabels {
 pub enum Change {
     /// A lane.
     Publish,
-    /// A proposal made, replaced or handed in again.
+    /// A proposal made, replaced or submitted again.
     Propose,
     /// A signature under a proposal; with the last one, the lane.
     Sign,

@@ -25,7 +25,7 @@ pub mod file;
 
 pub use file::{OpeningFile, OpeningFileError};
 
-/// How long an approval may be handed in after it was made: a night, and the way between two machines.
+/// How long an approval may be submitted after it was made: a night, and the way between two machines.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far the clock of whoever makes an opening may be ahead of the server's.

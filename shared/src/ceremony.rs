@@ -1,6 +1,6 @@
 //! Ceremonies: a change of keys, thresholds or expiries, passed from person to person until enough have signed.
 //!
-//! A ceremony has parts: the next root, the next targets, and the lanes that must be signed anew because their signatures
+//! A ceremony has parts: the next root, the next targets, and the lanes that must be signed again because their signatures
 //! would not count any more. They are published together or not at all, so an agent never holds a role that it cannot
 //! verify. As with a [proposal](crate::proposal), nothing in it is trusted for being in it: whoever signs computes the change
 //! from the bytes to be signed, against what they verified themselves.
@@ -95,7 +95,7 @@ impl Part {
         let mut by_key = BTreeMap::new();
         for signature in signatures {
             if let Some(twice) = by_key.insert(signature.keyid.clone(), signature) {
-                let sentence = format!("key id {:.80} stands twice in its {name}", twice.keyid.0);
+                let sentence = format!("key id {:.80} appears twice in its {name}", twice.keyid.0);
                 return Err(CeremonyError::Malformed(sentence));
             }
         }
@@ -194,7 +194,7 @@ impl Ceremony {
         self.targets_of(Role::Targets)
     }
 
-    /// A lane's next metadata, if it is signed anew. Nothing vouches for it.
+    /// A lane's next metadata, if it is signed again. Nothing vouches for it.
     #[must_use]
     pub fn lane(&self, lane: Lane) -> Option<&Targets> {
         self.targets_of(lane.into())

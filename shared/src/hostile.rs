@@ -32,7 +32,7 @@ const FRAGMENTS: [&str; 31] = [
     "\\",
     "until      2099-01-01T00:00:00Z (in 1 day)",
     "- every certificate for the key with SHA-256 00",
-    "\nNo key and no threshold changes: it is signed anew before it expires.\n",
+    "\nNo key and no threshold changes: it is signed again before it expires.\n",
     "\nroot: 2 of 3 sign before, 2 of 3 after\n",
     "  + person-1     ed25519 0123456789abcdef",
     "                                                                     ",

@@ -1,7 +1,7 @@
 //! Strict, bounded JSON and its canonical form.
 //!
 //! What is signed must be read in exactly one way. [`parse`] therefore refuses what parsers disagree about: a key that
-//! stands twice, data after the document, numbers that are not integers of 64 bits, text that is not UTF-8. [`canonical`]
+//! appears twice, data after the document, numbers that are not integers of 64 bits, text that is not UTF-8. [`canonical`]
 //! gives the bytes that signatures cover: OLPC canonical JSON as the reference implementation of TUF writes it
 //! (<http://wiki.laptop.org/go/Canonical_JSON>, without Unicode normalisation). [`parse_canonical`] reads those bytes back.
 
@@ -43,8 +43,8 @@ pub enum JsonError {
         /// Values allowed.
         limit: usize,
     },
-    /// One key stands twice in one object.
-    #[error("the key {key:?} stands twice in one object; readers would disagree about its value")]
+    /// One key appears twice in one object.
+    #[error("the key {key:?} appears twice in one object; readers would disagree about its value")]
     DuplicateKey {
         /// The key.
         key: String,

@@ -8,7 +8,7 @@
 //! | [`chain`] | each record names the hash of the one before it |
 //! | [`export`] | a ledger as a file of lines: written, read and checked |
 //! | [`links`] | the hashes of the records without the records: one chain that anybody can follow |
-//! | [`continuation`] | what people sign when a server was lost and its ledger begins anew |
+//! | [`continuation`] | what people sign when a server was lost and its ledger starts again |
 //! | [`witness`] | whether a ledger goes on from what was seen of it before |
 
 pub mod actor;

@@ -8,7 +8,7 @@
 //! report(everything seen) ── better, worse, findings in words, passed or not
 //! ```
 //!
-//! Nothing is decided anew here: verdicts are [`Inspection::judge`]'s, what is in force is [`Effects`]'s, what may be installed or
+//! Nothing is decided here: verdicts are [`Inspection::judge`]'s, what is in force is [`Effects`]'s, what may be installed or
 //! distrusted is [`Admission`]'s, and worse is what [`never_worse`](crate::never_worse) says, all as in an agent. Where agents would refuse
 //! the recipe, a finding says so, and the verdicts are those that it would have led to. An inspection is not needed any more
 //! once it was looked at: what stays of an add-on are its verdicts.

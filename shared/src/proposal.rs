@@ -139,7 +139,7 @@ impl Proposal {
         let mut by_key = BTreeMap::new();
         for signature in signatures {
             if let Some(twice) = by_key.insert(signature.keyid.clone(), signature) {
-                return Err(ProposalError::Malformed(format!("key id {} stands twice in it", twice.keyid)));
+                return Err(ProposalError::Malformed(format!("key id {} appears twice in it", twice.keyid)));
             }
         }
         Ok(Self {

@@ -152,7 +152,7 @@ explained!(Status {
     ConsentWithheld: "the user has switched off what this kind of recipe needs",
         "respect it; hotfixes and security need only that updates are on";
     LaneExpired: "the signatures of its lane have expired, so nothing new is taken from it",
-        "two people sign the lane anew: `mulberryctl publish --renew LANE`";
+        "two people sign the lane again: `mulberryctl publish --renew LANE`";
     GateClosed: "no valid gate speaks for this revision, it is open at zero percent, or only people may open it and their signatures do not hold",
         "open it: `mulberryctl gate open SLUG --percent N`";
     Ended: "its gate is ended, which is final for this revision; an earlier one that is applied stays",

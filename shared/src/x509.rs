@@ -16,7 +16,7 @@
 //! the same time as the issuers', so the `firefox` policy cannot be expressed; its fixed budget of 100 signature
 //! checks is exhausted by 50 unsigned certificates of the right name; its errors do not name the certificate that
 //! decided; and telling "refused only by distrust" from "unknown" needs the paths that were refused. Signatures are
-//! still checked by webpki's algorithms on aws-lc-rs; where those would read an issuer's RSA key anew for each of the thousands
+//! still checked by webpki's algorithms on aws-lc-rs; where those would read an issuer's RSA key again for each of the thousands
 //! it signed, by what they themselves call. Of certificates, names, dates and extensions are `x509-cert`'s types; the
 //! structure around them is read in place and tested against that crate. The published path building suites (BetterTLS,
 //! x509-limbo) are the measure; they run in the laboratory's tests.

@@ -85,7 +85,7 @@ fn build() -> Result<Binaries, BuildError> {
         cargo.arg("--quiet");
     }
     let status = cargo
-        // The whole workspace, as Cargo selected it before: a part of it would unify features anew and build the
+        // The whole workspace, as Cargo selected it before: a part of it would unify features once more and build the
         // dependencies twice.
         .args(["build", "--workspace", "--bins", "--profile", profile, "--target-dir"])
         .arg(target)

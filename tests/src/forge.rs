@@ -213,7 +213,7 @@ impl Forge {
         self.gates.0.insert(path.clone(), gate);
     }
 
-    /// Signs gates, snapshot and timestamp anew, over everything that is listed.
+    /// Signs gates, snapshot and timestamp again, over everything that is listed.
     ///
     /// # Errors
     /// See [`signed`].

@@ -473,7 +473,7 @@ fn a_clock_years_ahead_bakes_nothing() {
         says(
             open(&stage, "100", &[]),
             1,
-            &["the clock was not to be believed before, so its time began anew"],
+            &["the clock was not to be believed before, so its time started again"],
         );
     }
     let key = ["--key", "authority/people/person-2/emergency.pem", "--yes", "--token-file", "person-1"];

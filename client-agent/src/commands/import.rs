@@ -25,7 +25,7 @@ Makes one whole run, as once does, from a file that `mulberryctl bundle` made; n
 exactly as an origin is. It is taken whole or not at all: when it is refused, nothing is changed.
 
 A bundle that was long on its way has expired, and is refused unless --waive-expiry names each role that has. That counts for
-this run alone; status tells of it until something fresher arrives. It gives up the proof that the bundle is not an old one,
+this run alone; status reports it until something fresher arrives. It gives up the proof that the bundle is not an old one,
 and nothing else: what people signed still expires, and nothing older than what is held is ever taken.
 
 A running daemon holds the state folder: stop it, import, and start it again.

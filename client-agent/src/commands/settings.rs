@@ -113,7 +113,7 @@ pub fn text(disk: &dyn Disk, root: &Path) -> Result<String, Failure> {
     let path = root.join(config::FILE);
     let missing = || {
         Failure::usage(format!(
-            "{} is missing; put a copy back, or write it anew: origins, addons, and anchors, whose files are in anchors/",
+            "{} is missing; put a copy back, or write it again: origins, addons, and anchors, whose files are in anchors/",
             path.display()
         ))
     };

@@ -47,7 +47,7 @@ impl StoredTrust {
     /// # Errors
     /// Whatever the disk reports; the former state stays then.
     pub fn save(&self, disk: &dyn Disk, before: Option<&TrustState>, state: &TrustState) -> io::Result<()> {
-        // Most runs bring nothing new, and then no file need be compared. What was damaged and came anew is a difference.
+        // Most runs bring nothing new, and then no file need be compared. What was damaged and came again is a difference.
         if before == Some(state) {
             return trust::tidy(disk);
         }

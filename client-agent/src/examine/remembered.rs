@@ -13,7 +13,7 @@ use mulberry_shared::xpi::Inspection;
 
 use crate::ports::Stamp;
 
-/// Bytes of remembered inspections, counted generously: several thousand usual add-ons. More than that are inspected anew
+/// Bytes of remembered inspections, counted generously: several thousand usual add-ons. More than that are inspected again
 /// each time.
 pub(super) const REMEMBERED: u64 = 32 << 20;
 

@@ -124,7 +124,7 @@ pub fn pointer(disk: &dyn Disk) -> io::Result<Option<Vec<u8>>> {
 pub struct Loaded {
     /// The files that are what they were when they were written.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Those that are not, or are gone. Trust is verified again from the others, and the next refresh fetches these anew.
+    /// Those that are not, or are gone. Trust is verified again from the others, and the next refresh fetches these again.
     pub damaged: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Gates as the server tells of them.
+//! Gates as the server reports them.
 //!
 //! | module | what |
 //! |---|---|

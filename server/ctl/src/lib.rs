@@ -10,7 +10,7 @@
 //! | [`lane`] | a lane as it is published, and the next version of it |
 //! | [`proposals`], [`ceremony`], [`opening`] | what people sign: versions of a lane, changes of keys, openings of gates |
 //! | [`signable`] | which of these a file or an id names |
-//! | [`gates`] | gates as the server tells of them, and what people stopped at them |
+//! | [`gates`] | gates as the server reports them, and what people stopped at them |
 //! | [`edition`] | the current edition, verified from this machine's own root |
 //! | [`origin`] | the public repository, driven as agents drive it |
 //! | [`operators`] | the server's interface |

@@ -2,7 +2,7 @@
 //!
 //! Order is told by the ledger. How much time has passed is told by the wall clock, as long as it moves with one that nobody
 //! sets; and across a restart, if it goes on from what this server signed last, by no more than a timestamp lives. Otherwise
-//! nobody can tell how long it was, so the time of everything before begins anew: it never counts too much, and a clock that
+//! nobody can tell how long it was, so the time of everything before starts again: it never counts too much, and a clock that
 //! was wrong for a moment never blocks anybody for longer than what is waited for.
 
 use std::time::Duration;
@@ -191,7 +191,7 @@ mod tests {
                 let windows = 1 + steady / WINDOW.as_secs();
                 if let Some(told) = told {
                     prop_assert!(told.abs() > JUMP);
-                    prop_assert_eq!(time.counts_from(3, at(-500)), at(wall), "the time begins anew");
+                    prop_assert_eq!(time.counts_from(3, at(-500)), at(wall), "the time starts again");
                     (since, noticed) = (off, noticed + 1);
                 }
                 let unnoticed = (off - since).unsigned_abs();

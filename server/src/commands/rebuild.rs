@@ -218,7 +218,7 @@ fn tell(
     let but = match closed.as_slice() {
         [] => String::new(),
         closed => format!(
-            "But paused, since the signatures under the opening hold no longer: {}. Have people open it anew.\n",
+            "But paused, since the signatures under the opening hold no longer: {}. Have people open it again.\n",
             closed.join(", ")
         ),
     };

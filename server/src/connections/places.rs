@@ -200,7 +200,7 @@ impl Places {
         });
     }
 
-    /// It was sent something, and waits anew.
+    /// It was sent something, and waits again.
     pub fn note_sent(&mut self, id: Id) {
         self.change(id, |held, turn| {
             held.sent = Sent::Whole;

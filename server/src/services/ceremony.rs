@@ -24,7 +24,7 @@ pub struct Decision {
     pub event: Option<Event>,
 }
 
-/// A ceremony is handed in. One that is kept gets the signatures that it lacks; enough of them publish it; one that is
+/// A ceremony is submitted. One that is kept gets the signatures that it lacks; enough of them publish it; one that is
 /// published changes nothing, so that a tool that lost the answer may ask again.
 ///
 /// # Errors
@@ -53,7 +53,7 @@ pub fn make(
     ceremony.check(&live, limits).map_err(|unfit| refuse(&unfit))?;
     ceremony.check_unexpired(now).map_err(|error| trust(&error))?;
     if let Some((role, keyid)) = ceremony.idle_signature(&live, limits).map_err(|error| trust(&error))? {
-        let remedy = "hand in only signatures of keys of the roles, over exactly this ceremony";
+        let remedy = "submit only signatures of keys of the roles, over exactly this ceremony";
         return Err(Refusal::new(ProblemKind::SignatureRefused, ceremonies::idle(role, &keyid.0), remedy));
     }
     let kept = state.ceremonies.get(&id);

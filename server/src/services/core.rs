@@ -143,7 +143,7 @@ impl Core {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let (time, set_by) = watch.look(self.clock.reading(), event);
         if let Some(by) = set_by {
-            let remedy = "whatever bakes bakes anew; look at what sets this machine's clock";
+            let remedy = "whatever bakes bakes again; look at what sets this machine's clock";
             tracing::warn!(now = %time.now, by = %format_args!("{by:#}"), remedy, "the clock was set");
         }
         time

@@ -37,7 +37,7 @@ use crate::state::{Pace, Published, State};
 pub use pace::next_step;
 
 /// The event that the request asks for; `None` when the gate already stands so, for clients, too. Another reason changes
-/// nothing for what is open, since a bake would begin anew, nor for what has ended, since that is over.
+/// nothing for what is open, since a bake would start again, nor for what has ended, since that is over.
 ///
 /// # Errors
 /// `unknown-recipe`, `revision-mismatch`, `gate-ended`, `gate-refused`, `would-resume`, `second-key-needed`,

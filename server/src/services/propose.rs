@@ -38,7 +38,7 @@ impl Decision {
     }
 }
 
-/// A proposal is handed in. One that is kept gets the signatures that it lacks; one that is published changes nothing. The one
+/// A proposal is submitted. One that is kept gets the signatures that it lacks; one that is published changes nothing. The one
 /// whose place it takes is dropped whenever that is said, and need not be there where this one is known: the answer to an
 /// earlier request may have been lost.
 ///
@@ -78,7 +78,7 @@ pub fn make(
     }
     let authority = authority(state, proposal.lane())?;
     proposals::check_signatures(&proposal, &state.targets, limits).map_err(|error| {
-        let remedy = "hand in only signatures of distinct keys of the lane, over exactly this proposal";
+        let remedy = "submit only signatures of distinct keys of the lane, over exactly this proposal";
         Refusal::new(ProblemKind::SignatureRefused, error.to_string(), remedy)
     })?;
     check_open(state, &proposal)?;

@@ -1,4 +1,4 @@
-//! The state that begins anew when a ledger was lost.
+//! The state that starts again when a ledger was lost.
 
 use mulberry_shared::approval::Approval;
 use mulberry_shared::gates::{Gate, GateState, ReadGates};

@@ -37,7 +37,7 @@ pub enum Unfit {
     },
     /// Without another part, agents could not verify a role any more.
     #[error(
-        "the published {role} would not verify any more, and the ceremony does not sign it anew: agents would lose it. \
+        "the published {role} would not verify any more, and the ceremony does not sign it again: agents would lose it. \
          Propose the ceremony again"
     )]
     Unverifiable {
@@ -59,7 +59,7 @@ pub struct Next {
     pub root: Option<Verified<Root>>,
     /// The next targets.
     pub targets: Option<Verified<Targets>>,
-    /// The lanes that were signed anew.
+    /// The lanes that were signed again.
     pub lanes: BTreeMap<Lane, Verified<Targets>>,
 }
 
@@ -118,7 +118,7 @@ impl Ceremony {
         for lane in Lane::ALL {
             let Some(next) = self.lane(lane) else { continue };
             if self.targets().is_none() {
-                let why = "a lane is signed anew in a ceremony only where its keys change".to_owned();
+                let why = "a lane is signed again in a ceremony only where its keys change".to_owned();
                 return Err(Unfit::Part { role: lane.into(), why });
             }
             let held =
@@ -179,7 +179,7 @@ impl Ceremony {
     }
 }
 
-/// The roles whose published metadata does not verify under a next root and next targets: they must be signed anew.
+/// The roles whose published metadata does not verify under a next root and next targets: they must be signed again.
 ///
 /// # Errors
 /// `not-delegated` when a role is missing above.

@@ -84,7 +84,7 @@ fn a_name_with_lines_in_it_cannot_exchange_a_key_unseen() {
     let world = World::new();
     // Root's c gets another key, under a name that ends the list before it and says that nothing changes.
     let steps = [revoke(Role::Root, "c"), add(Role::Root, 4)];
-    let lie = "c\nNo key and no threshold changes: it is signed anew before it expires.\n";
+    let lie = "c\nNo key and no threshold changes: it is signed again before it expires.\n";
     let ceremony = renamed(&world.make(&steps).unwrap(), &mut |old| {
         if old == "d" { lie.to_owned() } else { old.to_owned() }
     });

@@ -30,7 +30,7 @@ impl Ceremony {
                 Some(lane) => {
                     let recipes = self.lane(lane).map_or(0, |body| body.targets.len());
                     format!(
-                        "The {role} lane is signed anew as version {}, or agents could not verify it any more; its {recipes} \
+                        "The {role} lane is signed again as version {}, or agents could not verify it any more; its {recipes} \
                          recipes stay as they are",
                         part.version()
                     )
@@ -72,7 +72,7 @@ impl Ceremony {
             }
         }
         if changed == 0 {
-            text.push_str("\nNo key and no threshold changes: it is signed anew before it expires.\n");
+            text.push_str("\nNo key and no threshold changes: it is signed again before it expires.\n");
         }
         Ok(text)
     }

@@ -1,7 +1,7 @@
 //! The writing side of an edition, on top of [`tuf::write`](crate::tuf::write).
 //!
 //! The operators' tool builds and signs what people sign ([`root`], [`targets`], [`LaneDraft`]); the server builds and signs
-//! what paces it ([`gates`], [`snapshot`], [`timestamp`]) and checks what people hand in ([`verify_lane`]). Nothing here
+//! what paces it ([`gates`], [`snapshot`], [`timestamp`]) and checks what people submit ([`verify_lane`]). Nothing here
 //! trusts anything: the same functions that clients use verify the result.
 
 mod lane;
@@ -29,7 +29,7 @@ pub enum Life {
     Lane,
     /// Snapshot and gates: 7 days.
     Online,
-    /// The timestamp: one day; it is signed anew every hour.
+    /// The timestamp: one day; it is signed again every hour.
     Timestamp,
 }
 

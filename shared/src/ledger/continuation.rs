@@ -1,4 +1,4 @@
-//! A ledger that goes on from another one: what people sign when a server was lost and is built anew from a mirror.
+//! A ledger that goes on from another one: what people sign when a server was lost and is built again from a mirror.
 //!
 //! The new ledger begins a new chain, so by its links alone nobody can tell it from a rewritten history. People who hold keys of
 //! `targets` therefore sign where the lost one ended, as far as anybody knows, and why ([`Statement`]). It stands in the first
@@ -61,10 +61,10 @@ pub enum BadContinuation {
     #[error("it has format {0}, this program knows {FORMAT}; use a newer program")]
     NewerFormat(u64),
     /// It cannot be read.
-    #[error("it cannot be read: {0}; have it made anew with mulberryctl ledger continue")]
+    #[error("it cannot be read: {0}; have it made again with mulberryctl ledger continue")]
     Malformed(#[from] JsonError),
     /// Something in it is not as it must be.
-    #[error("{0}; have it made anew with mulberryctl ledger continue")]
+    #[error("{0}; have it made again with mulberryctl ledger continue")]
     Impossible(&'static str),
 }
 

@@ -69,7 +69,7 @@ pub enum Event {
         /// Lane metadata as signed.
         lanes: BTreeMap<Lane, Base64>,
     },
-    /// A ledger was lost, and this one begins anew from a mirror: always and only the first event, in the place of
+    /// A ledger was lost, and this one starts again from a mirror: always and only the first event, in the place of
     /// `initialised`.
     Continued {
         /// What people signed, oldest first: a ledger may be lost more than once. The last is about this one.
@@ -223,7 +223,7 @@ impl Event {
         match self {
             Self::Initialised { .. } => "initialised".to_owned(),
             Self::Continued { recipes, .. } => {
-                format!("began anew after a lost ledger, with {} recipes", recipes.len())
+                format!("started again after a lost ledger, with {} recipes", recipes.len())
             }
             Self::LanePublished { lane, recipes, withdrawn, .. } => {
                 let (new, gone) = (recipes.len(), withdrawn.len());

@@ -119,7 +119,7 @@ explained!(ProblemKind {
     WouldResume: "409: people paused or narrowed the gate, and the request does not name the event of each that it undoes",
         "talk to whoever did it; if all of it is over, open it again with `--resume EVENT,EVENT`, as the answer has it";
     ProposalOvertaken: "409: something else was published in the lane, so the proposal is for a version that is taken",
-        "rebuild it with `mulberryctl propose --rebase ID`; everybody signs anew";
+        "rebuild it with `mulberryctl propose --rebase ID`; everybody signs again";
     AlreadySigned: "409: this key has signed the proposal already",
         "let another person sign: `mulberryctl proposals` says who may";
     SignatureRefused: "422: the signature does not hold, or its key may not sign for the lane",

@@ -34,7 +34,7 @@ pub struct SignatureRequest {
     pub sig: String,
 }
 
-/// What became of a proposal or a signature that was handed in.
+/// What became of a proposal or a signature that was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -129,7 +129,7 @@ pub struct ProposalStatus {
     /// The person whose token it is, where that is known. Older servers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_person: Option<Person>,
-    /// Recipes that are new, changed or withdrawn, by path. None: the lane is signed anew.
+    /// Recipes that are new, changed or withdrawn, by path. None: the lane is signed again.
     pub changes: Vec<ProposedRecipe>,
     /// The signatures that hold.
     pub signed: Vec<SignatureStatus>,

@@ -94,7 +94,7 @@ explained!(FindingKind {
     NotChaining: "no anchor vouches for it",
         "have it issued by the root that clients pin; check `--anchor`";
     NotAcceptable: "agents would not install it for another reason; the sentence says which",
-        "have it issued anew";
+        "have it issued again";
     WrongKey: "it has the name of the one it should replace, with another key",
         "have it issued for the old key, whose digest is given";
     WrongSubject: "it has the key of the one it should replace, with another name",
@@ -132,7 +132,7 @@ explained!(FindingKind {
     RunsOutNext: "the certificate that runs out next",
         "plan its replacement";
     Unreadable: "add-ons that could not be read, which prove nothing",
-        "get them anew if they matter";
+        "get them again if they matter";
     EmptyCorpus: "there is no add-on to look at",
         "give a folder with add-ons";
 });

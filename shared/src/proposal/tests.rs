@@ -213,7 +213,7 @@ fn documents_are_strict_bounded_and_of_a_known_role() {
     let end = metadata.find("],\"signed\"").unwrap();
     let one = &metadata["{\"signatures\":[".len()..end];
     twice.metadata = Base64(metadata.replacen(one, &format!("{one},{one}"), 1).into_bytes());
-    assert!(Proposal::from_document(twice, &limits()).unwrap_err().to_string().contains("stands twice"));
+    assert!(Proposal::from_document(twice, &limits()).unwrap_err().to_string().contains("appears twice"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub enum SourceProblemKind {
     BadValue,
     /// A list without entries.
     EmptyList,
-    /// Something stands twice.
+    /// Something appears twice.
     Twice,
     /// More bytes or entries than a recipe may have.
     TooLarge,
@@ -59,7 +59,7 @@ explained!(SourceProblemKind {
         "write it as the remedy shows";
     EmptyList: "a list is there and has no entry, which would mean nobody or nothing",
         "list at least one; in `targeting`, leave the key out to mean any";
-    Twice: "an entry stands twice",
+    Twice: "an entry appears twice",
         "leave one out";
     TooLarge: "a file, a list or the recipe itself is larger than it may be",
         "leave out what is not needed, or split the recipe";

@@ -17,7 +17,7 @@ pub enum TrustErrorKind {
     UnsupportedSpecification,
     /// Fewer distinct keys signed than the threshold demands.
     Threshold,
-    /// One key id stands twice among the signatures, or a role or threshold is impossible.
+    /// One key id appears twice among the signatures, or a role or threshold is impossible.
     Impossible,
     /// Not the version that was promised.
     WrongVersion,
@@ -130,7 +130,7 @@ explained!(TrustErrorKind {
     Threshold: "fewer distinct keys signed it than its role needs",
         "have more of the people sign; key ids do not count, keys do";
     Impossible: "a key signed twice, or a role or threshold cannot be met by anyone",
-        "correct the metadata and sign it anew";
+        "correct the metadata and sign it again";
     WrongVersion: "it has not the version that was promised",
         "serve one consistent edition, not parts of two";
     Rollback: "it is older than what was trusted before",

@@ -55,7 +55,7 @@ impl<'a> Authority<'a> {
 /// Checks `signatures` over `message`. Gives the labels that counted, one for each distinct key, in the order of signing.
 ///
 /// # Errors
-/// `impossible` for a threshold of 0 or a key id that stands twice (specification 4.2.1: it must be unique), `too-many`,
+/// `impossible` for a threshold of 0 or a key id that appears twice (specification 4.2.1: it must be unique), `too-many`,
 /// `threshold-not-met` with how many counted of how many.
 pub fn check(
     authority: Authority<'_>,
@@ -118,7 +118,7 @@ pub fn tally(
     }
     let mut labels = BTreeSet::new();
     if let Some(twice) = signatures.iter().find(|signature| !labels.insert(&signature.keyid)) {
-        let sentence = format!("key id {} stands twice among the signatures", twice.keyid);
+        let sentence = format!("key id {} appears twice among the signatures", twice.keyid);
         return refuse(TrustErrorKind::Impossible, sentence);
     }
     let eligible: BTreeSet<&KeyId> = authority.role_keys.keyids.iter().collect();

@@ -11,7 +11,7 @@ use webpki::aws_lc_rs as algorithms;
 use super::Certificate;
 use crate::digest::Sha256Digest;
 
-/// RSA PKCS#1 v1.5 as add-ons have it: what `webpki` hands signatures of these algorithms to. It reads the key anew each time;
+/// RSA PKCS#1 v1.5 as add-ons have it: what `webpki` hands signatures of these algorithms to. It reads the key again each time;
 /// here the key of an issuer of thousands of end entities is read once.
 static ALGORITHMS: [&dyn VerificationAlgorithm; 2] =
     [&RSA_PKCS1_2048_8192_SHA256, &RSA_PKCS1_2048_8192_SHA384];

@@ -107,7 +107,7 @@ impl Pkcs7 {
 }
 
 /// The parts of SignedData that matter, undecoded. (The types of the `cms` crate would sort sets of outside bytes in quadratic time,
-/// encode certificates anew instead of keeping their bytes, and copy every part.)
+/// encode certificates again instead of keeping their bytes, and copy every part.)
 struct Parts<'a> {
     certificates: Option<&'a [u8]>,
     signers: &'a [u8],

@@ -265,19 +265,19 @@ explained!(VerdictKind {
     Unsigned: "the archive has no signature of the kind that the policy needs",
         "get a signed copy; check `--signature` if all add-ons say so";
     FileModified: "a file is not what was signed",
-        "get the add-on anew from its source";
+        "get the add-on again from its source";
     FileNotCovered: "the archive holds a file that was not signed",
-        "get the add-on anew from its source";
+        "get the add-on again from its source";
     FileMissing: "a signed file is not in the archive",
-        "get the add-on anew from its source";
+        "get the add-on again from its source";
     MalformedArchive: "the zip structure is damaged, ambiguous, or uses what add-ons may not use",
-        "get the add-on anew, or pack it with an ordinary tool";
+        "get the add-on again, or pack it with an ordinary tool";
     MalformedManifest: "a manifest cannot be read",
-        "get the add-on anew, or have it signed again";
+        "get the add-on again, or have it signed again";
     MalformedSignature: "the signature files are not what they must be",
         "have it signed again";
     BadSignature: "a signature does not verify under its own certificate",
-        "get the add-on anew; treat it as forged until then";
+        "get the add-on again; treat it as forged until then";
     UnsupportedAlgorithm: "an algorithm that the policy does not accept",
         "have it signed again with one that it accepts";
     KeyTooSmall: "a certificate on its path has an RSA key of less than 2048 bits",

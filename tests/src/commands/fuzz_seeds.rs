@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<(), LabError> {
     out("ceremony", "renewal", &ceremony()?)?;
     out("ceremony", "keys", &public_keys()?)?;
     out("names", "person", b"person-1")?;
-    out("names", "lie", b"c\nNo key and no threshold changes: it is signed anew before it expires.\n")?;
+    out("names", "lie", b"c\nNo key and no threshold changes: it is signed again before it expires.\n")?;
     out("opening", "all", &opening()?)?;
     let mut links = Links::default();
     (0..300_u16).for_each(|_| links.push(Sha256Digest([7; 32])));

@@ -102,7 +102,7 @@ fn make(now: Timestamp) -> Result<Vec<Trial>, tuf::TrustError> {
         .collect()
 }
 
-/// Signs snapshot and timestamp anew, without lengths and hashes.
+/// Signs snapshot and timestamp again, without lengths and hashes.
 fn publish_bare(forge: &mut Forge) -> Result<(), tuf::TrustError> {
     forge.online += 1;
     let strip = |meta: &mut BTreeMap<String, MetaFile>| {

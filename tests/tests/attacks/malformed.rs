@@ -102,7 +102,7 @@ fn duplicated_json_keys() {
         forge.online += 1;
         hostile.put_role("emergency", version, file);
         hostile.publish().unwrap();
-        let words = format!("emergency: the key \"{key}\" stands twice in one object");
+        let words = format!("emergency: the key \"{key}\" appears twice in one object");
         victim.meets(&hostile).ends(3, "refused", &[&words]).knows_no(EVIL).recipe(REPAIR, "unchanged", "");
         victim.is_unharmed(&ONLINE);
     }
@@ -112,7 +112,7 @@ fn duplicated_json_keys() {
     let lane = Envelope::of_text(&lane).sign(21).unwrap().sign(22).unwrap();
     forge.put_role("emergency", version, lane.file());
     forge.publish().unwrap();
-    let words = ["emergency: the key \"expires\" stands twice in one object"];
+    let words = ["emergency: the key \"expires\" appears twice in one object"];
     victim.meets(&forge).ends(3, "refused", &words).knows_no(EVIL);
     victim.is_unharmed(&ONLINE).takes_honest_news(&seen());
 }

@@ -96,7 +96,7 @@ fn label(keys: &Value, labels: &Value, person: &str) -> String {
 #[test]
 fn a_root_key_exchanged_behind_words_that_say_that_nothing_changes() {
     let scene = Scene::new();
-    let lie = "person-3     ed25519 0123456789abcdef\n\nNo key and no threshold changes: it is signed anew before it expires.\n";
+    let lie = "person-3     ed25519 0123456789abcdef\n\nNo key and no threshold changes: it is signed again before it expires.\n";
     let forged = scene.forged(&["root", "renew"], |document| {
         edit(document, Role::Root, |root| {
             let victim = label(&root["keys"], &root["roles"]["root"]["keyids"], "person-3");

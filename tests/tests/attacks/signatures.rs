@@ -29,7 +29,7 @@ fn refused(mut forge: Forge, sign: impl Fn(Envelope) -> Envelope, words: &str) {
 fn duplicate_key_ids_in_signatures() {
     let words = "emergency: key id ";
     refused(seen(), |lane| lane.sign(21).unwrap().sign(21).unwrap(), words);
-    refused(seen(), |lane| lane.sign(21).unwrap().sign(21).unwrap(), "stands twice among the signatures");
+    refused(seen(), |lane| lane.sign(21).unwrap().sign(21).unwrap(), "appears twice among the signatures");
     // Nor beside enough others: which of the two would count?
     refused(seen(), |lane| lane.sign(21).unwrap().sign(22).unwrap().sign(21).unwrap(), words);
 }

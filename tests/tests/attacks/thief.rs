@@ -147,7 +147,7 @@ fn withdrawn() -> (Forge, Forge) {
     (before, after)
 }
 
-/// Everything is as it was before the withdrawal, signed anew, and the gate is opened.
+/// Everything is as it was before the withdrawal, signed again, and the gate is opened.
 fn shows_again(before: &Forge, after: &Forge) -> Forge {
     let mut thief = stolen(before);
     thief.now = after.now;

@@ -1,4 +1,4 @@
-//! Damage to the agent's own files: refused with a sentence, or put right, and never silently begun anew.
+//! Damage to the agent's own files: refused with a sentence, or put right, and never silently begun again.
 
 use std::path::Path;
 

@@ -283,7 +283,7 @@ fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_i
         "{}",
         private.stderr
     );
-    // A new person, and then a signer of the published lane goes: the lane is signed anew in the same ceremony.
+    // A new person, and then a signer of the published lane goes: the lane is signed again in the same ceremony.
     let made = ["key", "new", "dora", "--person", "dora", "--no-passphrase"];
     scene.stage.ctl(&made).unwrap().expect_code(0).unwrap();
     let add = [&["root", "add-key", "dora/dora.public"], &all[..]].concat();
@@ -301,7 +301,7 @@ fn a_stolen_key_of_one_person_publishes_nothing_and_counts_for_nothing_once_it_i
     let all = "in one step: --role root --role targets --role emergency --role routine";
     assert!(said.stderr.contains(keeps) && said.stderr.contains(all), "{}", said.stderr);
     let said = said.stdout;
-    assert!(said.contains("The emergency lane is signed anew as version 3"), "{said}");
+    assert!(said.contains("The emergency lane is signed again as version 3"), "{said}");
     assert!(said.contains("Published: targets version 4, emergency version 3"), "{said}");
     let run = scene.once(0);
     let recipes = run["recipes"].as_array().unwrap().len();

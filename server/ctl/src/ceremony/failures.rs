@@ -29,7 +29,7 @@ pub(super) fn unfit(unfit: Unfit) -> Failure {
                 ProblemKind::ProposalOvertaken,
                 format!(
                     "Overtaken: {unfit}. Nothing was signed. Propose it again on what is live, with the command that made it; \
-                     everybody signs anew."
+                     everybody signs again."
                 ),
             );
         }

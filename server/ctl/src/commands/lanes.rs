@@ -19,7 +19,7 @@ pub enum LanesCommand {
     AddKey(AddKey),
     /// A person's key may not sign any more: it was lost or stolen, or they left
     #[command(
-        after_help = "A lane that would not verify any more is signed anew in the same step, by the people who stay.\n\n\
+        after_help = "A lane that would not verify any more is signed again in the same step, by the people who stay.\n\n\
                       Example:\n  mulberryctl lanes revoke-key alice --role emergency"
     )]
     RevokeKey(RevokeKey),

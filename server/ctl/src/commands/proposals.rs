@@ -177,7 +177,7 @@ fn changes(status: &ProposalStatus) -> String {
         }
     };
     match status.changes.as_slice() {
-        [] => "signed anew".to_owned(),
+        [] => "signed again".to_owned(),
         changes => changes.iter().map(one).collect::<Vec<_>>().join(", "),
     }
 }

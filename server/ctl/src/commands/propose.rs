@@ -41,7 +41,7 @@ pub struct Propose {
     /// A published recipe that shall disappear; repeats
     #[arg(long, value_name = "RECIPE")]
     pub withdraw: Vec<RecipeName>,
-    /// Sign a lane anew though nothing in it changes: its metadata is about to expire
+    /// Sign a lane again though nothing in it changes: its metadata is about to expire
     #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
     pub renew: Option<LaneName>,
     /// Your own key of the lane, a file or a PKCS#11 URI, to sign it right away; repeats
@@ -219,6 +219,6 @@ fn voided(old: &Proposal, whose: &str, nobody: bool) -> String {
         return format!("It takes the place of proposal {id}, which nobody has signed.");
     }
     format!(
-        "It takes the place of proposal {id}. VOID: the signatures of {whose}, which were for other bytes; they must sign anew."
+        "It takes the place of proposal {id}. VOID: the signatures of {whose}, which were for other bytes; they must sign again."
     )
 }

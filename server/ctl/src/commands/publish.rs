@@ -40,7 +40,7 @@ pub struct Publish {
     /// A published recipe that shall disappear: SLUG, LANE/SLUG or LANE/SLUG.json; repeats
     #[arg(long, value_name = "RECIPE")]
     pub withdraw: Vec<RecipeName>,
-    /// Sign a lane anew though nothing in it changes: its metadata is about to expire
+    /// Sign a lane again though nothing in it changes: its metadata is about to expire
     #[arg(long, value_enum, value_name = "LANE", conflicts_with_all = ["recipes", "withdraw"])]
     pub renew: Option<LaneName>,
     /// Go on although the last preflight failed and none has passed since; say why

@@ -21,7 +21,7 @@ pub enum RootCommand {
     AddKey(AddKey),
     /// A person's key may not sign any more: it was lost or stolen, or they left
     #[command(
-        after_help = "What the key signed that is still published is signed anew in the same step.\n\n\
+        after_help = "What the key signed that is still published is signed again in the same step.\n\n\
                       Example:\n  mulberryctl root revoke-key alice --role root --role targets --role emergency --role routine"
     )]
     RevokeKey(RevokeKey),
@@ -40,7 +40,7 @@ pub enum RootCommand {
                       mulberryctl root rename 3f2a9c01d4e5b6a7=carol 99b1c2d3e4f5a6b7=carol"
     )]
     Rename(Rename),
-    /// Sign root or targets anew before they expire
+    /// Sign root or targets again before they expire
     #[command(
         after_help = "A lane is renewed with `mulberryctl publish --renew LANE` or `propose --renew LANE`.\n\n\
                       Example:\n  mulberryctl root renew --key alice/root.pem\n  \

@@ -169,7 +169,7 @@ kinds! {
     Slug "slug": "what is given for a new recipe is no slug",
         "use 1 to 64 of a-z, 0-9 and `-`, not beginning with `-`";
     NothingChanges "nothing-changes": "everything named is published already, revision and content",
-        "nothing; to sign a lane anew use `mulberryctl publish --renew LANE`";
+        "nothing; to sign a lane again use `mulberryctl publish --renew LANE`";
     NobodyToAsk "nobody-to-ask": "a confirmation is needed and there is no terminal",
         "read what would be published, then add `--yes`";
     NotConfirmed "not-confirmed": "the answer was not `yes`",
@@ -263,9 +263,9 @@ kinds! {
     NoSuchProposal "no-such-proposal": "what is named is neither a file nor the beginning of a proposal's id",
         "look at `mulberryctl proposals`; give at least six digits of an id";
     ProposalUnreadable "proposal-unreadable": "a proposal's file cannot be read, or holds none",
-        "have it made anew with `mulberryctl propose --out`";
+        "have it made again with `mulberryctl propose --out`";
     OpeningUnreadable "opening-unreadable": "the file of an opening cannot be read, or holds none",
-        "have it made anew with `mulberryctl gate open --out`";
+        "have it made again with `mulberryctl gate open --out`";
     OpeningUnfit "opening-unfit": "an opening is for something else than what is published, or too old",
         "ask who made it; make a new one with `mulberryctl gate open --out`";
     OpenUntil "open-until": "`--open-until` names a time that clients would not keep to, or is left out where people signed an earlier one",
@@ -279,7 +279,7 @@ kinds! {
     EditionUnreadable "edition-unreadable": "what is named as a mirror is neither a folder of one nor a bundle",
         "name a mirror's folder, or a file of `mulberryctl bundle`";
     LedgerUnreadable "ledger-unreadable": "an export of a ledger cannot be read, or a newer program wrote it",
-        "have it made anew with `mulberryctl ledger export`";
+        "have it made again with `mulberryctl ledger export`";
     LedgerRefused "ledger-refused": "an export of a ledger is damaged or was altered",
         "use another export; `mulberryctl ledger verify` says where";
     NoLink "no-link": "a mirror's timestamp names no link of a ledger",

@@ -133,7 +133,7 @@ pub fn listed(state: &TrustState) -> Vec<RecipePath> {
 /// Everything that the next version of `lane` builds on.
 ///
 /// A lane whose metadata has expired is still the one to continue: its signatures, hash and version hold, and signing it
-/// anew is how it comes back to life. Its expiry is waived here, loudly, and nowhere else.
+/// again is how it comes back to life. Its expiry is waived here, loudly, and nowhere else.
 ///
 /// # Errors
 /// The lane cannot be fetched or does not verify.

@@ -59,7 +59,7 @@ pub fn examine(
         Unfit::Overtaken { .. } => Failure::no(
             ProblemKind::ProposalOvertaken,
             format!(
-                "Overtaken: {unfit}. Nothing was signed. Rebuild it on what is live, and everybody signs anew:\n  \
+                "Overtaken: {unfit}. Nothing was signed. Rebuild it on what is live, and everybody signs again:\n  \
                  mulberryctl propose --rebase {}",
                 proposal::shown(&proposal.id())
             ),

@@ -88,7 +88,7 @@ pub fn make(
         return Err(Failure::no(
             FailureKind::NothingChanges,
             format!(
-                "Nothing changes: what you name is published already, revision and content. To sign the lane anew before it \
+                "Nothing changes: what you name is published already, revision and content. To sign the lane again before it \
                  expires: mulberryctl publish --renew {lane} --key FILE …"
             ),
         ));

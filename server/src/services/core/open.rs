@@ -85,7 +85,7 @@ impl Core {
         let (time, _) = watch.look(reading, head);
         if let Some(doubt) = time.doubt().filter(|doubt| Some(*doubt) != doubted) {
             let seen = seen.map(|seen| seen.to_string());
-            let remedy = "whatever bakes bakes anew; check the clock, unless this server was stopped for more than a day";
+            let remedy = "whatever bakes bakes again; check the clock, unless this server was stopped for more than a day";
             tracing::warn!(now = %doubt.from, seen, remedy, "the clock does not go on from what was signed last");
         }
         let mut work = edition::due(writer.edition.as_deref(), &writer.state, time.now);

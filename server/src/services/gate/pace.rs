@@ -51,8 +51,11 @@ pub(super) fn alone(
     match ready(before, recipe, pace, current, time) {
         Some(Ready { from, .. }) if from <= time.now => Ok(()),
         Some(Ready { from, anew }) => {
-            let why =
-                if anew { "; the clock was not to be believed before, so its time began anew" } else { "" };
+            let why = if anew {
+                "; the clock was not to be believed before, so its time started again"
+            } else {
+                ""
+            };
             let (percent, bake) = (before.percent, before.bake);
             let now = time.now;
             Err(format!(
@@ -97,11 +100,11 @@ fn reached(recipe: &Recipe, pace: Option<&Pace>) -> BasisPoints {
 /// When a step has baked.
 struct Ready {
     from: Timestamp,
-    /// Whether its time began anew, since nobody can tell how long it has been.
+    /// Whether its time started again, since nobody can tell how long it has been.
     anew: bool,
 }
 
-/// When the step has baked; `None` while the gate is not open so far. A pause begins the time anew, and before the recipe is in
+/// When the step has baked; `None` while the gate is not open so far. A pause starts the time again, and before the recipe is in
 /// force nobody takes it, so nothing bakes.
 fn ready(
     step: &Step,

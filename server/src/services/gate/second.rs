@@ -116,12 +116,12 @@ fn timely(approval: &Approval, floor: Option<Timestamp>, now: Timestamp) -> Resu
     let Approval { since, expires, .. } = approval;
     if *expires <= now {
         return Err(format!(
-            "what was signed could be handed in until {expires}, and this server's clock reads {now:.0}"
+            "what was signed could be submitted until {expires}, and this server's clock reads {now:.0}"
         ));
     }
     if since.subsec_nanosecond() != 0 || expires.duration_since(*since) > LIFE {
         return Err(format!(
-            "what was signed may be handed in for at most {LIFE:#}, and begins on a whole second"
+            "what was signed may be submitted for at most {LIFE:#}, and begins on a whole second"
         ));
     }
     if since.duration_since(now) > AHEAD {

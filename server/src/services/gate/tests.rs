@@ -108,7 +108,7 @@ fn one_person_takes_the_steps_of_the_plan_each_when_its_time_has_come() {
     let state = go(&state, &open(100), minutes(0));
     assert_eq!(next(&state), Some((5_000, Some(minutes(10)))));
     assert!(refused(&state, 5_000, minutes(9)).contains("for at least 10m, until 2026-05-04T00:10:00Z"));
-    // A pause begins the time anew, and going back to where it was is for anyone.
+    // A pause starts the time again, and going back to where it was is for anyone.
     let state = go(&state, &open(50), minutes(4));
     assert_eq!(next(&state), Some((100, None)));
     let state = go(&state, &gate(1, GateState::Paused, None), minutes(5));

@@ -41,7 +41,7 @@ pub(super) fn gate(
         note: note(request, there.filter(stands), limits)?,
         since: match (&request.approval, current.filter(stands)) {
             (Some(approval), _) => approval.since,
-            // Another word for the public begins no bake anew, and ends nothing later.
+            // Another word for the public starts no bake again, and ends nothing later.
             (None, Some(old)) if old.state != GateState::Paused => old.since,
             // Never before what was there: what people signed for an earlier instant must stay used.
             (None, _) => whole_seconds(time.now).max(floor),

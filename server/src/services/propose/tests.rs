@@ -211,7 +211,7 @@ fn open_proposals_are_bounded_and_overtaken_ones_make_room() {
     assert_eq!(kind(make(&state, request(&a), start(), &limits)), ProblemKind::ProposalRefused);
 }
 
-/// The answer to the first request may have been lost, and a proposal may have been handed in before without a word of another.
+/// The answer to the first request may have been lost, and a proposal may have been submitted before without a word of another.
 #[test]
 fn replacing_may_be_asked_again_and_later() {
     let state = initial_state();

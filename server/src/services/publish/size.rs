@@ -52,7 +52,7 @@ pub(super) fn check_rebuild(
 ) -> Result<(), Refusal> {
     let most = limits.ledger.record_bytes;
     let bytes = rebuilt(state, lane, metadata, signed_bytes);
-    // With as many signatures: a lane can be signed anew by whomever, however full it is.
+    // With as many signatures: a lane can be signed again by whomever, however full it is.
     let now = state.lanes.get(&lane).map_or(0, |now| rebuilt(state, lane, &now.metadata, signed_bytes));
     if bytes <= most as u64 || bytes <= now {
         return Ok(());
@@ -150,6 +150,6 @@ mod tests {
             keys: vec![21, 22, 23],
             ..Proposal::new(&state, Lane::Emergency, &[("emergency/b.json", 1)], &[])
         };
-        assert!(ask(&anew, 0).is_ok(), "nor from signing anew what is there");
+        assert!(ask(&again, 0).is_ok(), "nor from signing again what is there");
     }
 }

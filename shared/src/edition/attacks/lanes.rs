@@ -82,11 +82,11 @@ fn an_older_lane_after_all_keys_but_its_own_have_rotated_is_not_a_withdrawal_eit
     repository.rotate(&[("targets", &[17, 18, 19]), ("snapshot", &[62]), ("timestamp", &[63])]);
     repository.redelegate(&[("emergency", &[71, 72, 73])]);
     repository.lanes.get_mut(&Lane::Emergency).unwrap().version = 0;
-    repository.add(Lane::Emergency, "fix", b"fix anew");
+    repository.add(Lane::Emergency, "fix", b"fix again");
     repository.publish();
     let (after, report) = repository.refresh(&after);
     assert_eq!(report.outcome(), Outcome::Current, "{report:#?}");
-    assert_eq!(recipes(&after)[EMERGENCY], "fix anew");
+    assert_eq!(recipes(&after)[EMERGENCY], "fix again");
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn revoked_lane_keys_make_the_lane_unknown_until_it_is_signed_anew() {
     // The floor went with the keys: a lower version, signed by the new ones, is accepted.
     repository.lanes.get_mut(&Lane::Emergency).unwrap().version = 0;
     repository.rotate(&[("snapshot", &[52]), ("timestamp", &[53])]);
-    repository.add(Lane::Emergency, "fix", b"fix anew");
+    repository.add(Lane::Emergency, "fix", b"fix again");
     repository.publish();
     let (after, report) = repository.refresh(&after);
     assert_eq!(report.outcome(), Outcome::Current, "{report:#?}");
-    assert_eq!(recipes(&after)[EMERGENCY], "fix anew");
+    assert_eq!(recipes(&after)[EMERGENCY], "fix again");
 }
 
 #[test]

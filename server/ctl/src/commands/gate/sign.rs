@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(
     after_help = "What is shown, but for the reason, is computed from the bytes to be signed, against what this machine verifies from its own root: the edition \
-                  in the file, unless --origin names an origin. It can be handed in for a day, once.\n\n\
+                  in the file, unless --origin names an origin. It can be submitted for a day, once.\n\n\
                   Example:\n  mulberryctl gate sign all.opening --key bob/emergency.pem"
 )]
 pub struct SignOpening {
@@ -65,7 +65,7 @@ impl SignOpening {
         }
         if wanted.expires <= now {
             return Err(unfit(format!(
-                "it could be handed in until {}; make a new one",
+                "it could be submitted until {}; make a new one",
                 output::instant(wanted.expires)
             )));
         }

@@ -73,7 +73,7 @@ fn key_folder(folder: &Path) -> KeyFolder {
 async fn people_sign_one_after_the_other_and_all_parts_are_served_at_once() {
     let parts = Parts::initialised(MemoryStore::new()).await;
     let core = parts.open().await.unwrap();
-    // The lane was signed with 21 and 22, so it is signed anew.
+    // The lane was signed with 21 and 22, so it is signed again.
     let ceremony = made(&core, &[revoke(Role::Emergency, 21)]);
     let first = hand_in(&core, signed(&core, &ceremony, &[11])).await.unwrap();
     assert_eq!(first.outcome, ProposalOutcome::Waiting);

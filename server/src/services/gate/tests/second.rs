@@ -36,7 +36,7 @@ fn a_second_persons_key_opens_it_once_and_for_what_was_signed() {
         (other(&|approval| approval.signatures.clear()), "no signature of the emergency lane holds"),
         (signed(&state, 5_000, start(), &[]), "no signature of the emergency lane holds"),
         (signed(&state, 5_000, start() + hour, &[21]), "one clock is wrong"),
-        (signed(&state, 5_000, start() - hour * 24, &[21]), "could be handed in until"),
+        (signed(&state, 5_000, start() - hour * 24, &[21]), "could be submitted until"),
     ] {
         let refused = ask(&state, &request).unwrap_err();
         assert_eq!(refused.kind, ProblemKind::ApprovalRefused, "{refused}");

@@ -81,7 +81,13 @@ impl Section<'_> {
             let name = format!("{}{key}", self.prefix);
             match value.as_str() {
                 Some(word) if words.iter().any(|w| w == word) => {
-                    reader.problem(at, &name, Kind::Twice, format!("{word:?} stands twice"), "leave one out");
+                    reader.problem(
+                        at,
+                        &name,
+                        Kind::Twice,
+                        format!("{word:?} appears twice"),
+                        "leave one out",
+                    );
                 }
                 Some(word) => match whole_line(word, limits.word) {
                     Ok(_) => words.push(word.to_owned()),
