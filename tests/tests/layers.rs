@@ -1,4 +1,5 @@
-//! What may import what, read from the source files: The Update Framework lies below the product.
+//! What the source files of `shared` must not have: an import of the product in The Update Framework, which lies below it, and a
+//! reason that is nothing but a sentence.
 
 // Clippy knows tests by their attribute and takes their helpers for other code.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -27,6 +28,43 @@ fn tuf_knows_nothing_of_the_product() {
         wrong.extend(modules.iter().map(|module| format!("shared/src/{relative} imports {module}")));
     }
     assert_eq!(wrong, Vec::<String>::new(), "move down what both need, or keep it in shared/src/edition");
+}
+
+/// A reason has a kind and figures, so that it can be counted; its sentence is made from them.
+#[test]
+fn no_error_of_shared_is_a_mere_sentence() {
+    let source = workspace().join("shared/src");
+    let mut wrong = Vec::new();
+    for file in files_of(&source, "") {
+        let is_test =
+            file.ends_with("tests.rs") || file.parent().is_some_and(|folder| folder.ends_with("tests"));
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if !is_test && code.split("Result<").skip(1).any(fails_with_text) {
+            wrong.push(file.strip_prefix(&source).unwrap().to_owned());
+        }
+    }
+    assert_eq!(wrong, Vec::<PathBuf>::new(), "name the faults by an enum with one Display");
+    for (types, expected) in
+        [("(), String>", true), ("Vec<(A, B)>, String> {", true), ("Map<A, String>, E>", false)]
+    {
+        assert_eq!(fails_with_text(types), expected, "{types}");
+    }
+}
+
+/// Whether the second of these type arguments is `String`.
+fn fails_with_text(types: &str) -> bool {
+    let mut depth = 0_usize;
+    for (at, c) in types.char_indices() {
+        match c {
+            '<' | '(' | '[' => depth += 1,
+            ',' if depth == 0 => return types[at + 1..].trim_start().starts_with("String>"),
+            '>' | ')' | ']' if depth == 0 => return false,
+            '>' | ')' | ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 #[test]
