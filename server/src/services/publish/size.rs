@@ -146,7 +146,7 @@ mod tests {
         assert!(refused.detail.contains("a server that is rebuilt"), "{refused}");
         let less = Proposal::new(&state, Lane::Emergency, &[], &["a"]);
         assert!(ask(&less, 0).is_ok(), "nobody is kept from withdrawing");
-        let anew = Proposal {
+        let again = Proposal {
             keys: vec![21, 22, 23],
             ..Proposal::new(&state, Lane::Emergency, &[("emergency/b.json", 1)], &[])
         };
