@@ -156,7 +156,7 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether [`write`] would write there: for asking before the work is done.
+/// Whether [`write`](fn@write) would write there: for asking before the work is done.
 ///
 /// # Errors
 /// [`Occupied`] inside the error; nothing but a regular file is ever replaced.
@@ -260,7 +260,7 @@ impl NewFile {
     /// Makes what was written durable, and moves it to its place.
     ///
     /// # Errors
-    /// As [`write`].
+    /// As [`write`](fn@write).
     pub fn place(self) -> io::Result<()> {
         place(self.temporary, &self.path, self.existing, &mut |_| Ok(()))
     }
